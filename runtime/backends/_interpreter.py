@@ -1,0 +1,77 @@
+"""What LiteRT and tflite-runtime share: the Interpreter interface of TFLite."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from runtime.backends.base import Backend, BackendOptions, image_layout
+from runtime.errors import BackendError
+from runtime.manifest import TensorSpec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from runtime.artifact import Artifact
+
+
+class InterpreterBackend(Backend):
+    """A backend over the Python interface ``Interpreter`` of TensorFlow Lite."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".tflite",)
+
+    def _open(self, artifact: Artifact, options: BackendOptions) -> tuple[TensorSpec, TensorSpec]:
+        interpreter_class = self._interpreter_class()
+        try:
+            # num_threads=None would mean 1 in LiteRT and all cores elsewhere: always say it.
+            interpreter = interpreter_class(
+                model_content=artifact.data, num_threads=options.threads
+            )
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError, TypeError, ImportError) as error:
+            raise self._refused(error) from error
+        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise BackendError(
+                f"{artifact.path.name} has {len(inputs)} inputs and {len(outputs)} outputs; "
+                "an image classifier has one of each"
+            )
+        self._interpreter: Any = interpreter
+        self._input_index: int = inputs[0]["index"]
+        self._output_index: int = outputs[0]["index"]
+        return _tensor(inputs[0], image=True), _tensor(outputs[0], image=False)
+
+    def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
+        interpreter = self._interpreter
+        try:
+            interpreter.set_tensor(self._input_index, batch)
+            interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise BackendError(f"{self.name} failed while running: {error}") from error
+        scores: NDArray[Any] = interpreter.get_tensor(self._output_index)
+        return scores
+
+    def close(self) -> None:
+        """Drop the interpreter and its memory."""
+        self._interpreter = None
+
+    @classmethod
+    @abstractmethod
+    def _interpreter_class(cls) -> Any:
+        """Import the engine and return its ``Interpreter``."""
+
+
+def _tensor(details: dict[str, Any], *, image: bool) -> TensorSpec:
+    shape = tuple(int(n) for n in details["shape"])
+    scale, zero_point = details["quantization"]
+    quantized = scale != 0.0
+    return TensorSpec(
+        name=details["name"],
+        shape=shape,
+        dtype=np.dtype(details["dtype"]).name,
+        layout=image_layout(shape) if image else "NC",
+        scale=float(scale) if quantized else None,
+        zero_point=int(zero_point) if quantized else None,
+    )

@@ -1,0 +1,46 @@
+"""tflite-runtime: the engine's last release under its old name (2.14, 2023)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from runtime.backends._interpreter import InterpreterBackend
+from runtime.errors import BackendError, MissingDependencyError
+
+
+class TfliteRuntime(InterpreterBackend):
+    """Slower than LiteRT and only for Python 3.11 and older, but it runs on 32-bit Arm."""
+
+    name: ClassVar[str] = "tflite-runtime"
+    extra: ClassVar[str] = "tflite"
+    package: ClassVar[str] = "tflite-runtime"
+    module: ClassVar[str] = "tflite_runtime"
+    rank: ClassVar[int] = 1
+
+    @classmethod
+    def _interpreter_class(cls) -> Any:
+        if not cls.installed():
+            raise MissingDependencyError(cls.package, cls.extra, f"use backend {cls.name}")
+        # Its import succeeds under numpy 2 and prints a traceback; only the
+        # constructor fails. So this is asked before the import.
+        if int(np.__version__.split(".")[0]) >= 2:
+            raise BackendError(
+                f"tflite-runtime {cls.version()} was built for numpy 1 and numpy "
+                f'{np.__version__} is installed; mend it: pip install "numpy<2", '
+                'or use the current engine: pip install "edge-toolkit[litert]"'
+            )
+        cls._import()
+        from tflite_runtime.interpreter import Interpreter
+
+        return Interpreter
+
+    def _refused(self, error: Exception) -> BackendError:
+        if "Didn't find op" not in str(error):
+            return super()._refused(error)
+        return BackendError(
+            f"tflite-runtime {self.version()} is too old for {self._artifact.path.name} "
+            f"({str(error).split('.')[0].strip()}); use the current engine: "
+            'pip install "edge-toolkit[litert]", or another format: tflite-int8'
+        )

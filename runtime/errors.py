@@ -1,0 +1,114 @@
+"""The exceptions that the three packages raise on purpose.
+
+Every message is one line that says what was given, what is allowed and, where
+there is one, the command that mends it::
+
+    EdgeError
+    ├── UnknownNameError      (LookupError)    no such format, backend, dataset …
+    ├── MissingDependencyError (ImportError)   an optional package is not installed
+    ├── BackendError          (RuntimeError)   an engine is broken or refuses the file
+    │   └── DeviceUnavailableError             the device asked for is not there
+    ├── ArtifactError         (ValueError)     the model file cannot be used
+    │   └── IntegrityError                     its bytes are not those that were written
+    ├── InputError            (ValueError)     an image or array cannot be used
+    ├── DataError             (ValueError)     a dataset is missing or wrong
+    ├── ExportError           (RuntimeError)   a conversion failed
+    │   └── CalibrationError                   the calibration set cannot be used
+    └── ParityError                            the model file answers differently
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+EXIT_OK = 0
+EXIT_CHECK_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_NO_ENGINE = 3
+EXIT_INTERRUPTED = 130
+
+
+class EdgeError(Exception):
+    """Base of every error raised on purpose; carries the exit code of the CLIs."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class UnknownNameError(EdgeError, LookupError):
+    """A name is not in its registry."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        """Name the unknown thing, the nearest known one and all known ones.
+
+        Args:
+            kind: what the name should denote, for example ``"format"``.
+            name: the name that was given.
+            known: the names that exist.
+        """
+        names = sorted(known)
+        close = get_close_matches(name, names, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        super().__init__(f"unknown {kind} '{name}'.{hint} Known: {', '.join(names)}.")
+
+
+class MissingDependencyError(EdgeError, ImportError):
+    """An optional package is not installed."""
+
+    exit_code = EXIT_NO_ENGINE
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        """Name the package, what it is for, and the command that installs it.
+
+        Args:
+            package: the distribution that is missing, for example ``"ai-edge-litert"``.
+            extra: the extra of this distribution that brings it.
+            purpose: what it is needed for, as the end of the sentence "… is needed to …".
+        """
+        super().__init__(
+            f"{package} is not installed; it is needed to {purpose}. "
+            f'Install it: pip install "edge-toolkit[{extra}]"'
+        )
+
+
+class BackendError(EdgeError, RuntimeError):
+    """An engine is broken, or refuses the model file."""
+
+    exit_code = EXIT_NO_ENGINE
+
+
+class DeviceUnavailableError(BackendError):
+    """The device that was asked for cannot run the model here."""
+
+
+class ArtifactError(EdgeError, ValueError):
+    """A model file cannot be used."""
+
+
+class IntegrityError(ArtifactError):
+    """The bytes of a model file are not those that were written."""
+
+
+class InputError(EdgeError, ValueError):
+    """An image or array cannot be used as a model input."""
+
+
+class DataError(EdgeError, ValueError):
+    """A dataset is missing, or its content is not what it should be."""
+
+
+class ExportError(EdgeError, RuntimeError):
+    """A model cannot be converted."""
+
+
+class CalibrationError(ExportError):
+    """The calibration set cannot be used."""
+
+
+class ParityError(EdgeError):
+    """A model file does not answer as its reference does."""
+
+    exit_code = EXIT_CHECK_FAILED

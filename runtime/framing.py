@@ -1,0 +1,62 @@
+"""Brings a picture to model size: stretch, pad, or the framing of MNIST."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from runtime.preprocess import Prepared
+
+if TYPE_CHECKING:
+    from runtime.preprocess import PreprocessSpec
+
+
+def frame(image: Image.Image, spec: PreprocessSpec) -> Prepared:
+    """Bring a picture (mode ``L`` or ``RGB``) to the size and polarity of a spec.
+
+    Raises:
+        InputError: the framing of MNIST was asked for and there is no ink.
+    """
+    if spec.fit == "center-of-mass":
+        from runtime.ink import center_ink, isolate
+
+        ink = isolate(image, spec.polarity)
+        centered = center_ink(Image.fromarray(ink.pixels), spec.height, spec.width)
+        return Prepared(centered.pixels[..., None], ink.steps + centered.steps)
+    return _frame_plain(image, spec)
+
+
+def _frame_plain(image: Image.Image, spec: PreprocessSpec) -> Prepared:
+    steps = [f"{image.width}x{image.height} {'grey' if image.mode == 'L' else 'colour'}"]
+    image = image.convert("L" if spec.channels == 1 else "RGB")
+    if spec.polarity == "invert" or (spec.polarity == "auto" and _border_is_light(image)):
+        image = ImageOps.invert(image)
+        steps.append("inverted" + (" (light border)" if spec.polarity == "auto" else ""))
+    size = (spec.width, spec.height)
+    if image.size != size:
+        steps.append(f"{spec.fit} to {spec.width}x{spec.height}")
+        image = _stretch(image, size) if spec.fit == "stretch" else _pad(image, size)
+    return Prepared(np.asarray(image).reshape(spec.shape), tuple(steps))
+
+
+def _stretch(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image.resize(size, Image.Resampling.BILINEAR)
+
+
+def _pad(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Keep the aspect ratio; fill with the median colour of the picture's border."""
+    pixels = _border(image)
+    fill = np.median(pixels.reshape(len(pixels), -1), axis=0).astype(int)
+    color = int(fill[0]) if image.mode == "L" else tuple(int(v) for v in fill)
+    return ImageOps.pad(image, size, Image.Resampling.BILINEAR, color=color)
+
+
+def _border_is_light(image: Image.Image) -> bool:
+    return float(np.median(_border(image.convert("L")))) > 127.5
+
+
+def _border(image: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    pixels = np.asarray(image)
+    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])

@@ -1,0 +1,80 @@
+"""Finds the classes of a plug-in package: one file there is one more choice.
+
+Backends, export formats, architectures and datasets are all found this way, so
+that a new one is a new file and nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from runtime.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+class Named(Protocol):
+    """A class that a registry can hold."""
+
+    name: str
+
+
+T = TypeVar("T")
+
+
+def discover(package: ModuleType, base: type[T]) -> dict[str, type[T]]:
+    """Import every module of a package and collect the concrete classes in it.
+
+    Args:
+        package: the package to search; modules whose name starts with ``_`` are
+            shared helpers and are skipped.
+        base: the abstract class that a plug-in derives from.
+
+    Returns:
+        The classes by their ``name``, in the order of ``(rank, name)``; a class
+        without a ``rank`` has rank 0.
+
+    Raises:
+        TypeError: two classes carry the same name.
+    """
+    found: list[type[T]] = []
+    for info in pkgutil.iter_modules(package.__path__):
+        if info.name.startswith("_"):
+            continue
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        found += [c for c in vars(module).values() if _is_plugin(c, base, module)]
+    found.sort(key=lambda c: (getattr(c, "rank", 0), _name(c)))
+    by_name = {_name(c): c for c in found}
+    if len(by_name) != len(found):
+        raise TypeError(f"two classes of {package.__name__} carry the same name")
+    return by_name
+
+
+def pick(registry: dict[str, type[T]], kind: str, name: str) -> type[T]:
+    """Return the class called ``name``.
+
+    Raises:
+        UnknownNameError: there is none; the message lists the known names.
+    """
+    try:
+        return registry[name]
+    except KeyError:
+        raise UnknownNameError(kind, name, registry) from None
+
+
+def _is_plugin(candidate: object, base: type, module: ModuleType) -> bool:
+    return (
+        inspect.isclass(candidate)
+        and issubclass(candidate, base)
+        and candidate.__module__ == module.__name__
+        and not inspect.isabstract(candidate)
+        and "name" in vars(candidate)
+    )
+
+
+def _name(cls: type) -> str:
+    return str(getattr(cls, "name"))  # noqa: B009 - a Protocol attribute mypy cannot see on type[T]

@@ -1,0 +1,1 @@
+"""The workstation side: data, training, evaluation, export and parity."""

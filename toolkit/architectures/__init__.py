@@ -1,0 +1,15 @@
+"""Architectures by name; one file here adds one more."""
+
+from __future__ import annotations
+
+from runtime.registry import discover
+from toolkit.architectures.base import Architecture, BuildOptions
+
+__all__ = ["Architecture", "BuildOptions", "registry"]
+
+
+def registry() -> dict[str, type[Architecture]]:
+    """Return the architecture classes by name."""
+    import toolkit.architectures as package
+
+    return discover(package, Architecture)  # type: ignore[type-abstract]

@@ -1,0 +1,74 @@
+"""What an architecture is: a named way to build an untrained Keras classifier."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from runtime.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
+
+PADDINGS = ("same", "valid")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """What an architecture is built for.
+
+    Attributes:
+        input_shape: height, width and channels of one image.
+        classes: number of outputs.
+        padding: padding of the convolutions, ``same`` or ``valid``.
+        seed: seed of weights and dropout.
+    """
+
+    input_shape: tuple[int, int, int]
+    classes: int
+    padding: str = "same"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the fields.
+
+        Raises:
+            InputError: a field is out of its range.
+        """
+        if self.padding not in PADDINGS:
+            raise InputError(f"unknown padding '{self.padding}'. Known: {', '.join(PADDINGS)}.")
+        if self.classes < 2:
+            raise InputError(f"a classifier needs at least 2 classes, not {self.classes}")
+
+
+class Architecture(ABC):
+    """An architecture; a file in this package with one such class adds it.
+
+    Attributes:
+        name: what ``--architecture`` takes.
+        short: its part in the names of artifacts, for example ``mnist-cnn``.
+        summary: one line for ``--help``.
+    """
+
+    name: ClassVar[str]
+    short: ClassVar[str]
+    summary: ClassVar[str]
+
+    def build(self, options: BuildOptions) -> keras.Model:
+        """Return an untrained, uncompiled model: one image input, softmax output.
+
+        Raises:
+            InputError: the images are too small for the layers.
+        """
+        try:
+            return self._build(options)
+        except ValueError as error:
+            height, width, _ = options.input_shape
+            raise InputError(
+                f"architecture {self.name} cannot be built for {height}x{width} images "
+                f"with padding '{options.padding}': {str(error).splitlines()[0]}"
+            ) from error
+
+    @abstractmethod
+    def _build(self, options: BuildOptions) -> keras.Model: ...

@@ -1,0 +1,119 @@
+"""The state of an unfinished training: enough to go on to the same end."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runtime.errors import InputError
+from toolkit.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import keras
+
+FOLDER = "checkpoint"
+_STATE = "state.json"
+
+
+@dataclass(slots=True)
+class Plateau:
+    """Halves the learning rate when the watched accuracy stops rising.
+
+    The rule of Keras's ReduceLROnPlateau (mode max, min_delta 1e-4), kept here
+    because its state has to survive an interruption.
+
+    Attributes:
+        factor: what the learning rate is multiplied with.
+        patience: epochs without a rise before that happens.
+        best: the highest value so far.
+        wait: epochs since then.
+    """
+
+    factor: float
+    patience: int
+    best: float = -1.0
+    wait: int = 0
+
+    def update(self, value: float, rate: float) -> float:
+        """Take the value of an epoch and return the learning rate of the next."""
+        if value > self.best + 1e-4:
+            self.best, self.wait = value, 0
+            return rate
+        self.wait += 1
+        if self.wait < self.patience:
+            return rate
+        self.wait = 0
+        return rate * self.factor
+
+
+@dataclass(slots=True)
+class State:
+    """Where a training stands after a whole epoch.
+
+    Attributes:
+        plateau: the state of the learning-rate rule.
+        history: one row an epoch: loss, accuracy, learning rate, seconds.
+        best_epoch: the epoch (from 1) with the highest watched accuracy; the later
+            one where two are equal. 0 before the first.
+        best_value: that accuracy.
+    """
+
+    plateau: Plateau
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_value: float = -1.0
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done."""
+        return len(self.history)
+
+
+def save(folder: Path, model: keras.Model, state: State, *, is_best: bool) -> None:
+    """Write the model with its optimizer, then the state that names it."""
+    target = folder / FOLDER
+    target.mkdir(exist_ok=True)
+    if is_best:
+        _save_model(model, target / "best.keras")
+    _save_model(model, target / _last(state.epoch))
+    write_json(target / _STATE, asdict(state))
+    with contextlib.suppress(FileNotFoundError):
+        (target / _last(state.epoch - 1)).unlink()
+
+
+def restore(folder: Path) -> tuple[keras.Model, State]:
+    """Read back what :func:`save` wrote.
+
+    Raises:
+        InputError: the folder holds no checkpoint.
+    """
+    import keras
+
+    try:
+        record: dict[str, Any] = read_json(folder / FOLDER / _STATE)
+        record["plateau"] = Plateau(**record["plateau"])
+        state = State(**record)
+        model = keras.models.load_model(folder / FOLDER / _last(state.epoch), safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{folder} holds no checkpoint to go on from ({error})") from error
+    return model, state
+
+
+def load_best(folder: Path) -> keras.Model:
+    """Load the model of the best epoch."""
+    import keras
+
+    return keras.models.load_model(folder / FOLDER / "best.keras", safe_mode=True)
+
+
+def _last(epoch: int) -> str:
+    return f"last-{epoch}.keras"
+
+
+def _save_model(model: keras.Model, path: Path) -> None:
+    temporary = path.with_name(f".tmp-{path.name}")
+    model.save(temporary)
+    temporary.replace(path)

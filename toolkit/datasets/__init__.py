@@ -1,0 +1,59 @@
+"""Datasets by name or recognised from a path; one file here adds one more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runtime.errors import DataError
+from runtime.registry import discover, pick
+from toolkit.datasets.base import DataOptions, Dataset, DatasetSource
+from toolkit.progress import SILENT, Reporter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["DataOptions", "Dataset", "DatasetSource", "load_dataset", "registry"]
+
+DEFAULT = "mnist"
+
+
+def registry() -> dict[str, type[DatasetSource]]:
+    """Return the dataset classes by name."""
+    import toolkit.datasets as package
+
+    return discover(package, DatasetSource)  # type: ignore[type-abstract]
+
+
+def load_dataset(options: DataOptions, reporter: Reporter = SILENT) -> Dataset:
+    """Load a dataset.
+
+    Args:
+        options: which one; without a name it is recognised from the path, and
+            without a path it is MNIST.
+        reporter: told about downloads and slow reading.
+
+    Raises:
+        UnknownNameError: no dataset has that name.
+        DataError: the data is missing or wrong.
+    """
+    name = options.name or _recognise(options.path)
+    return pick(registry(), "dataset", name)().load(options, reporter)
+
+
+def _recognise(path: Path | None) -> str:
+    from toolkit.datasets import fashion_mnist, mnist
+    from toolkit.datasets._idx import class_counts, is_idx_folder
+
+    if path is None:
+        return DEFAULT
+    if not path.exists():
+        raise DataError(f"no such file or folder: {path}")
+    if path.is_file() or is_idx_folder(path):
+        counts = class_counts(path)
+        for source in (mnist.Mnist, fashion_mnist.FashionMnist):
+            if counts == source.train_counts:
+                return source.name
+        if path.is_file():
+            return "npz"
+        raise DataError(f"{path}: IDX files, but neither those of MNIST nor of Fashion-MNIST")
+    return "folder"

@@ -1,0 +1,165 @@
+"""What a dataset is: arrays, labels, the preprocessing that fits them, a checksum."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from runtime.errors import DataError
+from runtime.preprocess import PreprocessSpec
+from toolkit.progress import SILENT, Reporter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class DataOptions:
+    """Which data to load, and how images of other sizes become model input.
+
+    Attributes:
+        name: a registered dataset, or None to recognise it from ``path``.
+        path: a file or folder of the user's, or None to look in the usual places.
+        image_size: rows and columns of the model input; only for image folders.
+        channels: 1 or 3; only for image folders.
+        fit: overrides the dataset's :attr:`PreprocessSpec.fit`.
+        polarity: overrides the dataset's :attr:`PreprocessSpec.polarity`.
+    """
+
+    name: str | None = None
+    path: Path | None = None
+    image_size: tuple[int, int] | None = None
+    channels: int | None = None
+    fit: str | None = None
+    polarity: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images of one size with their classes, split into training and test.
+
+    Attributes:
+        name: the name that goes into run folders and manifests.
+        x_train: uint8 (n, height, width, channels), 0…255.
+        y_train: int64 (n,), an index into ``labels``.
+        x_test: like ``x_train``.
+        y_test: like ``y_train``.
+        labels: the class names.
+        spec: how an image becomes model input.
+        origin: where the data was found, in words.
+        notes: what was changed while loading, in words.
+    """
+
+    name: str
+    x_train: NDArray[np.uint8]
+    y_train: NDArray[np.int64]
+    x_test: NDArray[np.uint8]
+    y_test: NDArray[np.int64]
+    labels: tuple[str, ...]
+    spec: PreprocessSpec
+    origin: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 over shapes and bytes of the four arrays, as hexadecimal digits."""
+        digest = hashlib.sha256()
+        for array in (self.x_train, self.y_train, self.x_test, self.y_test):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    def limited(self, count: int | None) -> Dataset:
+        """Return the same dataset with only the first ``count`` training images.
+
+        Raises:
+            DataError: ``count`` is less than one.
+        """
+        if count is None:
+            return self
+        if count < 1:
+            raise DataError(f"--limit must be at least 1, not {count}")
+        return replace(self, x_train=self.x_train[:count], y_train=self.y_train[:count])
+
+
+class DatasetSource(ABC):
+    """One kind of dataset; a file in this package with one such class adds it.
+
+    Attributes:
+        name: what ``--dataset`` takes.
+        summary: one line for ``--help`` and the README.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+
+    def load(self, options: DataOptions, reporter: Reporter = SILENT) -> Dataset:
+        """Load the data and check its content.
+
+        Raises:
+            DataError: it cannot be found or read, or its content is wrong.
+        """
+        dataset = self._load(options, reporter)
+        check(dataset)
+        return without_overlap(dataset)
+
+    @abstractmethod
+    def _load(self, options: DataOptions, reporter: Reporter) -> Dataset: ...
+
+
+def check(dataset: Dataset) -> None:
+    """Check shapes, dtypes and the range of the labels.
+
+    Raises:
+        DataError: names the first thing that is wrong.
+    """
+    for part, x, y in (
+        ("training", dataset.x_train, dataset.y_train),
+        ("test", dataset.x_test, dataset.y_test),
+    ):
+        if x.dtype != np.uint8 or not dataset.spec.matches(x):
+            raise DataError(
+                f"{dataset.name}: {part} images must be uint8 (n, "
+                f"{', '.join(map(str, dataset.spec.shape))}), not {x.dtype} {x.shape}"
+            )
+        if len(x) == 0 or len(x) != len(y):
+            raise DataError(f"{dataset.name}: {len(x)} {part} images for {len(y)} labels")
+        if y.min() < 0 or y.max() >= len(dataset.labels):
+            raise DataError(
+                f"{dataset.name}: {part} labels run from {y.min()} to {y.max()}, "
+                f"but there are {len(dataset.labels)} classes (0…{len(dataset.labels) - 1})"
+            )
+
+
+def image_hashes(images: NDArray[Any]) -> NDArray[np.bytes_]:
+    """Return the SHA-256 (first 16 bytes) of each image, for finding equal images."""
+    flat = np.ascontiguousarray(images).reshape(len(images), -1)
+    return np.array([hashlib.sha256(row.data).digest()[:16] for row in flat], dtype="V16").view(
+        "S16"
+    )
+
+
+def without_overlap(dataset: Dataset) -> Dataset:
+    """Drop training images that are also test images, byte for byte.
+
+    Raises:
+        DataError: nothing is left to train on.
+    """
+    shared = np.isin(image_hashes(dataset.x_train), image_hashes(dataset.x_test))
+    if not shared.any():
+        return dataset
+    if shared.all():
+        raise DataError(f"{dataset.name}: every training image is also a test image")
+    note = f"{int(shared.sum())} training images that are also test images were left out"
+    return replace(
+        dataset,
+        x_train=dataset.x_train[~shared],
+        y_train=dataset.y_train[~shared],
+        notes=(*dataset.notes, note),
+    )

@@ -1,0 +1,125 @@
+"""A user's own images: one sub-folder per class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from runtime.errors import DataError, InputError
+from runtime.images import IMAGE_SUFFIXES, decode
+from runtime.preprocess import PreprocessSpec
+from toolkit.datasets.base import DataOptions, Dataset, DatasetSource
+from toolkit.splits import stratified
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from toolkit.progress import Reporter
+
+_TEST_FRACTION = 0.2
+_SPLIT_SEED = 0
+_PROBED = 50  # images looked at to choose size and channels
+_SMALLEST, _LARGEST, _STEP = 28, 96, 4  # sides in pixels that suit small CNNs
+
+
+class ImageFolder(DatasetSource):
+    """``train/CLASS/*.png`` with an optional ``test/``, or ``CLASS/*.png`` alone.
+
+    Without ``test/`` a fifth of each class is set aside, always the same fifth.
+    """
+
+    name: ClassVar[str] = "folder"
+    summary: ClassVar[str] = "your own images: --data FOLDER with one sub-folder per class"
+
+    def _load(self, options: DataOptions, reporter: Reporter) -> Dataset:
+        if options.path is None or not options.path.is_dir():
+            raise DataError("--dataset folder needs --data FOLDER with one sub-folder per class")
+        root = options.path
+        base = root / "train" if (root / "train").is_dir() else root
+        labels = _class_names(base)
+        files, y = _list(base, labels)
+        spec = _spec(options, files)
+        x = _read(files, spec, reporter)
+        if base != root and (root / "test").is_dir():
+            test_files, y_test = _list(root / "test", labels)
+            x_train, y_train, x_test = x, y, _read(test_files, spec, reporter)
+        else:
+            train, test = stratified(y, _TEST_FRACTION, _SPLIT_SEED)
+            if len(test) == 0:
+                raise DataError(f"{root}: too few images to set a test part aside")
+            x_train, y_train, x_test, y_test = x[train], y[train], x[test], y[test]
+        return Dataset(
+            root.resolve().name, x_train, y_train, x_test, y_test, labels, spec, str(root)
+        )
+
+
+def _class_names(base: Path) -> tuple[str, ...]:
+    names = sorted(
+        (p.name for p in base.iterdir() if p.is_dir() and not p.name.startswith(".")),
+        key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name),
+    )
+    if len(names) < 2:
+        raise DataError(f"{base}: expected one sub-folder per class, found {len(names)}")
+    return tuple(names)
+
+
+def _list(base: Path, labels: tuple[str, ...]) -> tuple[list[Path], NDArray[np.int64]]:
+    """List the images of all classes, shuffled with a fixed seed so that classes mix."""
+    if extra := sorted(p.name for p in base.iterdir() if p.is_dir() and p.name not in labels):
+        raise DataError(f"{base}: class {extra[0]} has no training images")
+    files: list[Path] = []
+    y: list[int] = []
+    for index, label in enumerate(labels):
+        found = sorted(
+            p for p in (base / label).rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES
+        ) if (base / label).is_dir() else []
+        files += found
+        y += [index] * len(found)
+    missing = set(range(len(labels))) - set(y)
+    if missing and base.name != "test":
+        raise DataError(f"{base}: no images of class {labels[min(missing)]}")
+    if not files:
+        raise DataError(f"{base}: no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    order = np.random.default_rng(_SPLIT_SEED).permutation(len(files))
+    return [files[i] for i in order], np.array(y, np.int64)[order]
+
+
+def _spec(options: DataOptions, files: list[Path]) -> PreprocessSpec:
+    probes = [_decode(file) for file in files[:_PROBED]]
+    height, width = options.image_size or (_side(probes),) * 2
+    channels = options.channels or (3 if any(p.mode == "RGB" for p in probes) else 1)
+    return PreprocessSpec(
+        height=height,
+        width=width,
+        channels=channels,
+        fit=options.fit or "pad",
+        polarity=options.polarity or "as-is",
+    )
+
+
+def _side(probes: list[Image.Image]) -> int:
+    median = float(np.median([min(p.size) for p in probes]))
+    return int(np.clip(round(median / _STEP) * _STEP, _SMALLEST, _LARGEST))
+
+
+def _read(files: list[Path], spec: PreprocessSpec, reporter: Reporter) -> NDArray[np.uint8]:
+    pixels = np.empty((len(files), *spec.shape), np.uint8)
+    with reporter.task("reading images", len(files)) as tick:
+        for index, file in enumerate(files):
+            try:
+                pixels[index] = spec.prepare(_decode(file)).pixels
+            except InputError as error:
+                raise DataError(f"{file}: {error}") from error
+            tick(1)
+    return pixels
+
+
+def _decode(file: Path) -> Image.Image:
+    try:
+        return decode(file)
+    except InputError as error:
+        raise DataError(f"{error}; mend or remove it") from error

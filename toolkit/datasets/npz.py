@@ -1,0 +1,79 @@
+"""A user's own arrays in one .npz file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from runtime.errors import DataError
+from runtime.preprocess import PreprocessSpec, check_float_pixels
+from toolkit.datasets._idx import read_arrays, read_npz
+from toolkit.datasets.base import DataOptions, Dataset, DatasetSource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from toolkit.progress import Reporter
+
+
+class Npz(DatasetSource):
+    """``x_train, y_train, x_test, y_test``, and ``labels`` where there are names."""
+
+    name: ClassVar[str] = "npz"
+    summary: ClassVar[str] = "your own arrays: --data FILE.npz with x_train, y_train, x_test, y_test"
+
+    def _load(self, options: DataOptions, reporter: Reporter) -> Dataset:
+        del reporter
+        if options.path is None:
+            raise DataError("--dataset npz needs --data FILE.npz")
+        x_train, y_train, x_test, y_test = read_arrays(options.path)
+        train, test = _pixels(x_train, "x_train"), _pixels(x_test, "x_test")
+        y_train, y_test = _classes(y_train, "y_train"), _classes(y_test, "y_test")
+        labels = _labels(options.path, int(max(y_train.max(), y_test.max())) + 1)
+        spec = PreprocessSpec(
+            height=train.shape[1],
+            width=train.shape[2],
+            channels=train.shape[3],
+            fit=options.fit or "pad",
+            polarity=options.polarity or "as-is",
+        )
+        return Dataset(
+            options.path.stem, train, y_train, test, y_test, labels, spec, str(options.path)
+        )
+
+
+def _pixels(array: NDArray[Any], key: str) -> NDArray[np.uint8]:
+    """Return uint8 (n, h, w, c); floats 0…1 are rounded to 0…255."""
+    if array.ndim == 3:
+        array = array[..., None]
+    if array.ndim != 4 or array.shape[-1] not in (1, 3) or len(array) == 0:
+        raise DataError(f"{key} must be (n, h, w), (n, h, w, 1) or (n, h, w, 3), not {array.shape}")
+    if array.dtype == np.uint8:
+        return array
+    try:
+        check_float_pixels(array)
+    except ValueError as error:
+        raise DataError(f"{key}: {error}") from error
+    return np.round(array * 255.0).astype(np.uint8)
+
+
+def _classes(array: NDArray[Any], key: str) -> NDArray[np.int64]:
+    """Return int64 (n,) from class indices or one-hot rows."""
+    if array.ndim == 2 and array.shape[1] > 1:
+        array = array.argmax(axis=1)
+    array = array.reshape(len(array), -1)
+    if array.shape[1] != 1 or len(array) == 0 or not np.array_equal(array, array.astype(np.int64)):
+        raise DataError(f"{key} must hold one whole number or one one-hot row per image")
+    return array[:, 0].astype(np.int64)
+
+
+def _labels(path: Path, classes: int) -> tuple[str, ...]:
+    names = read_npz(path).get("labels") if path.is_file() else None
+    if names is None:
+        return tuple(str(index) for index in range(classes))
+    if len(names) < classes:
+        raise DataError(f"{path}: {len(names)} labels for {classes} classes")
+    return tuple(str(name) for name in names)

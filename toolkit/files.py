@@ -1,0 +1,21 @@
+"""JSON files of a run folder."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from runtime.files import write_atomically
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file (2 spaces, UTF-8) atomically."""
+    write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,230 @@
+"""Trains a model and writes a run folder."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runtime.errors import InputError
+from runtime.registry import pick
+from toolkit import architectures, checkpoint, runs
+from toolkit.architectures import BuildOptions
+from toolkit.checkpoint import Plateau, State
+from toolkit.datasets import load_dataset
+from toolkit.epochs import Schedule, TrainingData, run_epochs
+from toolkit.files import read_json, write_json
+from toolkit.record import describe, write_results
+from toolkit.splits import train_validation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import keras
+
+    from toolkit.datasets import DataOptions, Dataset
+    from toolkit.record import TrainReporter
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """The recipe. The defaults are those of the tutorial.
+
+    Attributes:
+        architecture: a registered architecture.
+        padding: of its convolutions.
+        epochs: passes over the training images.
+        batch_size: images a step.
+        learning_rate: of Adam, at the start.
+        validation_split: share of the training images that is set aside.
+        plateau_factor: what the learning rate is multiplied with on a plateau.
+        plateau_patience: epochs without a rise of the validation accuracy before that.
+        seed: of split, weights, dropout and order.
+        limit: use only the first n training images.
+        precision: arithmetic of the training; the saved model is float32.
+    """
+
+    architecture: str = "tutorial-cnn"
+    padding: str = "same"
+    epochs: int = 30
+    batch_size: int = 86
+    learning_rate: float = 0.001
+    validation_split: float = 0.1
+    plateau_factor: float = 0.5
+    plateau_patience: int = 3
+    seed: int = 0
+    limit: int | None = None
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        """Check the fields.
+
+        Raises:
+            InputError: a field is out of its range.
+        """
+        if min(self.epochs, self.batch_size) < 1:
+            raise InputError("epochs and batch size must be at least 1")
+        if self.learning_rate <= 0 or not 0 <= self.validation_split < 1:
+            raise InputError("the learning rate must be positive, the validation split in [0, 1)")
+        if self.precision not in PRECISIONS:
+            raise InputError(
+                f"unknown precision '{self.precision}'. Known: {', '.join(PRECISIONS)}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a training came to.
+
+    Attributes:
+        run: the finished run folder.
+        metrics: what ``metrics.json`` holds.
+    """
+
+    run: runs.Run
+    metrics: dict[str, Any]
+
+
+class TrainingInterruptedError(KeyboardInterrupt):
+    """Ctrl-C during training; ``path`` holds the checkpoint, or is None if there is none."""
+
+    def __init__(self, path: Path | None, state: State) -> None:
+        """Keep where the training stands."""
+        super().__init__()
+        self.path = path
+        self.state = state
+
+
+def train(
+    options: TrainOptions, data: DataOptions, parent: Path, reporter: TrainReporter
+) -> TrainResult:
+    """Train a model.
+
+    Args:
+        options: the recipe.
+        data: the dataset.
+        parent: the folder in which the run folder is made.
+        reporter: shows progress.
+
+    Returns:
+        The run folder and its metrics.
+
+    Raises:
+        DataError: the data is missing or wrong.
+        InputError: an option is out of range.
+        TrainingInterruptedError: Ctrl-C; the checkpoint stays.
+    """
+    architecture = pick(architectures.registry(), "architecture", options.architecture)()
+    dataset = load_dataset(data, reporter).limited(options.limit)
+    for note in dataset.notes:
+        reporter.say(note)
+    build = BuildOptions(
+        dataset.spec.shape, len(dataset.labels), padding=options.padding, seed=options.seed
+    )
+    model = _compiled(architecture, build, options)
+    folder = runs.start(parent, f"{dataset.name}-{architecture.short}")
+    write_json(
+        folder / runs.CONFIG,
+        {"name": f"{dataset.name}-{architecture.short}"} | describe(asdict(options), data, dataset),
+    )
+    state = State(Plateau(options.plateau_factor, options.plateau_patience))
+    return _train(folder, model, state, options, dataset, reporter)
+
+
+def resume(folder: Path, reporter: TrainReporter, data_path: Path | None = None) -> TrainResult:
+    """Go on with a training that was interrupted, to the same end.
+
+    Args:
+        folder: an unfinished run folder (``….partial``).
+        reporter: shows progress.
+        data_path: where the data is now, if not where it was.
+
+    Raises:
+        InputError: the folder is finished, or holds no checkpoint.
+        DataError: the data is missing, or is not that of the first part.
+    """
+    if not (folder / checkpoint.FOLDER).is_dir():
+        state = "is finished" if (folder / runs.MODEL).is_file() else "holds no checkpoint"
+        raise InputError(f"{folder} {state}; nothing to resume")
+    config = read_json(folder / runs.CONFIG)
+    options = TrainOptions(**config["options"])
+    dataset = load_dataset(runs.data_options(config["data"], data_path), reporter)
+    dataset = dataset.limited(options.limit)
+    if dataset.checksum != config["data"]["sha256"]:
+        raise InputError(f"{dataset.origin} is not the data that {folder} was trained on")
+    model, state = checkpoint.restore(folder)
+    return _train(folder, model, state, options, dataset, reporter)
+
+
+def _train(
+    folder: Path,
+    model: keras.Model,
+    state: State,
+    options: TrainOptions,
+    dataset: Dataset,
+    reporter: TrainReporter,
+) -> TrainResult:
+    started = time.perf_counter()
+    schedule = Schedule(options.epochs, options.batch_size, options.seed)
+    try:
+        run_epochs(folder, model, state, training_data(dataset, options), schedule, reporter)
+    except KeyboardInterrupt:
+        if state.epoch == 0:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise TrainingInterruptedError(folder if state.epoch else None, state) from None
+    final = _float32(checkpoint.load_best(folder))
+    metrics = write_results(folder, final, state, dataset)
+    metrics["total_seconds"] = round(time.perf_counter() - started, 1)
+    shutil.rmtree(folder / checkpoint.FOLDER)
+    return TrainResult(runs.open_run(runs.finish(folder)), metrics)
+
+
+def training_data(dataset: Dataset, options: TrainOptions) -> TrainingData:
+    """Split off the validation images and turn all into model input and one-hot rows."""
+    train_part, validation = train_validation(dataset, options.validation_split, options.seed)
+    one_hot = np.eye(len(dataset.labels), dtype=np.float32)
+    return TrainingData(
+        x=dataset.spec.apply(dataset.x_train[train_part]),
+        y=one_hot[dataset.y_train[train_part]],
+        x_validation=dataset.spec.apply(dataset.x_train[validation]),
+        y_validation=one_hot[dataset.y_train[validation]],
+    )
+
+
+def _compiled(
+    architecture: architectures.Architecture, build: BuildOptions, options: TrainOptions
+) -> keras.Model:
+    import keras
+
+    keras.utils.set_random_seed(options.seed)
+    keras.config.set_dtype_policy(options.precision)
+    try:
+        model = architecture.build(build)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.compile(
+        optimizer=keras.optimizers.Adam(options.learning_rate),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def _float32(model: keras.Model) -> keras.Model:
+    """Return the model with the same weights and float32 arithmetic."""
+    import keras
+
+    if all(layer.dtype_policy.name == "float32" for layer in model.layers):
+        return model
+
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return layer.__class__.from_config(layer.get_config() | {"dtype": "float32"})
+
+    plain = keras.models.clone_model(model, clone_function=clone)
+    plain.set_weights(model.get_weights())
+    return plain
