@@ -15,6 +15,7 @@ from runtime.prediction import Prediction
 from runtime.preprocess import Prepared, PreprocessSpec, check_float_pixels
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from numpy.typing import NDArray
@@ -32,11 +33,12 @@ class LoadOptions:
 
     Attributes:
         labels: the class names; None takes those of the file, or numbers.
-        preprocess: None takes that of the file, or a default for its input shape.
+        adapt: gets the preprocessing of the file (or the default for its input shape)
+            and returns the one to use.
     """
 
     labels: tuple[str, ...] | None = None
-    preprocess: PreprocessSpec | None = None
+    adapt: Callable[[PreprocessSpec], PreprocessSpec] | None = None
 
 
 def load(
@@ -205,12 +207,13 @@ class Classifier:
     def _find_spec(self, options: LoadOptions, notes: list[str]) -> PreprocessSpec:
         shape = self.backend.image_shape
         manifest = self.artifact.manifest
-        spec = options.preprocess or (manifest.preprocess if manifest else None)
-        if spec is None:
-            spec = default_spec(shape)
+        spec = manifest.preprocess if manifest else default_spec(shape)
+        if options.adapt:
+            spec = options.adapt(spec)
+        if not manifest:
             notes.append(
-                f"no preprocessing in the file: pixels / 255, fit {spec.fit}, "
-                f"polarity {spec.polarity} (--fit, --polarity, --scale, --mean, --std)"
+                f"no preprocessing in the file: scale {spec.scale:.6g}, fit {spec.fit}, "
+                f"polarity {spec.polarity} (--scale, --mean, --std, --fit, --polarity)"
             )
         if spec.shape != shape:
             raise InputError(f"preprocessing for {spec.shape}, but the model takes {shape}")

@@ -37,27 +37,30 @@ def decode(source: Path | str | bytes | BinaryIO) -> Image.Image:
         InputError: no such file, not an image of a known format, truncated, or
             larger than 100 megapixels.
     """
-    name = str(source) if isinstance(source, (str, Path)) else "the image"
-    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    prefix = f"{source}: " if isinstance(source, (str, Path)) else ""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(stream, formats=FORMATS) as image:
-                _check_size(image)
-                image.load()
-                return to_plain(ImageOps.exif_transpose(image))
+        return _decode(io.BytesIO(source) if isinstance(source, bytes) else source)
     except FileNotFoundError as error:
-        raise InputError(f"no such file: {name}") from error
+        raise InputError(f"{prefix}no such file") from error
     except IsADirectoryError as error:
-        raise InputError(f"{name} is a folder") from error
+        raise InputError(f"{prefix}is a folder") from error
     except UnidentifiedImageError as error:
-        raise InputError(f"not an image of a known kind ({', '.join(FORMATS)})") from error
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"cannot be decoded: {error}") from error
+        raise InputError(f"{prefix}not an image of a known kind ({', '.join(FORMATS)})") from error
+    except InputError as error:
+        raise InputError(f"{prefix}{error}") from error
     except Image.DecompressionBombError as error:
-        raise InputError(f"too large: {error}") from error
+        raise InputError(f"{prefix}too large: {error}") from error
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error) as error:
+        raise InputError(f"{prefix}cannot be decoded: {error}") from error
+
+
+def _decode(source: Path | str | BinaryIO) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(source, formats=FORMATS) as image:
+            _check_size(image)
+            image.load()
+            return to_plain(ImageOps.exif_transpose(image))
 
 
 def to_plain(image: Image.Image) -> Image.Image:

@@ -7,12 +7,12 @@ import io
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
+from exporters.source import run_keras
 from runtime.files import write_atomically
 from toolkit import runs
 from toolkit.epochs import EpochReporter
 from toolkit.evaluation import evaluate
 from toolkit.files import write_json
-from toolkit.keras_model import predict
 from toolkit.plots import plot_confusion, plot_history
 from toolkit.progress import Reporter
 from toolkit.versions import versions
@@ -61,7 +61,7 @@ def write_results(
     """
     model.save(folder / runs.MODEL)
     result = evaluate(
-        predict(model, dataset.spec.apply(dataset.x_test)), dataset.y_test, dataset.labels
+        run_keras(model, dataset.spec.apply(dataset.x_test)), dataset.y_test, dataset.labels
     )
     metrics = {
         "test_accuracy": result.accuracy,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,10 +32,25 @@ class TfliteRuntime(InterpreterBackend):
                 f'{np.__version__} is installed; mend it: pip install "numpy<2", '
                 'or use the current engine: pip install "edge-toolkit[litert]"'
             )
+        if "tensorflow" in sys.modules and cls.module not in sys.modules:
+            raise BackendError(
+                "tflite-runtime does not work in a process that imported TensorFlow before it; "
+                "import tflite_runtime first"
+            )
         cls._import()
         from tflite_runtime.interpreter import Interpreter
 
         return Interpreter
+
+    @classmethod
+    def preload(cls) -> None:
+        """Import the engine now, for a process that will import TensorFlow later.
+
+        Raises:
+            MissingDependencyError: it is not installed.
+            BackendError: it cannot be imported.
+        """
+        cls._interpreter_class()
 
     def _refused(self, error: Exception) -> BackendError:
         if "Didn't find op" not in str(error):

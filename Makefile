@@ -1,0 +1,43 @@
+# Two commands for a machine with git, make and Python >= 3.11: make demo, make test.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test test-all lint types contracts check clean
+
+help:
+	@echo "make demo    set up, then train, export and verify on real digits (offline)"
+	@echo "make test    set up, then run the tests"
+	@echo "make check   lint, types and import contracts"
+
+demo: $(VENV)/.installed-all
+	$(BIN)/toolkit demo
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+check: lint types contracts
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+contracts: $(VENV)/.installed-dev
+	$(BIN)/lint-imports
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 2; }
+	$(PYTHON) -m venv $(VENV) \
+		|| { rm -rf $(VENV); echo "no venv module: apt install python3-venv"; exit 2; }
+
+$(VENV)/.installed-%: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) --editable ".[$*]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,44 @@
+"""How far a model file may be from the Keras model it was made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class ParityBudget:
+    """The limits of one format.
+
+    Attributes:
+        max_accuracy_drop: highest loss of accuracy, 0…1 (0.005 is half a point).
+        min_agreement: least share of images with the same label, 0…1; an image on
+            which Keras itself is undecided does not count against it.
+        max_abs_error: largest difference of a probability, 0…1.
+        tie_margin: Keras is undecided where its two highest probabilities are
+            closer than this, 0…1.
+    """
+
+    max_accuracy_drop: float
+    min_agreement: float
+    max_abs_error: float
+    tie_margin: float
+
+    def __post_init__(self) -> None:
+        """Check the fields.
+
+        Raises:
+            InputError: a limit is outside 0…1.
+        """
+        limits = (self.max_accuracy_drop, self.min_agreement, self.max_abs_error, self.tie_margin)
+        if not all(0.0 <= limit <= 1.0 for limit in limits):
+            raise InputError("the limits of a parity budget lie in 0…1")
+
+
+# Chosen from what correct conversions showed on MNIST, Fashion-MNIST and the digits
+# (largest differences 1e-6 for float32, 6e-4 for float16, 0.08 for int8), with room
+# for models that are less sure of themselves.
+EXACT = ParityBudget(0.0005, 0.9995, 1e-3, tie_margin=1e-4)
+HALF = ParityBudget(0.001, 0.999, 0.02, tie_margin=1e-2)
+INTEGER = ParityBudget(0.005, 0.99, 0.5, tie_margin=0.1)

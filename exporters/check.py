@@ -1,0 +1,122 @@
+"""The check before a file gets its name: does it answer as Keras does?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from runtime.classifier import softmax
+from runtime.errors import ParityError
+from runtime.manifest import Accuracy
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from exporters.budget import ParityBudget
+    from exporters.source import KerasSource
+    from runtime.backends import Backend
+
+_SMALL = 50  # with fewer images one answer more or less is over 2 %
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CheckImages:
+    """Real images as the model sees them.
+
+    Attributes:
+        batch: float32 (n, height, width, channels) in model units, classes mixed.
+        truth: int64 (n,).
+        dataset: which images, in words.
+    """
+
+    batch: NDArray[np.float32]
+    truth: NDArray[np.int64]
+    dataset: str
+
+    def first(self, count: int) -> CheckImages:
+        """Return the first ``count`` images."""
+        return CheckImages(self.batch[:count], self.truth[:count], self.dataset)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How two sets of answers to the same images compare.
+
+    Attributes:
+        same: share of images with the same label, 0…1.
+        same_or_tie: the same, with images on which the reference is undecided counted
+            as equal.
+        max_abs_error: largest difference of a probability.
+    """
+
+    same: float
+    same_or_tie: float
+    max_abs_error: float
+
+
+def agreement(
+    reference: NDArray[np.float32], answers: NDArray[np.float32], tie_margin: float
+) -> Agreement:
+    """Compare two arrays of probabilities, both (n, classes).
+
+    Args:
+        reference: what Keras answers.
+        answers: what the file answers.
+        tie_margin: the reference is undecided where its two highest probabilities are
+            closer than this.
+    """
+    same = reference.argmax(axis=1) == answers.argmax(axis=1)
+    best = np.sort(reference, axis=1)
+    undecided = best[:, -1] - best[:, -2] < tie_margin
+    return Agreement(
+        same=float(same.mean()),
+        same_or_tie=float((same | undecided).mean()),
+        max_abs_error=float(np.abs(reference - answers).max()),
+    )
+
+
+def compare(
+    backend: Backend, source: KerasSource, check: CheckImages, budget: ParityBudget
+) -> Accuracy:
+    """Run the same images through engine and Keras.
+
+    Returns:
+        The accuracies and how far the two agree.
+
+    Raises:
+        ParityError: they differ by more than the budget allows.
+    """
+    reference = source.predict(check.batch)
+    answers = backend.run(check.batch)
+    if source.scores == "logits":
+        answers = softmax(answers)
+    if not np.isfinite(answers).all():
+        raise ParityError("the converted model answers with numbers that are not finite")
+    found = agreement(reference, answers, budget.tie_margin)
+    _require(found, budget, len(check.batch))
+    return Accuracy(
+        reference=float((reference.argmax(axis=1) == check.truth).mean()),
+        artifact=float((answers.argmax(axis=1) == check.truth).mean()),
+        agreement=found.same,
+        max_abs_error=found.max_abs_error,
+        dataset=check.dataset,
+        images=len(check.batch),
+    )
+
+
+def _require(found: Agreement, budget: ParityBudget, images: int) -> None:
+    """Refuse what no correct conversion shows; one image is allowed in a small set."""
+    allowed = max(1 - budget.min_agreement, 1 / max(images, _SMALL))
+    if 1 - found.same_or_tie > allowed:
+        raise ParityError(
+            f"the converted model gives another label than Keras on {1 - found.same:.1%} of "
+            f"{images} images (limit {allowed:.1%}); it was not written. If activations are "
+            "quantized, try more calibration images: --calibration-samples"
+        )
+    if found.max_abs_error > budget.max_abs_error:
+        raise ParityError(
+            f"a probability of the converted model differs from Keras by "
+            f"{found.max_abs_error:.3g} (limit {budget.max_abs_error:g}); it was not written"
+        )

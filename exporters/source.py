@@ -1,0 +1,149 @@
+"""The Keras model that is exported: loaded safely, checked, run as the reference."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exporters.tensorflow_setup import prepare_tensorflow
+from runtime.classifier import softmax
+from runtime.errors import ExportError, InputError, MissingDependencyError
+from runtime.quiet import captured
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import keras
+    from numpy.typing import NDArray
+
+_BATCH = 500
+
+
+@dataclass(eq=False)
+class KerasSource:
+    """An image classifier in Keras.
+
+    Attributes:
+        model: one image input, one output of class scores.
+        path: the ``.keras`` file.
+        sha256: of that file, as hexadecimal digits.
+    """
+
+    model: keras.Model
+    path: Path
+    sha256: str
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of one input image."""
+        height, width, channels = self.model.inputs[0].shape[1:]
+        return int(height), int(width), int(channels)
+
+    @property
+    def classes(self) -> int:
+        """How many classes the model tells apart."""
+        return int(self.model.outputs[0].shape[-1])
+
+    @cached_property
+    def scores(self) -> str:
+        """What the output holds: ``probabilities`` or ``logits``, tried on grey and noise."""
+        rng = np.random.default_rng(0)
+        probe = rng.random((8, *self.image_shape), dtype=np.float32)
+        rows = run_keras(self.model, probe)
+        sums_to_one = np.allclose(rows.sum(axis=1), 1.0, atol=1e-3)
+        return "probabilities" if sums_to_one and rows.min() >= 0.0 else "logits"
+
+    def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the model's probabilities.
+
+        Args:
+            batch: float32 (n, height, width, channels) in model units.
+
+        Returns:
+            float32 (n, classes); softmax is applied where the model gives logits.
+        """
+        rows = run_keras(self.model, batch)
+        return softmax(rows) if self.scores == "logits" else rows
+
+    @cached_property
+    def onnx_graph(self) -> Any:
+        """The model as a float32 ``onnx.ModelProto``; converted once, shared by all formats."""
+        from exporters.onnx_graph import convert
+
+        return convert(self)
+
+
+def run_keras(model: keras.Model, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what a Keras model answers, (n, classes) float32.
+
+    Args:
+        model: one image input, one output of class scores.
+        batch: float32 (n, height, width, channels) in model units.
+    """
+    parts = [
+        np.asarray(model(batch[start : start + _BATCH], training=False))
+        for start in range(0, len(batch), _BATCH)
+    ]
+    return np.concatenate(parts).astype(np.float32, copy=False)
+
+
+def load_keras(path: Path) -> KerasSource:
+    """Load a ``.keras`` file in safe mode and check that it is an image classifier.
+
+    Raises:
+        InputError: no such file, not a ``.keras`` file, or no image classifier.
+        ExportError: it holds code (Lambda) or layers of an unknown class.
+        MissingDependencyError: TensorFlow is not installed.
+    """
+    if path.suffix != ".keras":
+        raise InputError(
+            f"{path} is no .keras file; save the model again: model.save('model.keras')"
+        )
+    if not path.is_file():
+        raise InputError(f"no such file: {path}")
+    source = KerasSource(_load(path), path, hashlib.sha256(path.read_bytes()).hexdigest())
+    _check(source.model, path)
+    return source
+
+
+def _load(path: Path) -> keras.Model:
+    prepare_tensorflow()
+    try:
+        with captured():
+            import keras
+    except ImportError as error:
+        raise MissingDependencyError("tensorflow", "export", "read Keras models") from error
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # keras raises many unrelated kinds here
+        raise ExportError(_why(path, error)) from error
+
+
+def _why(path: Path, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if "ambda" in text:
+        return (
+            f"{path} holds a Lambda layer, that is Python code, which is not run; "
+            "replace it by a Keras layer (for scaling: keras.layers.Rescaling)"
+        )
+    if "Could not locate" in text or "custom object" in text.lower():
+        return f"{path} uses a class that Keras does not know: {text[:200]}"
+    return f"{path} cannot be loaded by Keras: {text[:200]}"
+
+
+def _check(model: keras.Model, path: Path) -> None:
+    inputs, outputs = model.inputs, model.outputs
+    if inputs is None or len(inputs) != 1 or len(outputs) != 1:
+        raise InputError(f"{path}: an image classifier has one input and one output")
+    image, scores = inputs[0].shape, outputs[0].shape
+    if len(image) != 4 or None in image[1:] or image[3] not in (1, 3):
+        raise InputError(
+            f"{path}: its input is {tuple(image)}; expected (None, height, width, 1 or 3) "
+            "with a fixed height and width"
+        )
+    if len(scores) != 2 or scores[1] is None or scores[1] < 2:
+        raise InputError(f"{path}: its output is {tuple(scores)}; expected (None, classes >= 2)")

@@ -1,0 +1,27 @@
+"""The command ``runtime``: what runs on the device."""
+
+from __future__ import annotations
+
+import click
+
+from runtime.console import LazyGroup
+
+_COMMANDS = {
+    "predict": "Classify images with a model file.",
+    "info": "Show what a model file says of itself.",
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    package="runtime.commands",
+    lazy=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="edge-toolkit", prog_name="runtime")
+def main() -> None:
+    """Run an exported model file on this device.
+
+    \b
+    Example: runtime predict mnist-cnn.int8.tflite seven.png
+    """

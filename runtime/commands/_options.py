@@ -1,0 +1,149 @@
+"""Options that several commands of ``runtime`` take, and how they open a model file."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runtime.classifier import Classifier, LoadOptions
+    from runtime.preprocess import PreprocessSpec
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """Which engine is to run the file, where, and with how many threads."""
+
+    backend: str = "auto"
+    device: str = "cpu"
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """What is to be used instead of what the file says.
+
+    Attributes:
+        labels: a comma-separated list, or a text file with one label a line.
+        fit: see :class:`PreprocessSpec`.
+        polarity: see :class:`PreprocessSpec`.
+        scale: see :class:`PreprocessSpec`.
+        mean: comma-separated numbers.
+        std: comma-separated numbers.
+    """
+
+    labels: str | None = None
+    fit: str | None = None
+    polarity: str | None = None
+    scale: float | None = None
+    mean: str | None = None
+    std: str | None = None
+
+
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--backend``, ``--device`` and ``--threads`` as one ``engine`` argument."""
+
+    @click.option("--backend", default="auto", show_default=True, help="Engine, or auto.")
+    @click.option("--device", default="cpu", show_default=True, help="cpu, gpu or auto.")
+    @click.option("--threads", type=int, default=1, show_default=True, help="Threads.")
+    @functools.wraps(command)
+    def wrapper(*args: Any, backend: str, device: str, threads: int, **kw: Any) -> Any:
+        return command(*args, engine=EngineChoice(backend, device, threads), **kw)
+
+    return wrapper
+
+
+def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add labels and preprocessing as one ``choice`` argument."""
+
+    @click.option("--labels", help="Class names: a,b,c or a file with one a line.")
+    @click.option("--fit", help="stretch, pad or center-of-mass.")
+    @click.option("--polarity", help="as-is, invert or auto.")
+    @click.option("--scale", type=float, help="Factor on pixels 0…255, for example 0.00392157.")
+    @click.option("--mean", help="Subtracted after scaling: one number or one a channel.")
+    @click.option("--std", help="Divided by after that: one number or one a channel.")
+    @functools.wraps(command)
+    def wrapper(*args: Any, **kw: Any) -> Any:
+        names = ("labels", "fit", "polarity", "scale", "mean", "std")
+        choice = ModelChoice(**{name: kw.pop(name) for name in names})
+        return command(*args, choice=choice, **kw)
+
+    return wrapper
+
+
+def open_classifier(model: Path, engine: EngineChoice, choice: ModelChoice) -> Classifier:
+    """Open a model file as the options say, with the engine's own messages held back.
+
+    Raises:
+        EdgeError: see :func:`runtime.load`.
+    """
+    from runtime import artifact as artifacts
+    from runtime.backends import BackendOptions
+    from runtime.classifier import from_artifact
+    from runtime.quiet import captured
+
+    artifact = artifacts.read(model)
+    options = BackendOptions(engine.device, engine.threads)
+    with captured():
+        return from_artifact(artifact, engine.backend, options, load_options(choice))
+
+
+def load_options(choice: ModelChoice) -> LoadOptions:
+    """Turn the command-line texts into labels and preprocessing."""
+    from runtime.classifier import LoadOptions
+
+    labels = parse_labels(choice.labels) if choice.labels else None
+    return LoadOptions(labels, functools.partial(override_spec, choice=choice))
+
+
+def override_spec(spec: PreprocessSpec, choice: ModelChoice) -> PreprocessSpec:
+    """Return a spec with what the options say instead of what it says."""
+    changes: dict[str, Any] = {
+        "fit": choice.fit,
+        "polarity": choice.polarity,
+        "scale": choice.scale,
+        "mean": parse_numbers(choice.mean, "--mean"),
+        "std": parse_numbers(choice.std, "--std"),
+    }
+    return replace(spec, **{key: value for key, value in changes.items() if value is not None})
+
+
+def parse_labels(text: str) -> tuple[str, ...]:
+    """Read ``a,b,c``, or a text file with one label a line.
+
+    Raises:
+        InputError: the file cannot be read, or there is no label.
+    """
+    from runtime.errors import InputError
+
+    if "," not in text:
+        try:
+            text = ",".join(Path(text).read_text(encoding="utf-8").splitlines())
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"--labels takes a,b,c or a text file; {text}: {error}") from error
+    labels = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not labels:
+        raise InputError("--labels holds no label")
+    return labels
+
+
+def parse_numbers(text: str | None, option: str) -> tuple[float, ...] | None:
+    """Read comma-separated numbers.
+
+    Raises:
+        InputError: one is no number.
+    """
+    from runtime.errors import InputError
+
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"{option} takes one number or one a channel, not '{text}'") from error

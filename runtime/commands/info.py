@@ -1,0 +1,99 @@
+"""``runtime info``: show what a model file says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runtime.commands._options import EngineChoice, ModelChoice, engine_options, open_classifier
+from runtime.console import Output, output_options
+
+if TYPE_CHECKING:
+    from runtime.classifier import Classifier
+    from runtime.manifest import Manifest, TensorSpec
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@engine_options
+@output_options
+def command(model: Path, engine: EngineChoice, output: Output) -> None:
+    """Show the manifest, tensors, quantization and integrity of a MODEL file."""
+    with open_classifier(model, engine, ModelChoice()) as classifier:
+        record = _record(classifier)
+        output.data(record, "\n".join(_lines(classifier, record)))
+
+
+def _record(classifier: Classifier) -> dict[str, Any]:
+    """Return the manifest's fields, and what was found out by opening the file."""
+    from dataclasses import asdict
+
+    artifact, backend = classifier.artifact, classifier.backend
+    manifest = artifact.manifest.to_json() if artifact.manifest else {}
+    return {
+        **manifest,
+        "input": asdict(backend.input),
+        "output": asdict(backend.output),
+        "labels": list(classifier.labels),
+        "preprocess": classifier.spec.to_json(),
+        "path": str(artifact.path),
+        "bytes": len(artifact.data),
+        "sha256": artifact.sha256,
+        "integrity": artifact.integrity,
+        "backend": {"name": backend.name, "version": backend.version(), "device": backend.device},
+        "notes": list(classifier.notes),
+    }
+
+
+def _lines(classifier: Classifier, record: dict[str, Any]) -> list[str]:
+    backend, manifest = record["backend"], classifier.artifact.manifest
+    rows = [
+        ("file", f"{record['path']}, {record['bytes']:,} bytes"),
+        ("integrity", record["integrity"]),
+        ("backend", f"{backend['name']} {backend['version']} ({backend['device']})"),
+        ("input", _tensor(classifier.backend.input)),
+        ("output", _tensor(classifier.backend.output)),
+        ("labels", ", ".join(classifier.labels)),
+        ("preprocess", ", ".join(f"{k} {_plain(v)}" for k, v in record["preprocess"].items())),
+        *(_manifest_rows(manifest) if manifest else []),
+        *(("note", note) for note in classifier.notes),
+    ]
+    return [f"{name:13}{value}" for name, value in rows]
+
+
+def _manifest_rows(manifest: Manifest) -> list[tuple[str, str]]:
+    rows = [
+        ("model", f"{manifest.name}, format {manifest.format}"),
+        ("quantization", manifest.quantization.scheme),
+        ("made by", f"{manifest.created.tool} from {manifest.created.dataset}"),
+        ("operators", ", ".join(f"{k} {v}" for k, v in manifest.requirements.operators.items())),
+        ("engines", ", ".join(f"{k} {v}" for k, v in manifest.requirements.engines.items())),
+    ]
+    if calibration := manifest.quantization.calibration:
+        text = f"{calibration.samples} {calibration.dataset}, seed {calibration.seed}"
+        rows.append(("calibration", f"{text}, {calibration.method}"))
+    if accuracy := manifest.accuracy:
+        rows.append(
+            (
+                "accuracy",
+                f"{accuracy.artifact:.2%}, Keras {accuracy.reference:.2%}, same label on "
+                f"{accuracy.agreement:.2%} of {accuracy.images} images ({accuracy.dataset})",
+            )
+        )
+    return rows
+
+
+def _tensor(tensor: TensorSpec) -> str:
+    shape = "x".join("n" if n < 0 else str(n) for n in tensor.shape)
+    text = f"{tensor.name}: {tensor.dtype} {shape} {tensor.layout}"
+    if tensor.scale is None:
+        return text
+    return f"{text}, scale {tensor.scale:.8g}, zero point {tensor.zero_point}"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list):
+        return "/".join(f"{v:g}" for v in value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,148 @@
+"""What both command lines share: lazy commands, common options, errors to exit codes."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runtime.errors import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EdgeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_DEBUG = "edge_toolkit.debug"
+_REPORT_HINT = "this is a bug; run it again with --debug and report what it prints"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How a command speaks: data on stdout, everything else on stderr.
+
+    Attributes:
+        as_json: print one stable JSON object (or JSON lines) instead of text.
+        quiet: print no remarks.
+    """
+
+    as_json: bool = False
+    quiet: bool = False
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person watches: progress bars are drawn only then."""
+        return not self.quiet and sys.stderr.isatty()
+
+    def data(self, value: Any, text: str) -> None:
+        """Print a result on stdout, as JSON or as text."""
+        click.echo(json.dumps(value, ensure_ascii=False) if self.as_json else text)
+
+    def say(self, text: str) -> None:
+        """Print a remark on stderr."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def next(self, command: str) -> None:
+        """Print what to type next."""
+        self.say(f"\nNext: {command}")
+
+
+def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--json``, ``--quiet`` and ``--debug``; the command gets an :class:`Output`."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+    @click.option("--quiet", "-q", is_flag=True, help="Print no remarks and no progress.")
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @click.pass_context
+    @functools.wraps(command)
+    def wrapper(
+        context: click.Context, /, *args: Any, as_json: bool, quiet: bool, debug: bool, **kw: Any
+    ) -> Any:
+        context.meta[_DEBUG] = debug
+        return command(*args, output=Output(as_json, quiet), **kw)
+
+    return wrapper
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it is asked for, and ends errors in one line.
+
+    A command called ``predict`` is the attribute ``command`` of the module ``predict``
+    in the package of commands.
+    """
+
+    def __init__(self, *args: Any, package: str, lazy: Mapping[str, str], **kwargs: Any) -> None:
+        """Take the commands.
+
+        Args:
+            *args: for click.
+            package: the import name of the package of commands.
+            lazy: name and one-line help of each command, in the order of ``--help``.
+            **kwargs: for click.
+        """
+        super().__init__(*args, **kwargs)
+        self._package = package
+        self._lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in their given order."""
+        del ctx
+        return list(self._lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        del ctx
+        if cmd_name not in self._lazy:
+            return None
+        module = importlib.import_module(f"{self._package}.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self._lazy.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the nearest command for a mistyped one."""
+        from difflib import get_close_matches
+
+        name = args[0]
+        if name not in self._lazy and (close := get_close_matches(name, self._lazy, n=1)):
+            ctx.fail(f"No such command '{name}'. Did you mean '{close[0]}'?")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command and turn what it raises into one line and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            if ctx.meta.get(_DEBUG):
+                traceback.print_exc()
+            raise _exit(error) from None
+
+
+def _exit(error: BaseException) -> click.ClickException:
+    """Turn an error into the one that click prints and ends with."""
+    if isinstance(error, EdgeError):
+        message, code = str(error), error.exit_code
+    elif isinstance(error, KeyboardInterrupt):
+        message, code = str(error) or "interrupted", EXIT_INTERRUPTED
+    elif isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        message, code = f"{where}{error.strerror or error}", EXIT_BAD_INPUT
+    else:
+        message, code = f"{type(error).__name__}: {error} ({_REPORT_HINT})", EXIT_CHECK_FAILED
+    result = click.ClickException(" ".join(message.split()))
+    result.exit_code = code
+    return result

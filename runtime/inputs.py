@@ -1,0 +1,125 @@
+"""What a person names on the command line, turned into images one by one."""
+
+from __future__ import annotations
+
+import glob
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runtime.errors import InputError
+from runtime.images import IMAGE_SUFFIXES, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+    from PIL import Image
+
+STDIN = "-"
+_ARRAY_SUFFIX = ".npy"
+_COLOR_CHANNELS = (1, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One image to come, or an input that is known to be bad.
+
+    Attributes:
+        name: what the person called it.
+        read: returns the image; raises InputError if it cannot be read.
+    """
+
+    name: str
+    read: Callable[[], Image.Image | NDArray[Any]]
+
+
+def expand(arguments: tuple[str, ...]) -> Iterator[Source]:
+    """Turn files, folders, globs, ``.npy`` arrays and ``-`` into single images.
+
+    Nothing is decoded before ``read`` is called, and a bad input becomes a source
+    whose ``read`` raises, so that the others still run.
+
+    Args:
+        arguments: as typed.
+
+    Yields:
+        One source an image, in the order given; folders and globs sorted by name.
+    """
+    for argument in arguments:
+        if argument == STDIN:
+            yield Source(STDIN, lambda: decode(sys.stdin.buffer.read()))
+        else:
+            yield from _expand_path(argument)
+
+
+def _expand_path(argument: str) -> Iterator[Source]:
+    path = Path(argument)
+    if path.is_dir():
+        found = sorted(p for p in path.iterdir() if p.suffix.lower() in _known_suffixes())
+        if not found:
+            yield _bad(argument, f"the folder holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        yield from _each(found)
+    elif not path.exists() and glob.has_magic(argument):
+        matches = [Path(match) for match in sorted(glob.glob(argument, recursive=True))]
+        if not matches:
+            yield _bad(argument, "no file matches")
+        yield from _each([match for match in matches if match.is_file()])
+    else:
+        yield from _each([path])
+
+
+def _each(paths: list[Path]) -> Iterator[Source]:
+    for path in paths:
+        if path.suffix.lower() == _ARRAY_SUFFIX:
+            yield from _arrays(path)
+        else:
+            yield Source(str(path), lambda path=path: decode(path))  # type: ignore[misc]
+
+
+def _arrays(path: Path) -> Iterator[Source]:
+    """One source for each image in a ``.npy`` file, which stays on disk until read."""
+    try:
+        images = _batch(_load(path))
+    except InputError as error:
+        yield _bad(str(path), str(error))
+        return
+    for index in range(len(images)):
+        name = str(path) if len(images) == 1 else f"{path}[{index}]"
+        yield Source(name, lambda index=index: np.asarray(images[index]))  # type: ignore[misc]
+
+
+def _load(path: Path) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise InputError("no such file") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"not a readable .npy file of numbers: {error}") from error
+    return array
+
+
+def _batch(array: NDArray[Any]) -> NDArray[Any]:
+    """Tell one image from a batch: three axes are one image if the last is 1 or 3."""
+    if array.ndim == 2 or (array.ndim == 3 and array.shape[2] in _COLOR_CHANNELS):
+        return array[None]
+    if array.ndim == 3 or (array.ndim == 4 and array.shape[3] in _COLOR_CHANNELS):
+        return array
+    raise InputError(
+        f"expected one image (h, w[, 1 or 3]) or a batch (n, h, w[, 1 or 3]), got {array.shape}"
+    )
+
+
+def _bad(name: str, reason: str) -> Source:
+    def read() -> NDArray[Any]:
+        raise InputError(reason)
+
+    return Source(name, read)
+
+
+def _known_suffixes() -> frozenset[str]:
+    return IMAGE_SUFFIXES | {_ARRAY_SUFFIX}

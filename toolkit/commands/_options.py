@@ -1,0 +1,84 @@
+"""Options that several commands of ``toolkit`` take."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PATH = click.Path(path_type=Path)
+
+
+def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that name a dataset as one ``data`` argument (DataOptions)."""
+
+    @click.option("--dataset", help="digits, mnist, fashion-mnist, npz or folder.")
+    @click.option("--data", "data_path", type=PATH, help="Where the data is: a file or folder.")
+    @click.option("--image-size", help="Model input of an image folder, like 32 or 32x48 (HxW).")
+    @click.option("--channels", type=int, help="1 (grey) or 3 (RGB) for an image folder.")
+    @click.option("--fit", help="Images of other sizes: stretch, pad or center-of-mass.")
+    @click.option("--polarity", help="as-is, invert or auto (dark on light is inverted).")
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any,
+        dataset: str | None,
+        data_path: Path | None,
+        image_size: str | None,
+        channels: int | None,
+        fit: str | None,
+        polarity: str | None,
+        **kw: Any,
+    ) -> Any:
+        from toolkit.datasets import DataOptions
+
+        data = DataOptions(dataset, data_path, _size(image_size), channels, fit, polarity)
+        return command(*args, data=data, **kw)
+
+    return wrapper
+
+
+def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add labels and numbers of a user's own model as one ``overrides`` argument."""
+
+    @click.option("--name", help="Name of the model and its files.")
+    @click.option("--labels", help="Class names: a,b,c or a file with one a line.")
+    @click.option("--scale", type=float, help="Factor on pixels 0…255 [default: 1/255].")
+    @click.option("--mean", help="Subtracted after scaling: one number or one a channel.")
+    @click.option("--std", help="Divided by after that: one number or one a channel.")
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any,
+        name: str | None,
+        labels: str | None,
+        scale: float | None,
+        mean: str | None,
+        std: str | None,
+        **kw: Any,
+    ) -> Any:
+        from runtime.commands._options import parse_labels, parse_numbers
+        from toolkit.subject import Overrides
+
+        overrides = Overrides(
+            name,
+            parse_labels(labels) if labels else None,
+            scale,
+            parse_numbers(mean, "--mean"),
+            parse_numbers(std, "--std"),
+        )
+        return command(*args, overrides=overrides, **kw)
+
+    return wrapper
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise click.BadParameter(f"'{text}' is neither like 32 nor like 32x48", param_hint="--image-size")
+    return int(parts[0]), int(parts[-1])

@@ -1,0 +1,94 @@
+"""Progress on the terminal, by rich; nothing is drawn where nobody watches."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from runtime.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from runtime.console import Output
+
+
+class RichReporter:
+    """Draws bars on stderr and says remarks there."""
+
+    def __init__(self, output: Output) -> None:
+        """Take where and whether to draw.
+
+        Raises:
+            MissingDependencyError: rich is not installed.
+        """
+        try:
+            from rich.console import Console
+        except ImportError as error:
+            raise MissingDependencyError("rich", "train", "show progress") from error
+        self._output = output
+        self._console = Console(stderr=True, quiet=output.quiet)
+
+    def say(self, text: str) -> None:
+        """Print a remark."""
+        self._output.say(text)
+
+    @contextmanager
+    def task(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Draw a bar with the time left."""
+        with self._progress("{task.description}") as progress:
+            bar = progress.add_task(title, total=total)
+            yield lambda steps: progress.advance(bar, steps)
+
+    @contextmanager
+    def epoch(
+        self, number: int, epochs: int, steps: int
+    ) -> Iterator[Callable[[dict[str, float]], None]]:
+        """Draw a bar with loss, accuracy and time left."""
+        with self._progress("{task.description} {task.fields[metrics]}") as progress:
+            bar = progress.add_task(f"epoch {number}/{epochs}", total=steps, metrics="")
+
+            def tick(logs: dict[str, float]) -> None:
+                metrics = "  ".join(f"{key} {value:.4f}" for key, value in logs.items())
+                progress.update(bar, advance=1, metrics=metrics)
+
+            yield tick
+
+    def epoch_done(self, number: int, epochs: int, row: dict[str, float]) -> None:
+        """Print the metrics of a whole epoch."""
+        shown = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+        metrics = "  ".join(f"{key} {row[key]:.4g}" for key in shown if key in row)
+        left = (epochs - number) * row["seconds"]
+        self.say(f"epoch {number}/{epochs}  {metrics}  {row['seconds']:.0f} s, {left:.0f} s left")
+
+    def _progress(self, text: str) -> Progress:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        return Progress(
+            TextColumn(text),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._output.interactive,
+        )
+
+
+def render(table: Table) -> str:
+    """Return a rich table as text, at most 100 columns wide; colour only on a terminal."""
+    from rich.console import Console
+
+    console = Console(width=100)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get().rstrip("\n")

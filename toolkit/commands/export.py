@@ -1,0 +1,89 @@
+"""``toolkit export``: turn a Keras model into model files for a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runtime.console import Output, output_options
+from toolkit.commands._options import PATH, data_options, override_options
+
+if TYPE_CHECKING:
+    from runtime.artifact import Artifact
+    from toolkit.datasets import DataOptions
+    from toolkit.subject import Overrides
+
+
+@click.command()
+@click.argument("model", type=PATH, required=False)
+@click.option("--format", "formats", multiple=True, help="May be given several times.")
+@click.option("--all", "everything", is_flag=True, help="Every format.")
+@click.option("--out", type=PATH, help="Folder [default: exports/ in the run, or this one].")
+@click.option("--calibration-samples", type=int, default=512, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the calibration draw.")
+@data_options
+@override_options
+@output_options
+def command(
+    model: Path | None,
+    formats: tuple[str, ...],
+    everything: bool,
+    out: Path | None,
+    calibration_samples: int,
+    seed: int,
+    data: DataOptions,
+    overrides: Overrides,
+    output: Output,
+) -> None:
+    """Export MODEL, a run folder or a .keras file [default: the latest run].
+
+    Each file is loaded in its engine and compared with Keras on real images before it
+    is written. Formats: tflite, tflite-float16, tflite-dynamic, tflite-int8 (default),
+    tflite-int16x8, onnx, onnx-float16, onnx-int8.
+    """
+    from exporters.calibration import CalibrationOptions
+    from toolkit import exporting
+    from toolkit.commands._reporter import RichReporter
+    from toolkit.subject import resolve
+
+    if formats and everything:
+        raise click.UsageError("use --format or --all, not both")
+    chosen = () if everything else formats or (exporting.DEFAULT_FORMAT,)
+    exporting.select(chosen)  # a mistyped format is told before TensorFlow is loaded
+    options = exporting.ExportOptions(chosen, out, CalibrationOptions(calibration_samples, seed))
+    reporter = RichReporter(output)
+    subject = resolve(model, data, overrides, reporter)
+    artifacts = []
+    for artifact in exporting.export(subject, options, reporter):
+        artifacts.append(artifact)
+        output.say(_line(artifact))
+    if warning := exporting.keras_warning(artifacts[0]):
+        output.say(f"Warning: {warning}")
+    _show(artifacts, output)
+    output.next(f"runtime predict {artifacts[0].path} IMAGE   (needs this one file only)")
+
+
+def _line(artifact: Artifact) -> str:
+    manifest = artifact.manifest
+    if manifest is None or manifest.accuracy is None:
+        return f"{artifact.path.name}  {len(artifact.data):,} bytes"
+    found = manifest.accuracy
+    return (
+        f"{manifest.format:15} {artifact.path.name:30} {len(artifact.data):>10,} bytes  "
+        f"same label as Keras on {found.agreement:.1%} of {found.images} images"
+    )
+
+
+def _show(artifacts: list[Artifact], output: Output) -> None:
+    record = [
+        {
+            "format": artifact.manifest.format if artifact.manifest else "unknown",
+            "path": str(artifact.path),
+            "bytes": len(artifact.data),
+            "sha256": artifact.sha256,
+        }
+        for artifact in artifacts
+    ]
+    output.data({"artifacts": record}, "\n".join(str(artifact.path) for artifact in artifacts))

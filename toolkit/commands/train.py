@@ -1,0 +1,84 @@
+"""``toolkit train``: train a model and write a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runtime.console import Output, output_options
+from toolkit.commands._options import PATH, data_options
+
+if TYPE_CHECKING:
+    from toolkit.datasets import DataOptions
+    from toolkit.training import TrainResult
+
+
+@click.command()
+@data_options
+@click.option("--architecture", default="tutorial-cnn", show_default=True)
+@click.option("--padding", default="same", show_default=True, help="same or valid.")
+@click.option("--epochs", type=int, default=30, show_default=True)
+@click.option("--batch-size", type=int, default=86, show_default=True)
+@click.option("--learning-rate", type=float, default=0.001, show_default=True)
+@click.option("--validation-split", type=float, default=0.1, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--limit", type=int, help="Train on the first N images only.")
+@click.option("--precision", default="float32", show_default=True, help="float32 or mixed_bfloat16.")
+@click.option("--out", type=PATH, default=Path("runs"), show_default=True, help="Folder for runs.")
+@click.option("--resume", type=PATH, help="Go on with an interrupted run.")
+@output_options
+def command(
+    data: DataOptions, out: Path, resume: Path | None, output: Output, **options: Any
+) -> None:
+    """Train a model and write a run folder.
+
+    Without options: the tutorial network on MNIST, 30 epochs. A quick try:
+    toolkit train --dataset digits --epochs 10
+    """
+    from exporters.tensorflow_setup import prepare_tensorflow
+    from toolkit import training
+    from toolkit.commands._reporter import RichReporter
+
+    prepare_tensorflow()
+    reporter = RichReporter(output)
+    try:
+        if resume is not None:
+            result = training.resume(resume, reporter, data.path)
+        else:
+            result = training.train(training.TrainOptions(**options), data, out, reporter)
+    except training.TrainingInterruptedError as error:
+        raise KeyboardInterrupt(_how_to_go_on(error)) from None
+    _show(result, output)
+
+
+def _show(result: TrainResult, output: Output) -> None:
+    metrics, run = result.metrics, result.run
+    record = {
+        "run": str(run.path),
+        "model": str(run.model),
+        "parameters": metrics["parameters"],
+        "test_accuracy": metrics["test_accuracy"],
+        "epochs": metrics["epochs"],
+        "seconds": metrics["seconds"],
+    }
+    wrong = round((1 - metrics["test_accuracy"]) * metrics["test_images"])
+    text = (
+        f"Test accuracy {metrics['test_accuracy']:.2%}: wrong on {wrong:,} of "
+        f"{metrics['test_images']:,} images it never saw.\n"
+        f"Run folder: {run.path} (best epoch {metrics['best_epoch']} of {metrics['epochs']}, "
+        f"{metrics['parameters']:,} parameters, {metrics['seconds']:.0f} s)"
+    )
+    output.data(record, text)
+    where = "" if run.path.parent == Path("runs") else f" {run.path}"
+    output.next(f"toolkit export{where} --format tflite-int8")
+
+
+def _how_to_go_on(error: Any) -> str:
+    if error.path is None:
+        return "interrupted before the first epoch was done; nothing is kept"
+    return (
+        f"interrupted after epoch {error.state.epoch}; the best model so far is "
+        f"{error.path}/checkpoint/best.keras. Go on: toolkit train --resume {error.path}"
+    )

@@ -1,0 +1,54 @@
+"""The whole path on real digits: train, export in every format, verify in every engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit import exporting, training
+from toolkit.datasets import DataOptions
+from toolkit.exporting import ExportOptions
+from toolkit.subject import resolve
+from toolkit.training import TrainOptions
+from toolkit.verifying import ALL, VerifyOptions, verify
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runtime.artifact import Artifact
+    from toolkit.parity import ParityReport
+    from toolkit.record import TrainReporter
+    from toolkit.training import TrainResult
+
+EPOCHS = 12
+_DATA = DataOptions(name="digits")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What the demo came to.
+
+    Attributes:
+        training: the run folder and its metrics.
+        artifacts: one file a format.
+        report: the verdicts.
+    """
+
+    training: TrainResult
+    artifacts: tuple[Artifact, ...]
+    report: ParityReport
+
+
+def demo(parent: Path, reporter: TrainReporter, epochs: int = EPOCHS) -> DemoResult:
+    """Train the tutorial network on scikit-learn's digits, export all, verify all.
+
+    Args:
+        parent: the folder in which the run folder is made.
+        reporter: shows progress.
+        epochs: of the training.
+    """
+    result = training.train(TrainOptions(epochs=epochs), _DATA, parent, reporter)
+    subject = resolve(result.run.path, DataOptions(), reporter=reporter)
+    files = tuple(exporting.export(subject, ExportOptions(()), reporter))
+    options = VerifyOptions(tuple(file.path for file in files), backend=ALL)
+    return DemoResult(result, files, verify(subject, options, reporter))

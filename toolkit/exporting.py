@@ -1,0 +1,137 @@
+"""Exports a model to one or more formats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exporters import formats
+from exporters.base import Exporter, ExportRequest
+from exporters.calibration import (
+    CalibrationOptions,
+    CalibrationSet,
+    TrainingImages,
+    draw,
+    stratified_sample,
+)
+from exporters.check import CheckImages
+from runtime.registry import pick
+from toolkit.progress import SILENT, Reporter
+from toolkit.versions import versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from runtime.artifact import Artifact
+    from toolkit.subject import Subject
+
+DEFAULT_FORMAT = "tflite-int8"
+_CHECK_IMAGES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What to write.
+
+    Attributes:
+        formats: format names; empty means all.
+        out: folder; None means that of the run, or the current one.
+        calibration: how calibration images are drawn.
+    """
+
+    formats: tuple[str, ...]
+    out: Path | None = None
+    calibration: CalibrationOptions = CalibrationOptions()
+
+
+def export(
+    subject: Subject, options: ExportOptions, reporter: Reporter = SILENT
+) -> Iterator[Artifact]:
+    """Write one artifact a format.
+
+    Args:
+        subject: the model with its data.
+        options: what to write.
+        reporter: told what is at work.
+
+    Yields:
+        Each file once it is on disk.
+
+    Raises:
+        UnknownNameError: no such format; nothing has been written then.
+        EdgeError: see :meth:`Exporter.export`; files yielded before stay.
+    """
+    exporters = select(options.formats)
+    needed = any(exporter.needs_calibration for exporter in exporters)
+    request = _request(subject, options, calibrate=needed)
+    with reporter.task("exporting", len(exporters)) as tick:
+        for exporter in exporters:
+            yield exporter().export(request)
+            tick(1)
+
+
+def select(names: Sequence[str]) -> list[type[Exporter]]:
+    """Return the exporters called so, or all if no name is given.
+
+    Raises:
+        UnknownNameError: no format has one of the names.
+    """
+    registry = formats.registry()
+    if not names:
+        return list(registry.values())
+    return [pick(registry, "format", name) for name in dict.fromkeys(names)]
+
+
+def keras_warning(artifact: Artifact) -> str | None:
+    """Return a remark if Keras itself answers hardly better than chance, else None.
+
+    The usual cause is preprocessing or labels that are not those of the training.
+    """
+    accuracy = artifact.manifest.accuracy if artifact.manifest else None
+    if artifact.manifest is None or accuracy is None:
+        return None
+    chance = 1 / len(artifact.manifest.labels)
+    if accuracy.images < 50 or accuracy.reference > 2 * chance:
+        return None
+    return (
+        f"the Keras model itself is right on only {accuracy.reference:.1%} of the images: its "
+        "preprocessing or labels are probably others (--scale, --mean, --std, --labels)"
+    )
+
+
+def _request(subject: Subject, options: ExportOptions, *, calibrate: bool) -> ExportRequest:
+    return ExportRequest(
+        source=subject.source,
+        name=subject.name,
+        labels=subject.labels,
+        spec=subject.spec,
+        check=_check_images(subject),
+        calibration=_calibration(subject, options.calibration) if calibrate else None,
+        dataset=subject.dataset.name,
+        out=options.out or subject.exports,
+        versions=versions(),
+    )
+
+
+def _calibration(subject: Subject, options: CalibrationOptions) -> CalibrationSet:
+    dataset = subject.dataset
+    source = TrainingImages(dataset.x_train, dataset.y_train, subject.training, dataset.name)
+    return draw(source, subject.spec, options)
+
+
+def _check_images(subject: Subject) -> CheckImages:
+    """Take test images, every class in its share, in mixed order."""
+    dataset = subject.dataset
+    everything = np.arange(len(dataset.y_test))
+    options = CalibrationOptions(samples=_CHECK_IMAGES)
+    chosen = np.random.default_rng(0).permutation(
+        stratified_sample(dataset.y_test, everything, options)
+    )
+    return CheckImages(
+        subject.spec.apply(dataset.x_test[chosen]),
+        dataset.y_test[chosen],
+        f"{dataset.name} test images",
+    )

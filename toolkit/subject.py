@@ -1,0 +1,135 @@
+"""What a command works on: a Keras model with its data, labels and preprocessing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exporters.source import KerasSource, load_keras
+from runtime.errors import DataError, InputError
+from toolkit import runs
+from toolkit.datasets import DataOptions, Dataset, load_dataset
+from toolkit.progress import SILENT, Reporter
+from toolkit.splits import train_validation
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from runtime.preprocess import PreprocessSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What a user says about a model of their own; None keeps what the data says.
+
+    Attributes:
+        name: of the model and its artifacts.
+        labels: the class names.
+        scale: see :class:`PreprocessSpec`.
+        mean: see :class:`PreprocessSpec`.
+        std: see :class:`PreprocessSpec`.
+    """
+
+    name: str | None = None
+    labels: tuple[str, ...] | None = None
+    scale: float | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+    def spec(self, spec: PreprocessSpec) -> PreprocessSpec:
+        """Return a spec with these numbers instead of its own."""
+        changes = {"scale": self.scale, "mean": self.mean, "std": self.std}
+        return replace(spec, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A loaded Keras model and everything that belongs to it.
+
+    Attributes:
+        source: the model.
+        name: of the model and its artifacts.
+        labels: the class names.
+        spec: how an image becomes model input.
+        dataset: training and test images.
+        training: int64, indices of the training images that were neither validation
+            images nor left out: what calibration may use.
+        exports: where artifacts go.
+    """
+
+    source: KerasSource
+    name: str
+    labels: tuple[str, ...]
+    spec: PreprocessSpec
+    dataset: Dataset
+    training: NDArray[np.int64]
+    exports: Path
+
+
+def resolve(
+    model: Path | None,
+    data: DataOptions,
+    overrides: Overrides = Overrides(),  # noqa: B008 - frozen
+    reporter: Reporter = SILENT,
+) -> Subject:
+    """Load a run, a ``.keras`` file, or (with None) the latest run.
+
+    Args:
+        model: a run folder, a ``.keras`` file, or None.
+        data: overrides the data of a run; needed for a ``.keras`` file.
+        overrides: labels and numbers of a user's own model.
+        reporter: told about slow reading.
+
+    Raises:
+        InputError: there is no such model.
+        DataError: the data is missing, or none was named.
+    """
+    if model is not None and model.suffix == ".keras":
+        return _from_file(model, data, overrides, reporter)
+    if model is not None and model.is_file():
+        raise InputError(f"{model} is no run folder and no .keras file")
+    run = runs.latest_run() if model is None else runs.open_run(model)
+    return _from_run(run, data, overrides, reporter)
+
+
+def _from_run(run: runs.Run, data: DataOptions, extra: Overrides, reporter: Reporter) -> Subject:
+    options = run.config["options"]
+    own = data.name is None and data.path is None
+    dataset = run.dataset(reporter=reporter) if own else load_dataset(data, reporter)
+    dataset = dataset.limited(options["limit"] if own else None)
+    training = np.arange(len(dataset.y_train))
+    if dataset.checksum == run.config["data"]["sha256"]:
+        training, _ = train_validation(dataset, options["validation_split"], options["seed"])
+    return Subject(
+        source=load_keras(run.model),
+        name=extra.name or run.name,
+        labels=extra.labels or run.labels,
+        spec=extra.spec(run.spec),
+        dataset=dataset,
+        training=training,
+        exports=run.exports,
+    )
+
+
+def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Reporter) -> Subject:
+    if data.name is None and data.path is None:
+        raise DataError(
+            f"{path} does not say what it was trained on; name its data, from which images are "
+            "taken for calibration and comparison: --data PATH, or --dataset mnist"
+        )
+    source = load_keras(path)
+    height, width, channels = source.image_shape
+    sized = replace(data, image_size=(height, width), channels=channels)
+    dataset = load_dataset(sized, reporter)
+    return Subject(
+        source=source,
+        name=extra.name or path.stem,
+        labels=extra.labels or dataset.labels,
+        spec=extra.spec(dataset.spec),
+        dataset=dataset,
+        training=np.arange(len(dataset.y_train)),
+        exports=Path(),
+    )
