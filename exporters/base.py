@@ -20,6 +20,7 @@ from runtime.manifest import (
     Quantization,
     Requirements,
 )
+from runtime.quiet import captured
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,7 +143,8 @@ class Exporter(ABC):
         """Open a file in the preferred engine; one that cannot be checked is not written."""
         preferred = for_suffix(self.suffix)[0]
         try:
-            return preferred(artifact)
+            with captured():
+                return preferred(artifact)
         except BackendError as error:
             raise ExportError(f"format {self.name}: {error}") from error
 
@@ -176,7 +178,8 @@ def _engines(draft: Artifact) -> dict[str, str]:
         if not backend.installed():
             continue
         try:
-            backend(draft, BackendOptions()).close()
+            with captured():
+                backend(draft, BackendOptions()).close()
         except BackendError:
             continue
         found[backend.name] = backend.version() or "unknown"

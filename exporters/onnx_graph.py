@@ -95,9 +95,14 @@ def _fold(graph: Any, matmul: Any, shapes: dict[str, list[int]]) -> None:
     import onnx
 
     reshape = _only_feeder(graph, matmul.input[0], "Reshape")
-    transpose = reshape and _only_feeder(graph, reshape.input[0], "Transpose")
+    transpose = _only_feeder(graph, reshape.input[0], "Transpose") if reshape else None
     weights = next((i for i in graph.initializer if i.name == matmul.input[1]), None)
-    if not transpose or weights is None or list(transpose.attribute[0].ints) != _TO_NHWC:
+    if (
+        reshape is None
+        or transpose is None
+        or weights is None
+        or list(transpose.attribute[0].ints) != _TO_NHWC
+    ):
         return
     channels, height, width = (shapes.get(transpose.input[0]) or [0] * 4)[1:]
     matrix = onnx.numpy_helper.to_array(weights)

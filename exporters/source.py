@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exporters.tensorflow_setup import prepare_tensorflow
+from exporters.tensorflow_setup import import_tensorflow
 from runtime.classifier import softmax
-from runtime.errors import ExportError, InputError, MissingDependencyError
-from runtime.quiet import captured
+from runtime.errors import ExportError, InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +87,8 @@ def run_keras(model: keras.Model, batch: NDArray[np.float32]) -> NDArray[np.floa
         np.asarray(model(batch[start : start + _BATCH], training=False))
         for start in range(0, len(batch), _BATCH)
     ]
-    return np.concatenate(parts).astype(np.float32, copy=False)
+    scores: NDArray[np.float32] = np.concatenate(parts).astype(np.float32, copy=False)
+    return scores
 
 
 def load_keras(path: Path) -> KerasSource:
@@ -111,12 +111,9 @@ def load_keras(path: Path) -> KerasSource:
 
 
 def _load(path: Path) -> keras.Model:
-    prepare_tensorflow()
-    try:
-        with captured():
-            import keras
-    except ImportError as error:
-        raise MissingDependencyError("tensorflow", "export", "read Keras models") from error
+    import_tensorflow()
+    import keras
+
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # keras raises many unrelated kinds here

@@ -1,4 +1,4 @@
-"""What must precede the first import of TensorFlow in a process."""
+"""The first import of TensorFlow in a process, done right."""
 
 from __future__ import annotations
 
@@ -7,18 +7,28 @@ import os
 import sys
 
 from runtime.backends.tflite_runtime import TfliteRuntime
-from runtime.errors import EdgeError
+from runtime.errors import EdgeError, MissingDependencyError
+from runtime.quiet import captured
 
 
-def prepare_tensorflow() -> None:
-    """Set up what must precede the first import of TensorFlow in a process.
+def import_tensorflow() -> None:
+    """Import TensorFlow without its start-up messages.
 
-    Its start-up messages are turned off. tflite-runtime, where it works, is imported
-    first: loaded after TensorFlow 2.21 its constructor fails ("vector::reserve"),
-    because both carry the same C++ symbols; before it, both work.
+    tflite-runtime, where it works, is imported first: loaded after TensorFlow 2.21 its
+    constructor fails ("vector::reserve"), because both carry the same C++ symbols; in
+    this order both work.
+
+    Raises:
+        MissingDependencyError: TensorFlow is not installed.
     """
+    if "tensorflow" in sys.modules:
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    if "tensorflow" not in sys.modules:
-        with contextlib.suppress(EdgeError):
-            TfliteRuntime.preload()
+    with contextlib.suppress(EdgeError):
+        TfliteRuntime.preload()
+    try:
+        with captured():
+            import keras  # noqa: F401
+            import tensorflow as tf  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError("tensorflow", "export", "train and convert models") from error

@@ -89,7 +89,9 @@ def _read(path: Path, data: bytes, container: Container) -> Artifact:
         raise type(error)(f"{error}; copy it again") from error
     text = container.manifest(data)
     if text is not None and not sealed:
-        raise IntegrityError("it has a manifest but its digest is missing or cut off; copy it again")
+        raise IntegrityError(
+            "it has a manifest but its digest is missing or cut off; copy it again"
+        )
     manifest = Manifest.loads(text) if text is not None else None
     return Artifact(path, data, manifest, SEALED if sealed else UNSEALED)
 
@@ -100,7 +102,10 @@ def _container(path: Path) -> Container:
     if kind is None:
         raise ArtifactError(
             f"{path}: a model file ends in {' or '.join(sorted(kinds))}"
-            + (", and a Keras file has to be exported first: toolkit export"
-               if path.suffix in (".keras", ".h5") else "")
+            + (
+                ", and a Keras file has to be exported first: toolkit export"
+                if path.suffix in (".keras", ".h5")
+                else ""
+            )
         )
     return kind()

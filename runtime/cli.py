@@ -20,7 +20,7 @@ _COMMANDS = {
 )
 @click.version_option(package_name="edge-toolkit", prog_name="runtime")
 def main() -> None:
-    """Run an exported model file on this device.
+    r"""Run an exported model file on this device.
 
     \b
     Example: runtime predict mnist-cnn.int8.tflite seven.png

@@ -126,7 +126,7 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except (Exception, KeyboardInterrupt) as error:
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place for it
             if ctx.meta.get(_DEBUG):
                 traceback.print_exc()
             raise _exit(error) from None
@@ -143,6 +143,8 @@ def _exit(error: BaseException) -> click.ClickException:
         message, code = f"{where}{error.strerror or error}", EXIT_BAD_INPUT
     else:
         message, code = f"{type(error).__name__}: {error} ({_REPORT_HINT})", EXIT_CHECK_FAILED
-    result = click.ClickException(" ".join(message.split()))
-    result.exit_code = code
-    return result
+    # click reads the code off the class, so each code gets one
+    kind: type[click.ClickException] = type(
+        "OneLineError", (click.ClickException,), {"exit_code": code}
+    )
+    return kind(" ".join(message.split()))

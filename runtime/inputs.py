@@ -62,10 +62,12 @@ def _expand_path(argument: str) -> Iterator[Source]:
     if path.is_dir():
         found = sorted(p for p in path.iterdir() if p.suffix.lower() in _known_suffixes())
         if not found:
-            yield _bad(argument, f"the folder holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+            yield _bad(
+                argument, f"the folder holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})"
+            )
         yield from _each(found)
     elif not path.exists() and glob.has_magic(argument):
-        matches = [Path(match) for match in sorted(glob.glob(argument, recursive=True))]
+        matches = [Path(match) for match in sorted(glob.glob(argument, recursive=True))]  # noqa: PTH207 - also absolute patterns
         if not matches:
             yield _bad(argument, "no file matches")
         yield from _each([match for match in matches if match.is_file()])

@@ -33,7 +33,8 @@ def quantize(
     steps += zero_point
     np.maximum(steps, limits.min, out=steps)
     np.minimum(steps, limits.max, out=steps)
-    return steps.astype(dtype)
+    result: NDArray[Any] = steps.astype(dtype)
+    return result
 
 
 def dequantize(values: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ _COMMANDS = {
 )
 @click.version_option(package_name="edge-toolkit", prog_name="toolkit")
 def main() -> None:
-    """Train a Keras CNN, export it quantized, and prove that it still answers right.
+    r"""Train a Keras CNN, export it quantized, and prove that it still answers right.
 
     \b
     toolkit train                        train on MNIST, write runs/latest

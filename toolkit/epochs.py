@@ -108,7 +108,9 @@ def _fit_epoch(
     from keras.callbacks import LambdaCallback
 
     live = LambdaCallback(on_train_batch_end=lambda _batch, logs: tick(dict(logs or {})))
-    history: dict[str, Any] = model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[live]).history
+    history: dict[str, Any] = model.fit(
+        batches, epochs=1, shuffle=False, verbose=0, callbacks=[live]
+    ).history
     return {key: float(values[-1]) for key, values in history.items()}
 
 

@@ -252,5 +252,3 @@ def _overall(entries: tuple[ArtifactParity, ...]) -> str:
     passed = {entry.path for entry in entries if entry.verdict == PASS}
     failed = any(entry.verdict == FAIL for entry in entries)
     return FAIL if failed or any(entry.path not in passed for entry in entries) else PASS
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runtime.errors import MissingDependencyError
 from runtime.files import write_atomically
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from toolkit.evaluation import Evaluation
 
@@ -57,10 +59,14 @@ def plot_confusion(evaluation: Evaluation, path: Path) -> None:
     _save(figure, path)
 
 
-def _cells(counts: Any) -> list[tuple[tuple[int, int], int]]:
-    import numpy as np
-
-    return [(index, int(count)) for index, count in np.ndenumerate(counts) if count]
+def _cells(counts: NDArray[np.int64]) -> list[tuple[tuple[int, int], int]]:
+    """Return row, column and count of the cells that are not zero."""
+    return [
+        ((row, column), count)
+        for row, counts_of_row in enumerate(counts.tolist())
+        for column, count in enumerate(counts_of_row)
+        if count
+    ]
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -103,7 +103,7 @@ def latest_run(parent: Path = DEFAULT_PARENT) -> Run:
     if not (parent / LATEST / CONFIG).is_file():
         raise InputError(f"no run in {parent}/ yet; train a model first: toolkit train")
     link = parent / LATEST
-    target = parent / os.readlink(link) if link.is_symlink() else link
+    target = parent / link.readlink() if link.is_symlink() else link
     return open_run(target)
 
 

@@ -72,7 +72,7 @@ class Subject:
 def resolve(
     model: Path | None,
     data: DataOptions,
-    overrides: Overrides = Overrides(),  # noqa: B008 - frozen
+    overrides: Overrides = Overrides(),
     reporter: Reporter = SILENT,
 ) -> Subject:
     """Load a run, a ``.keras`` file, or (with None) the latest run.

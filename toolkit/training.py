@@ -149,8 +149,8 @@ def resume(folder: Path, reporter: TrainReporter, data_path: Path | None = None)
         DataError: the data is missing, or is not that of the first part.
     """
     if not (folder / checkpoint.FOLDER).is_dir():
-        state = "is finished" if (folder / runs.MODEL).is_file() else "holds no checkpoint"
-        raise InputError(f"{folder} {state}; nothing to resume")
+        reason = "is finished" if (folder / runs.MODEL).is_file() else "holds no checkpoint"
+        raise InputError(f"{folder} {reason}; nothing to resume")
     config = read_json(folder / runs.CONFIG)
     options = TrainOptions(**config["options"])
     dataset = load_dataset(runs.data_options(config["data"], data_path), reporter)

@@ -181,7 +181,9 @@ def _model(payload: bytes) -> Any:
 def _operator_name(number: int) -> str:
     from ai_edge_litert import schema_py_generated as schema
 
-    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+    names: dict[int, str] = {
+        v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)
+    }
     return names.get(number, str(number))
 
 

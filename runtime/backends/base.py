@@ -149,6 +149,7 @@ class Backend(ABC):
         height, width, channels = rest
         return height, width, channels
 
+    @abstractmethod
     def close(self) -> None:
         """Free the engine; the backend cannot be used after that."""
 

@@ -78,8 +78,10 @@ def _manifest_rows(manifest: Manifest) -> list[tuple[str, str]]:
         rows.append(
             (
                 "accuracy",
-                f"{accuracy.artifact:.2%}, Keras {accuracy.reference:.2%}, same label on "
-                f"{accuracy.agreement:.2%} of {accuracy.images} images ({accuracy.dataset})",
+                (
+                    f"{accuracy.artifact:.2%}, Keras {accuracy.reference:.2%}, same label on "
+                    f"{accuracy.agreement:.2%} of {accuracy.images} images ({accuracy.dataset})"
+                ),
             )
         )
     return rows

@@ -58,7 +58,7 @@ class OnnxContainer(Container):
         for number, value in _fields(memoryview(data)):
             if number == _MODEL_METADATA and isinstance(value, memoryview):
                 entry = {n: v for n, v in _fields(value) if isinstance(v, memoryview)}
-                if entry.get(_ENTRY_KEY) == _KEY:
+                if bytes(entry.get(_ENTRY_KEY, b"")) == _KEY:
                     found = bytes(entry.get(_ENTRY_VALUE, b""))
         return found
 

@@ -52,7 +52,9 @@ class TfliteContainer(Container):
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 return archive.read(MANIFEST) if MANIFEST in archive.namelist() else None
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error) as error:
-            raise ArtifactError(f"the archive that holds the manifest is damaged: {error}") from error
+            raise ArtifactError(
+                f"the archive that holds the manifest is damaged: {error}"
+            ) from error
 
     def check(self, data: bytes) -> None:
         """Check identifier and that every weight buffer lies inside the file."""

@@ -80,5 +80,7 @@ def _size(text: str | None) -> tuple[int, int] | None:
         return None
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
-        raise click.BadParameter(f"'{text}' is neither like 32 nor like 32x48", param_hint="--image-size")
+        raise click.BadParameter(
+            f"'{text}' is neither like 32 nor like 32x48", param_hint="--image-size"
+        )
     return int(parts[0]), int(parts[-1])

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 @click.option("--validation-split", type=float, default=0.1, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--limit", type=int, help="Train on the first N images only.")
-@click.option("--precision", default="float32", show_default=True, help="float32 or mixed_bfloat16.")
+@click.option(
+    "--precision", default="float32", show_default=True, help="float32 or mixed_bfloat16."
+)
 @click.option("--out", type=PATH, default=Path("runs"), show_default=True, help="Folder for runs.")
 @click.option("--resume", type=PATH, help="Go on with an interrupted run.")
 @output_options
@@ -37,11 +39,11 @@ def command(
     Without options: the tutorial network on MNIST, 30 epochs. A quick try:
     toolkit train --dataset digits --epochs 10
     """
-    from exporters.tensorflow_setup import prepare_tensorflow
+    from exporters.tensorflow_setup import import_tensorflow
     from toolkit import training
     from toolkit.commands._reporter import RichReporter
 
-    prepare_tensorflow()
+    import_tensorflow()
     reporter = RichReporter(output)
     try:
         if resume is not None:

@@ -74,9 +74,11 @@ def _list(base: Path, labels: tuple[str, ...]) -> tuple[list[Path], NDArray[np.i
     files: list[Path] = []
     y: list[int] = []
     for index, label in enumerate(labels):
-        found = sorted(
-            p for p in (base / label).rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES
-        ) if (base / label).is_dir() else []
+        found = (
+            sorted(p for p in (base / label).rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+            if (base / label).is_dir()
+            else []
+        )
         files += found
         y += [index] * len(found)
     missing = set(range(len(labels))) - set(y)

@@ -23,7 +23,9 @@ class Npz(DatasetSource):
     """``x_train, y_train, x_test, y_test``, and ``labels`` where there are names."""
 
     name: ClassVar[str] = "npz"
-    summary: ClassVar[str] = "your own arrays: --data FILE.npz with x_train, y_train, x_test, y_test"
+    summary: ClassVar[str] = (
+        "your own arrays: --data FILE.npz with x_train, y_train, x_test, y_test"
+    )
 
     def _load(self, options: DataOptions, reporter: Reporter) -> Dataset:
         del reporter
@@ -52,12 +54,14 @@ def _pixels(array: NDArray[Any], key: str) -> NDArray[np.uint8]:
     if array.ndim != 4 or array.shape[-1] not in (1, 3) or len(array) == 0:
         raise DataError(f"{key} must be (n, h, w), (n, h, w, 1) or (n, h, w, 3), not {array.shape}")
     if array.dtype == np.uint8:
-        return array
+        pixels: NDArray[np.uint8] = array
+        return pixels
     try:
         check_float_pixels(array)
     except ValueError as error:
         raise DataError(f"{key}: {error}") from error
-    return np.round(array * 255.0).astype(np.uint8)
+    rounded: NDArray[np.uint8] = np.round(array * 255.0).astype(np.uint8)
+    return rounded
 
 
 def _classes(array: NDArray[Any], key: str) -> NDArray[np.int64]:
