@@ -20,7 +20,7 @@ from runtime.manifest import (
     Quantization,
     Requirements,
 )
-from runtime.quiet import captured
+from runtime.quiet import silenced
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,7 +143,7 @@ class Exporter(ABC):
         """Open a file in the preferred engine; one that cannot be checked is not written."""
         preferred = for_suffix(self.suffix)[0]
         try:
-            with captured():
+            with silenced():
                 return preferred(artifact)
         except BackendError as error:
             raise ExportError(f"format {self.name}: {error}") from error
@@ -178,7 +178,7 @@ def _engines(draft: Artifact) -> dict[str, str]:
         if not backend.installed():
             continue
         try:
-            with captured():
+            with silenced():
                 backend(draft, BackendOptions()).close()
         except BackendError:
             continue

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from exporters.source import KerasSource
     from runtime.backends import Backend
 
-_SMALL = 50  # with fewer images one answer more or less is over 2 %
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CheckImages:
@@ -108,7 +106,7 @@ def compare(
 
 def _require(found: Agreement, budget: ParityBudget, images: int) -> None:
     """Refuse what no correct conversion shows; one image is allowed in a small set."""
-    allowed = max(1 - budget.min_agreement, 1 / max(images, _SMALL))
+    allowed = max(1 - budget.min_agreement, 1 / images)
     if 1 - found.same_or_tie > allowed:
         raise ParityError(
             f"the converted model gives another label than Keras on {1 - found.same:.1%} of "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runtime.errors import ExportError, MissingDependencyError
-from runtime.quiet import captured
+from runtime.quiet import silenced
 
 if TYPE_CHECKING:
     from exporters.source import KerasSource
@@ -36,7 +36,7 @@ def convert(source: KerasSource) -> Any:
         lambda image: source.model(image, training=False), input_signature=signature
     )
     try:
-        with captured():
+        with silenced():
             model, _ = tf2onnx.convert.from_function(
                 function, input_signature=signature, opset=OPSET
             )

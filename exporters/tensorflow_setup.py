@@ -8,7 +8,7 @@ import sys
 
 from runtime.backends.tflite_runtime import TfliteRuntime
 from runtime.errors import EdgeError, MissingDependencyError
-from runtime.quiet import captured
+from runtime.quiet import silenced
 
 
 def import_tensorflow() -> None:
@@ -27,7 +27,7 @@ def import_tensorflow() -> None:
     with contextlib.suppress(EdgeError):
         TfliteRuntime.preload()
     try:
-        with captured():
+        with silenced():
             import keras  # noqa: F401
             import tensorflow as tf  # noqa: F401
     except ImportError as error:

@@ -85,9 +85,9 @@ def _read(path: Path, data: bytes, container: Container) -> Artifact:
         )
     try:
         container.check(data)
+        text = container.manifest(data)
     except ArtifactError as error:
         raise type(error)(f"{error}; copy it again") from error
-    text = container.manifest(data)
     if text is not None and not sealed:
         raise IntegrityError(
             "it has a manifest but its digest is missing or cut off; copy it again"

@@ -150,7 +150,7 @@ class Classifier:
         """
         if images.ndim not in (3, 4):
             raise InputError(f"expected (n, h, w) or (n, h, w, c), got shape {images.shape}")
-        if not self.spec.matches(images):
+        if len(images) and not self.spec.matches(images):
             images = np.stack([self._prepare_array(image).pixels for image in images])
         parts = [
             self._scores(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)
@@ -183,6 +183,8 @@ class Classifier:
 
         if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in _COLOR_CHANNELS):
             raise InputError(f"expected (h, w), (h, w, 1) or (h, w, 3), got shape {image.shape}")
+        if image.size == 0:
+            raise InputError(f"the image is empty: shape {image.shape}")
         if self.spec.matches(image[None]):
             return Prepared(image, ("an array of the model's size, taken as it is",))
         if image.dtype != np.uint8:

@@ -56,7 +56,7 @@ def decode(source: Path | str | bytes | BinaryIO) -> Image.Image:
 
 def _decode(source: Path | str | BinaryIO) -> Image.Image:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore")  # an image is decoded or an error says why not
         with Image.open(source, formats=FORMATS) as image:
             _check_size(image)
             image.load()
@@ -69,12 +69,12 @@ def to_plain(image: Image.Image) -> Image.Image:
     Raises:
         InputError: a mode or value range that has no 8-bit meaning.
     """
-    if image.mode in ("L", "RGB"):
-        return image.copy()
     if image.mode.startswith("I") or image.mode == "F":
         return _from_wide(image)
     if "A" in image.getbands() or "transparency" in image.info:
         return _flatten(image)
+    if image.mode in ("L", "RGB"):
+        return image.copy()
     return image.convert("L" if image.mode in _GREY_MODES else "RGB")
 
 
@@ -97,7 +97,7 @@ def _from_wide(image: Image.Image) -> Image.Image:
 
 def _flatten(image: Image.Image) -> Image.Image:
     """Lay a transparent picture on white if it is dark, on black if it is light."""
-    grey = image.mode in ("LA", "La")
+    grey = image.mode in ("L", "LA", "La")
     rgba = np.asarray(image.convert("RGBA"), np.float32)
     alpha = rgba[..., 3:] / 255.0
     weight = float(alpha.sum())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,10 +66,11 @@ def _expand_path(argument: str) -> Iterator[Source]:
             )
         yield from _each(found)
     elif not path.exists() and glob.has_magic(argument):
-        matches = [Path(match) for match in sorted(glob.glob(argument, recursive=True))]  # noqa: PTH207 - also absolute patterns
+        named = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - also absolute patterns
+        matches = [Path(name) for name in named if Path(name).is_file()]
         if not matches:
             yield _bad(argument, "no file matches")
-        yield from _each([match for match in matches if match.is_file()])
+        yield from _each(matches)
     else:
         yield from _each([path])
 
@@ -90,6 +90,8 @@ def _arrays(path: Path) -> Iterator[Source]:
     except InputError as error:
         yield _bad(str(path), str(error))
         return
+    if len(images) == 0:
+        yield _bad(str(path), f"holds no image: shape {images.shape}")
     for index in range(len(images)):
         name = str(path) if len(images) == 1 else f"{path}[{index}]"
         yield Source(name, lambda index=index: np.asarray(images[index]))  # type: ignore[misc]
@@ -97,11 +99,13 @@ def _arrays(path: Path) -> Iterator[Source]:
 
 def _load(path: Path) -> NDArray[Any]:
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise InputError("no such file") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # numpy raises many unrelated kinds on damaged headers
         raise InputError(f"not a readable .npy file of numbers: {error}") from error
+    if not isinstance(array, np.ndarray):
+        raise InputError("not a .npy file but an .npz archive; save one array with numpy.save")
     return array
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 T = TypeVar("T")
+# Infinity is valid for json.loads but no int; brackets can be nested beyond its stack.
+_NUMBERS_AND_DEPTH = (OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ class Manifest:
                     f"{SCHEMA_VERSION}; upgrade it: pip install -U edge-toolkit"
                 )
             return cls._from_json(values)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, *_NUMBERS_AND_DEPTH) as error:
             if isinstance(error, ArtifactError):
                 raise
             raise ArtifactError(f"the manifest is broken: {error!r}") from error

@@ -84,6 +84,11 @@ def save(folder: Path, model: keras.Model, state: State, *, is_best: bool) -> No
         (target / _last(state.epoch - 1)).unlink()
 
 
+def exists(folder: Path) -> bool:
+    """Whether :func:`save` has finished at least once."""
+    return (folder / FOLDER / _STATE).is_file()
+
+
 def restore(folder: Path) -> tuple[keras.Model, State]:
     """Read back what :func:`save` wrote.
 
@@ -103,10 +108,10 @@ def restore(folder: Path) -> tuple[keras.Model, State]:
 
 
 def load_best(folder: Path) -> keras.Model:
-    """Load the model of the best epoch."""
+    """Load the model of the best epoch, without its optimizer."""
     import keras
 
-    return keras.models.load_model(folder / FOLDER / "best.keras", safe_mode=True)
+    return keras.models.load_model(folder / FOLDER / "best.keras", compile=False, safe_mode=True)
 
 
 def _last(epoch: int) -> str:

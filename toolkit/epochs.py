@@ -93,6 +93,7 @@ def run_epochs(
     while state.epoch < schedule.epochs:
         number = state.epoch + 1
         started = time.perf_counter()
+        _align_dropout(model, state.epoch * steps)
         with reporter.epoch(number, schedule.epochs, steps) as tick:
             row = _fit_epoch(model, feed.epoch(number), tick)
         row |= _validate(model, data)
@@ -112,6 +113,13 @@ def _fit_epoch(
         batches, epochs=1, shuffle=False, verbose=0, callbacks=[live]
     ).history
     return {key: float(values[-1]) for key, values in history.items()}
+
+
+def _align_dropout(model: keras.Model, draws: int) -> None:
+    """Tell each dropout layer how often it has drawn; Keras does not save that with a model."""
+    for variable in model.variables:
+        if variable.path.endswith("/seed_generator_state"):
+            variable.assign([int(variable.numpy()[0]), draws])
 
 
 def _validate(model: keras.Model, data: TrainingData) -> dict[str, float]:

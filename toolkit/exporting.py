@@ -17,15 +17,17 @@ from exporters.calibration import (
     stratified_sample,
 )
 from exporters.check import CheckImages
+from runtime.errors import ExportError, ParityError
 from runtime.registry import pick
 from toolkit.progress import SILENT, Reporter
 from toolkit.versions import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from runtime.artifact import Artifact
+    from runtime.errors import EdgeError
     from toolkit.subject import Subject
 
 DEFAULT_FORMAT = "tflite-int8"
@@ -48,7 +50,10 @@ class ExportOptions:
 
 
 def export(
-    subject: Subject, options: ExportOptions, reporter: Reporter = SILENT
+    subject: Subject,
+    options: ExportOptions,
+    reporter: Reporter = SILENT,
+    on_failure: Callable[[str, EdgeError], None] | None = None,
 ) -> Iterator[Artifact]:
     """Write one artifact a format.
 
@@ -56,6 +61,8 @@ def export(
         subject: the model with its data.
         options: what to write.
         reporter: told what is at work.
+        on_failure: takes the format and the error of a conversion that failed, and the
+            other formats go on; None raises the first error.
 
     Yields:
         Each file once it is on disk.
@@ -69,7 +76,12 @@ def export(
     request = _request(subject, options, calibrate=needed)
     with reporter.task("exporting", len(exporters)) as tick:
         for exporter in exporters:
-            yield exporter().export(request)
+            try:
+                yield exporter().export(request)
+            except (ExportError, ParityError) as error:
+                if on_failure is None:
+                    raise
+                on_failure(exporter.name, error)
             tick(1)
 
 

@@ -13,7 +13,7 @@ from exporters.check import agreement
 from runtime.backends import AUTO, BackendOptions
 from runtime.classifier import Classifier, LoadOptions, from_artifact
 from runtime.errors import BackendError, InputError, MissingDependencyError
-from runtime.quiet import captured
+from runtime.quiet import silenced
 from toolkit.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _judge(
     artifact = candidate.artifact
     name = artifact.manifest.format if artifact.manifest else "unknown"
     try:
-        with captured():
+        with silenced():
             classifier = from_artifact(
                 artifact, candidate.backend, candidate.options, LoadOptions()
             )

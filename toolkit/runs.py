@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,6 +81,11 @@ def data_options(record: dict[str, Any], path: Path | None = None) -> DataOption
     return DataOptions(**options)
 
 
+def slug(text: str) -> str:
+    """Turn any text into a part of a file name: letters, digits, ``.``, ``_`` and ``-``."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "model"
+
+
 def open_run(path: Path) -> Run:
     """Open a run folder, or a folder of runs (then its latest one).
 
@@ -113,6 +119,8 @@ def start(parent: Path, name: str) -> Path:
     for attempt in range(100):
         suffix = f"-{attempt + 1}" if attempt else ""
         path = parent / f"{stamp}-{name}{suffix}{PARTIAL}"
+        if path.with_name(path.name.removesuffix(PARTIAL)).exists():
+            continue
         try:
             path.mkdir(parents=True, exist_ok=False)
         except FileExistsError:

@@ -58,6 +58,9 @@ def train_validation(
 
     Returns:
         The sorted training and validation indices.
+
+    Raises:
+        DataError: too few images, or too many copies, for two parts.
     """
     if fraction == 0:
         return np.arange(len(dataset.y_train)), np.empty(0, np.int64)
@@ -65,4 +68,7 @@ def train_validation(
     if len(validation) == 0:
         raise DataError("too few images for a validation split; use --validation-split 0")
     hashes = image_hashes(dataset.x_train)
-    return train[~np.isin(hashes[train], hashes[validation])], validation
+    train = train[~np.isin(hashes[train], hashes[validation])]
+    if len(train) == 0:
+        raise DataError(f"{dataset.name}: all training images are copies of the same few")
+    return train, validation

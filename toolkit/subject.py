@@ -126,7 +126,7 @@ def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Report
     dataset = load_dataset(sized, reporter)
     return Subject(
         source=source,
-        name=extra.name or path.stem,
+        name=extra.name or runs.slug(path.stem),
         labels=extra.labels or dataset.labels,
         spec=extra.spec(dataset.spec),
         dataset=dataset,

@@ -69,8 +69,10 @@ class TrainOptions:
         """
         if min(self.epochs, self.batch_size) < 1:
             raise InputError("epochs and batch size must be at least 1")
-        if self.learning_rate <= 0 or not 0 <= self.validation_split < 1:
+        if not 0 < self.learning_rate < float("inf") or not 0 <= self.validation_split < 1:
             raise InputError("the learning rate must be positive, the validation split in [0, 1)")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"the seed must lie between 0 and 2**32 - 1, not {self.seed}")
         if self.precision not in PRECISIONS:
             raise InputError(
                 f"unknown precision '{self.precision}'. Known: {', '.join(PRECISIONS)}."
@@ -127,10 +129,11 @@ def train(
         dataset.spec.shape, len(dataset.labels), padding=options.padding, seed=options.seed
     )
     model = _compiled(architecture, build, options)
-    folder = runs.start(parent, f"{dataset.name}-{architecture.short}")
+    name = f"{runs.slug(dataset.name)}-{architecture.short}"
+    folder = runs.start(parent, name)
     write_json(
         folder / runs.CONFIG,
-        {"name": f"{dataset.name}-{architecture.short}"} | describe(asdict(options), data, dataset),
+        {"name": name} | describe(asdict(options), data, dataset),
     )
     state = State(Plateau(options.plateau_factor, options.plateau_patience))
     return _train(folder, model, state, options, dataset, reporter)
@@ -173,11 +176,14 @@ def _train(
     schedule = Schedule(options.epochs, options.batch_size, options.seed)
     try:
         run_epochs(folder, model, state, training_data(dataset, options), schedule, reporter)
-    except KeyboardInterrupt:
-        if state.epoch == 0:
+    except BaseException as error:
+        kept = checkpoint.exists(folder)
+        if not kept:
             shutil.rmtree(folder, ignore_errors=True)
-        raise TrainingInterruptedError(folder if state.epoch else None, state) from None
-    final = _float32(checkpoint.load_best(folder))
+        if isinstance(error, KeyboardInterrupt):
+            raise TrainingInterruptedError(folder if kept else None, state) from None
+        raise
+    final = _plain(checkpoint.load_best(folder))
     metrics = write_results(folder, final, state, dataset)
     metrics["total_seconds"] = round(time.perf_counter() - started, 1)
     shutil.rmtree(folder / checkpoint.FOLDER)
@@ -215,12 +221,9 @@ def _compiled(
     return model
 
 
-def _float32(model: keras.Model) -> keras.Model:
-    """Return the model with the same weights and float32 arithmetic."""
+def _plain(model: keras.Model) -> keras.Model:
+    """Return the model with the same weights, float32 arithmetic and no optimizer."""
     import keras
-
-    if all(layer.dtype_policy.name == "float32" for layer in model.layers):
-        return model
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
         return layer.__class__.from_config(layer.get_config() | {"dtype": "float32"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from exporters import formats
 from runtime import artifact as artifacts
 from runtime.backends import AUTO, BackendOptions, for_suffix
 from runtime.errors import InputError
@@ -56,7 +57,7 @@ def verify(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT
         InputError: there are no files.
         ArtifactError: a file is damaged.
     """
-    files = [artifacts.read(path) for path in options.paths or _exports(subject)]
+    files = [artifacts.read(path) for path in options.paths] or _exports(subject)
     candidates = [c for file in files for c in _candidates(file, options)]
     images = subject.dataset.x_test[: options.limit]
     return compare(
@@ -69,12 +70,19 @@ def verify(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT
     )
 
 
-def _exports(subject: Subject) -> list[Path]:
+def _exports(subject: Subject) -> list[Artifact]:
+    """Read the files in the run's export folder, in the order of the formats."""
     suffixes = (".tflite", ".onnx")
-    found = sorted(p for p in subject.exports.glob("*") if p.suffix in suffixes)
+    found = sorted(p for p in subject.exports.glob("*") if p.suffix in suffixes and p.is_file())
     if not found:
         raise InputError(f"no model files in {subject.exports}; make some: toolkit export --all")
-    return found
+    order = list(formats.registry())
+    return sorted((artifacts.read(path) for path in found), key=lambda file: _rank(file, order))
+
+
+def _rank(file: Artifact, order: list[str]) -> int:
+    name = file.manifest.format if file.manifest else ""
+    return order.index(name) if name in order else len(order)
 
 
 def _candidates(file: Artifact, options: VerifyOptions) -> list[Candidate]:

@@ -10,7 +10,7 @@ from exporters import budget
 from exporters.base import Exporter, ExportRequest
 from exporters.onnx_graph import INPUT, check, drop_unused_opsets
 from runtime.errors import ExportError
-from runtime.quiet import captured
+from runtime.quiet import silenced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ class Float16(OnnxExporter):
         copy = onnx.ModelProto()
         copy.CopyFrom(request.source.onnx_graph)
         try:
-            with captured():
+            with silenced():
                 model = convert_float_to_float16(copy, keep_io_types=True)
                 OnnxModel(model).topological_sort()  # its casts stand at the end otherwise
         except Exception as error:  # the tool raises many unrelated kinds
@@ -90,7 +90,7 @@ class Int8(OnnxExporter):
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "int8.onnx"
             try:
-                with captured():
+                with silenced():
                     _quantize(request, Path(folder), target)
             except Exception as error:  # the tools raise many unrelated kinds
                 raise ExportError(f"format {self.name}: {error}") from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from exporters import budget
 from exporters.base import Exporter, ExportRequest
 from runtime.errors import ExportError
-from runtime.quiet import captured
+from runtime.quiet import silenced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ class TfliteExporter(Exporter):
         import tensorflow as tf
 
         try:
-            with captured():
+            with silenced():
                 converter = tf.lite.TFLiteConverter.from_keras_model(_static(request))
                 self._configure(converter, request)
                 payload: bytes = converter.convert()

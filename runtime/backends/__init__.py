@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runtime.backends.base import Backend, BackendOptions
-from runtime.errors import BackendError, MissingDependencyError
+from runtime.errors import BackendError, DeviceUnavailableError, MissingDependencyError
 from runtime.registry import discover, pick
 
 if TYPE_CHECKING:
@@ -65,4 +65,6 @@ def _first_that_opens(
             refusals.append(error)
     if len(refusals) == 1:
         raise refusals[0]
-    raise BackendError("; ".join(map(str, refusals)))
+    no_device = all(isinstance(refusal, DeviceUnavailableError) for refusal in refusals)
+    kind = DeviceUnavailableError if no_device else BackendError
+    raise kind("; ".join(map(str, refusals)))

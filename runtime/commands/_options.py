@@ -86,11 +86,11 @@ def open_classifier(model: Path, engine: EngineChoice, choice: ModelChoice) -> C
     from runtime import artifact as artifacts
     from runtime.backends import BackendOptions
     from runtime.classifier import from_artifact
-    from runtime.quiet import captured
+    from runtime.quiet import silenced
 
     artifact = artifacts.read(model)
     options = BackendOptions(engine.device, engine.threads)
-    with captured():
+    with silenced():
         return from_artifact(artifact, engine.backend, options, load_options(choice))
 
 

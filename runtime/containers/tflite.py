@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
-import zlib
 from typing import TYPE_CHECKING, ClassVar
 
+from runtime.containers._flatbuffer import Table, TableVector, extent
 from runtime.containers.base import DIGEST_CHARS, Container
 from runtime.errors import ArtifactError
 
@@ -23,8 +23,21 @@ _IDENTIFIER = b"TFL3"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: same content, same bytes
 _ZIP_ENTRY = b"PK\x03\x04"
 
-# Slots of tables in the TFLite schema (tensorflow/compiler/mlir/lite/schema/schema.fbs).
-_MODEL_BUFFERS, _BUFFER_DATA = 4, 0
+# Slots of the TFLite schema (tensorflow/compiler/mlir/lite/schema/schema.fbs).
+_PLAIN = Table({})
+_QUANTIZATION = Table({0: 4, 1: 4, 2: 4, 3: 8, 5: _PLAIN})  # min, max, scale, zero points
+_TENSOR = Table({0: 4, 3: 1, 4: _QUANTIZATION, 7: 4})  # shape, name, quantization, signature
+_OPERATOR = Table({1: 4, 2: 4, 4: _PLAIN, 5: 1, 8: 4})  # inputs, outputs, options …
+_SUBGRAPH = Table({0: TableVector(_TENSOR), 1: 4, 2: 4, 3: TableVector(_OPERATOR), 4: 1})
+_MODEL = Table(
+    {
+        1: TableVector(Table({1: 1})),  # operator codes: custom name
+        2: TableVector(_SUBGRAPH),
+        3: 1,  # description
+        4: TableVector(Table({0: 1})),  # buffers: the weights
+        6: TableVector(Table({0: 1})),  # metadata: name
+    }
+)
 
 
 class TfliteContainer(Container):
@@ -51,21 +64,21 @@ class TfliteContainer(Container):
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 return archive.read(MANIFEST) if MANIFEST in archive.namelist() else None
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error) as error:
+        except Exception as error:  # zipfile raises many unrelated kinds on damaged bytes
             raise ArtifactError(
                 f"the archive that holds the manifest is damaged: {error}"
             ) from error
 
     def check(self, data: bytes) -> None:
-        """Check identifier and that every weight buffer lies inside the file."""
+        """Check the identifier, and that all tables and weights lie inside the file."""
         if data[4:8] != _IDENTIFIER:
             raise ArtifactError("not a TFLite model (its bytes 4 to 7 are not TFL3)")
         try:
-            end = _last_buffer_end(data)
+            end = extent(data, _MODEL)
         except struct.error as error:
             raise ArtifactError("truncated: its tables point past the end of the file") from error
         if end > len(data):
-            raise ArtifactError(f"truncated: its weights need {end:,} bytes, it has {len(data):,}")
+            raise ArtifactError(f"truncated: it needs {end:,} bytes, it has {len(data):,}")
         tail = data.rfind(_ZIP_ENTRY, end)
         if tail >= 0 and not zipfile.is_zipfile(io.BytesIO(data)):
             raise ArtifactError("truncated: the archive at its end, with the manifest, is cut off")
@@ -75,41 +88,3 @@ def _entry(name: str) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, _EPOCH)
     info.compress_type = zipfile.ZIP_DEFLATED
     return info
-
-
-def _last_buffer_end(data: bytes) -> int:
-    """Return where the last weight buffer ends, in bytes from the start.
-
-    Raises:
-        struct.error: an offset points outside the file.
-    """
-    model = _u32(data, 0)
-    buffers = _slot(data, model, _MODEL_BUFFERS)
-    if buffers is None:
-        return len(data)
-    vector = buffers + _u32(data, buffers)
-    end = vector
-    for index in range(_u32(data, vector)):
-        place = vector + 4 + 4 * index
-        content = _slot(data, place + _u32(data, place), _BUFFER_DATA)
-        if content is not None:
-            start = content + _u32(data, content)
-            end = max(end, start + 4 + _u32(data, start))
-    return end
-
-
-def _slot(data: bytes, table: int, index: int) -> int | None:
-    """Return the position of a field of a flatbuffer table, or None if it is absent."""
-    vtable = table - struct.unpack_from("<i", data, table)[0]
-    if vtable < 0:
-        raise struct.error("vtable before the start")
-    if 4 + 2 * index >= struct.unpack_from("<H", data, vtable)[0]:
-        return None
-    offset = int(struct.unpack_from("<H", data, vtable + 4 + 2 * index)[0])
-    return table + offset if offset else None
-
-
-def _u32(data: bytes, position: int) -> int:
-    if position < 0:
-        raise struct.error("negative offset")
-    return int(struct.unpack_from("<I", data, position)[0])

@@ -85,10 +85,10 @@ class RichReporter:
 
 
 def render(table: Table) -> str:
-    """Return a rich table as text, at most 100 columns wide; colour only on a terminal."""
+    """Return a rich table as plain text, at most 80 columns wide."""
     from rich.console import Console
 
-    console = Console(width=100)
+    console = Console(width=80, color_system=None)
     with console.capture() as capture:
         console.print(table)
-    return capture.get().rstrip("\n")
+    return "\n".join(line.rstrip() for line in capture.get().splitlines() if line.strip())

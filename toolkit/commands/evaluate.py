@@ -54,11 +54,17 @@ def command(
 
 
 def _text(result: Evaluation) -> str:
+    from rich.box import SIMPLE
     from rich.table import Table
 
     from toolkit.commands._reporter import render
 
-    grid = Table("class", title=f"Accuracy {result.accuracy:.2%} on {result.images:,} images")
+    grid = Table(
+        "class",
+        title=f"Accuracy {result.accuracy:.2%} on {result.images:,} images",
+        title_justify="left",
+        box=SIMPLE,
+    )
     for heading in ("precision", "recall", "F1", "images"):
         grid.add_column(heading, justify="right")
     for name, row in {**result.per_class, **result.averages}.items():

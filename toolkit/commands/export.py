@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime.console import Output, output_options
+from runtime.errors import EXIT_CHECK_FAILED
 from toolkit.commands._options import PATH, data_options, override_options
 
 if TYPE_CHECKING:
@@ -55,13 +56,18 @@ def command(
     options = exporting.ExportOptions(chosen, out, CalibrationOptions(calibration_samples, seed))
     reporter = RichReporter(output)
     subject = resolve(model, data, overrides, reporter)
+    failed: dict[str, str] = {}
     artifacts = []
-    for artifact in exporting.export(subject, options, reporter):
+    single = len(exporting.select(chosen)) == 1
+    collect = None if single else lambda name, error: failed.update({name: str(error)})
+    for artifact in exporting.export(subject, options, reporter, collect):
         artifacts.append(artifact)
         output.say(_line(artifact))
+    _show(artifacts, failed, output)
+    if failed:
+        raise click.exceptions.Exit(EXIT_CHECK_FAILED)
     if warning := exporting.keras_warning(artifacts[0]):
         output.say(f"Warning: {warning}")
-    _show(artifacts, output)
     output.next(f"runtime predict {artifacts[0].path} IMAGE   (needs this one file only)")
 
 
@@ -76,7 +82,7 @@ def _line(artifact: Artifact) -> str:
     )
 
 
-def _show(artifacts: list[Artifact], output: Output) -> None:
+def _show(artifacts: list[Artifact], failed: dict[str, str], output: Output) -> None:
     record = [
         {
             "format": artifact.manifest.format if artifact.manifest else "unknown",
@@ -86,4 +92,10 @@ def _show(artifacts: list[Artifact], output: Output) -> None:
         }
         for artifact in artifacts
     ]
-    output.data({"artifacts": record}, "\n".join(str(artifact.path) for artifact in artifacts))
+    failures = [{"format": name, "error": error} for name, error in failed.items()]
+    output.data(
+        {"artifacts": record, "failed": failures},
+        "\n".join(str(artifact.path) for artifact in artifacts),
+    )
+    for name, error in failed.items():
+        click.echo(f"Error: format {name}: {error}", err=True)

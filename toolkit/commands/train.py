@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def _show(result: TrainResult, output: Output) -> None:
         f"{metrics['parameters']:,} parameters, {metrics['seconds']:.0f} s)"
     )
     output.data(record, text)
-    where = "" if run.path.parent == Path("runs") else f" {run.path}"
+    where = "" if run.path.parent == Path("runs") else f" {shlex.quote(str(run.path))}"
     output.next(f"toolkit export{where} --format tflite-int8")
 
 
@@ -82,5 +83,6 @@ def _how_to_go_on(error: Any) -> str:
         return "interrupted before the first epoch was done; nothing is kept"
     return (
         f"interrupted after epoch {error.state.epoch}; the best model so far is "
-        f"{error.path}/checkpoint/best.keras. Go on: toolkit train --resume {error.path}"
+        f"{error.path}/checkpoint/best.keras. "
+        f"Go on: toolkit train --resume {shlex.quote(str(error.path))}"
     )

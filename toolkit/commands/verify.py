@@ -58,17 +58,23 @@ def command(
 
 
 def table(report: ParityReport) -> str:
-    """Return the report as a table of at most 100 columns, with the reasons below it."""
+    """Return the report as a table of at most 80 columns, with the reasons below it."""
+    from rich.box import SIMPLE
     from rich.table import Table
 
     from toolkit.commands._reporter import render
 
     grid = Table(
-        title=f"Keras: {report.reference_accuracy:.2%} right on {report.images:,} test images",
+        title=(
+            f"Keras: {report.reference_accuracy:.2%} right on {report.images:,} test images "
+            "(change: in points; same: label as Keras)"
+        ),
         title_justify="left",
+        box=SIMPLE,
+        padding=(0, 1, 0, 0),
     )
-    for heading in ("file", "engine", "accuracy", "change", "same label", "max diff", "verdict"):
-        grid.add_column(heading, justify="left" if heading in ("file", "engine") else "right")
+    for heading in ("format", "engine", "accuracy", "change", "same", "max diff", "verdict"):
+        grid.add_column(heading, justify="left" if heading in ("format", "engine") else "right")
     for entry in report.artifacts:
         grid.add_row(*_cells(entry))
     reasons = [
@@ -80,11 +86,10 @@ def table(report: ParityReport) -> str:
 
 
 def _cells(entry: ArtifactParity) -> list[str]:
-    name = Path(entry.path).name
     if entry.accuracy is None or entry.accuracy_delta is None or entry.agreement is None:
-        return [name, entry.backend, "", "", "", "", entry.verdict]
+        return [entry.format, entry.backend, "", "", "", "", entry.verdict]
     return [
-        name,
+        entry.format,
         entry.backend,
         f"{entry.accuracy:.2%}",
         f"{entry.accuracy_delta * 100:+.2f}",

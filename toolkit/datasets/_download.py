@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ def fetch(item: Download, dataset: str, reporter: Reporter) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _transfer(item.url, part, reporter)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise DataError(
             f"cannot download {dataset} from {item.url} ({_reason(error)}). "
             "Without a network use --dataset digits, or name a copy with --data PATH"
@@ -97,6 +98,8 @@ def _transfer(url: str, part: Path, reporter: Reporter) -> None:
                 tick(len(chunk))
             file.flush()
             os.fsync(file.fileno())
+    if part.stat().st_size < total:  # urllib is silent about a connection that ends early
+        raise OSError(f"it broke off after {part.stat().st_size:,} of {total:,} bytes")
 
 
 def _sha256(path: Path) -> str:

@@ -99,8 +99,11 @@ class IdxSource(DatasetSource):
                     f"{path}: {part} images of {self.name} must be uint8 {expected}, "
                     f"not {x.dtype} {x.shape}; for your own data use --dataset npz"
                 )
-            if not np.issubdtype(y.dtype, np.integer) or y.min() < 0:
-                raise DataError(f"{path}: {part} labels of {self.name} must be integers 0…9")
+            if not np.issubdtype(y.dtype, np.integer) or y.shape != x.shape[:1] or y.min() < 0:
+                raise DataError(
+                    f"{path}: {part} labels of {self.name} must be {len(x):,} integers 0…9, "
+                    f"not {y.dtype} {y.shape}"
+                )
             if tuple(np.bincount(y, minlength=len(counts)).tolist()) != counts:
                 raise DataError(f"{path}: the {part} labels are not those of {self.name}")
             if x.min() != 0 or x.max() != 255:
@@ -146,9 +149,10 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         DataError: it is missing, truncated, no .npz, or holds pickled objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if isinstance(archive, np.ndarray):
-                raise DataError(f"{path} holds one array; a dataset is a .npz with 4 named arrays")
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            raise DataError(f"{path} holds one array; a dataset is a .npz with 4 named arrays")
+        with archive:
             return {key: archive[key] for key in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, DataError):

@@ -59,7 +59,7 @@ class ImageFolder(DatasetSource):
 
 def _class_names(base: Path) -> tuple[str, ...]:
     names = sorted(
-        (p.name for p in base.iterdir() if p.is_dir() and not p.name.startswith(".")),
+        _subfolders(base),
         key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name),
     )
     if len(names) < 2:
@@ -67,9 +67,13 @@ def _class_names(base: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _subfolders(base: Path) -> list[str]:
+    return [p.name for p in base.iterdir() if p.is_dir() and not p.name.startswith(".")]
+
+
 def _list(base: Path, labels: tuple[str, ...]) -> tuple[list[Path], NDArray[np.int64]]:
     """List the images of all classes, shuffled with a fixed seed so that classes mix."""
-    if extra := sorted(p.name for p in base.iterdir() if p.is_dir() and p.name not in labels):
+    if extra := sorted(set(_subfolders(base)) - set(labels)):
         raise DataError(f"{base}: class {extra[0]} has no training images")
     files: list[Path] = []
     y: list[int] = []

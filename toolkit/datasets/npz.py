@@ -68,10 +68,14 @@ def _classes(array: NDArray[Any], key: str) -> NDArray[np.int64]:
     """Return int64 (n,) from class indices or one-hot rows."""
     if array.ndim == 2 and array.shape[1] > 1:
         array = array.argmax(axis=1)
-    array = array.reshape(len(array), -1)
-    if array.shape[1] != 1 or len(array) == 0 or not np.array_equal(array, array.astype(np.int64)):
+    if (
+        array.size == 0
+        or array.shape not in ((array.size,), (array.size, 1))
+        or not np.issubdtype(array.dtype, np.number)
+        or not np.array_equal(array, np.trunc(array))  # false for NaN
+    ):
         raise DataError(f"{key} must hold one whole number or one one-hot row per image")
-    return array[:, 0].astype(np.int64)
+    return array.reshape(-1).astype(np.int64)
 
 
 def _labels(path: Path, classes: int) -> tuple[str, ...]:

@@ -1,0 +1,162 @@
+"""What many tests share: real digits, one small trained run, its exports."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from runtime.backends.tflite_runtime import TfliteRuntime
+from runtime.errors import EdgeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.testing import Result
+
+    from toolkit.datasets import Dataset
+    from toolkit.runs import Run
+    from toolkit.subject import Subject
+
+# Before any test imports TensorFlow: see exporters/tensorflow_setup.py.
+with contextlib.suppress(EdgeError):
+    TfliteRuntime.preload()
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    """scikit-learn's digits at 28x28."""
+    pytest.importorskip("sklearn", reason="the workstation side is not installed")
+    from toolkit.datasets import DataOptions, load_dataset
+
+    return load_dataset(DataOptions(name="digits"))
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The tutorial network after four epochs on the digits (about 95 % right)."""
+    pytest.importorskip("tensorflow", reason="the workstation side is not installed")
+    from exporters.tensorflow_setup import import_tensorflow
+    from runtime.console import Output
+    from toolkit.commands._reporter import RichReporter
+    from toolkit.datasets import DataOptions
+    from toolkit.training import TrainOptions, train
+
+    import_tensorflow()
+    parent = tmp_path_factory.mktemp("digits") / "runs"
+    reporter = RichReporter(Output(quiet=True))
+    return train(TrainOptions(epochs=4), DataOptions(name="digits"), parent, reporter).run
+
+
+@pytest.fixture(scope="session")
+def subject(digits_run: Run) -> Subject:
+    """The trained run, loaded with its data."""
+    from toolkit.datasets import DataOptions
+    from toolkit.subject import resolve
+
+    return resolve(digits_run.path, DataOptions())
+
+
+@pytest.fixture(scope="session")
+def exports(subject: Subject) -> dict[str, Path]:
+    """The run in every format: path by format name. Do not change these files."""
+    from toolkit.exporting import ExportOptions, export
+
+    files = export(subject, ExportOptions(()))
+    return {file.manifest.format: file.path for file in files if file.manifest}
+
+
+@pytest.fixture(scope="session")
+def digit_files(digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Twenty test images as PNG files named LABEL-NUMBER.png."""
+    folder = tmp_path_factory.mktemp("images")
+    paths = []
+    for index in range(20):
+        path = folder / f"{digits.y_test[index]}-{index:02}.png"
+        Image.fromarray(digits.x_test[index, ..., 0]).save(path)
+        paths.append(path)
+    return paths
+
+
+@pytest.fixture
+def toolkit_cli() -> Callable[..., Result]:
+    """Run ``toolkit`` in this process; returns click's result (stdout, stderr, exit_code)."""
+    from toolkit.cli import main
+
+    return lambda *arguments: CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+@pytest.fixture
+def runtime_cli() -> Callable[..., Result]:
+    """Run ``runtime`` in this process; returns click's result (stdout, stderr, exit_code)."""
+    from runtime.cli import main
+
+    return lambda *arguments: CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder with MNIST and other real data; the test is skipped without it."""
+    root = os.environ.get("EDGE_DATA_DIR")
+    if not root or not Path(root).is_dir():
+        pytest.skip("EDGE_DATA_DIR does not name a folder with mnist.npz")
+    return Path(root)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A seeded source of random numbers."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def rgb_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``colors.keras`` (RGB, logits, own scaling) and its data, ``colors.npz``."""
+    pytest.importorskip("tensorflow", reason="the workstation side is not installed")
+    from exporters.tensorflow_setup import import_tensorflow
+
+    import_tensorflow()
+    import keras
+    from keras import layers
+
+    folder = tmp_path_factory.mktemp("colors")
+    arrays = _colored_squares(np.random.default_rng(7))
+    np.savez(folder / "colors.npz", **arrays, labels=np.array(["red", "green", "blue"]))
+    keras.utils.set_random_seed(7)
+    model = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.ReLU(6.0),
+            layers.DepthwiseConv2D(3, padding="same", activation="relu"),
+            layers.Conv2D(16, 3, strides=2, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(3),
+        ],
+        name="colors",
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.005), loss)
+    x = arrays["x_train"].astype(np.float32)
+    model.fit(x, arrays["y_train"], epochs=6, batch_size=32, verbose=0)
+    model.save(folder / "colors.keras")
+    return folder
+
+
+def _colored_squares(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Noise of 32x32 in which one of three channels is brighter; its number is the class."""
+    arrays = {}
+    for part, count in (("train", 150), ("test", 90)):
+        y = np.arange(count) % 3
+        x = rng.integers(0, 120, (count, 32, 32, 3))
+        x[np.arange(count), :, :, y] += 60
+        arrays |= {f"x_{part}": x.astype(np.uint8), f"y_{part}": y}
+    return arrays

@@ -1,0 +1,77 @@
+"""Requests that do not fit, and engines that are missing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from exporters import base, formats
+from exporters.base import ExportRequest
+from exporters.check import CheckImages
+from runtime.errors import BackendError, ExportError, InputError
+from runtime.preprocess import PreprocessSpec
+
+
+class Source:
+    image_shape = (8, 8, 1)
+    classes = 3
+
+
+@pytest.fixture
+def request_(tmp_path):
+    check = CheckImages(np.zeros((1, 8, 8, 1), np.float32), np.zeros(1, np.int64), "x")
+    labels, spec = ("a", "b", "c"), PreprocessSpec(8, 8, 1)
+    return ExportRequest(Source(), "net", labels, spec, check, None, "x", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mnist-cnn", "a", "v1.2_b", "7"])
+def test_names_that_can_be_file_names(request_, name):
+    assert replace(request_, name=name).name == name
+
+
+@pytest.mark.parametrize("name", ["", "../evil", "a/b", ".hidden", "my net", "naïve", "a\n"])
+def test_names_that_cannot_be_file_names(request_, name):
+    with pytest.raises(InputError, match="cannot be a file name"):
+        replace(request_, name=name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"spec": PreprocessSpec(8, 9, 1)}, r"\(8, 8, 1\) images, the preprocessing makes"),
+        ({"spec": PreprocessSpec(8, 8, 3)}, r"\(8, 8, 3\)"),
+        ({"labels": ("a", "b")}, r"3 classes apart, but there are 2 labels \(--labels\)"),
+        ({"labels": tuple("abcd")}, "4 labels"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(request_, changes, words):
+    with pytest.raises(InputError, match=words):
+        replace(request_, **changes)
+
+
+def test_formats_are_listed_in_the_order_of_their_rank():
+    assert list(formats.registry()) == [
+        "tflite",
+        "tflite-float16",
+        "tflite-dynamic",
+        "tflite-int8",
+        "tflite-int16x8",
+        "onnx",
+        "onnx-float16",
+        "onnx-int8",
+    ]
+
+
+def test_a_file_that_the_engine_refuses_is_not_written(subject, tmp_path, monkeypatch):
+    from toolkit import exporting
+
+    class Refusing:
+        def __init__(self, artifact):
+            raise BackendError("no such operator")
+
+    monkeypatch.setattr(base, "for_suffix", lambda suffix: [Refusing])
+    options = exporting.ExportOptions((), tmp_path / "out")
+    request = exporting._request(subject, options, calibrate=False)
+    with pytest.raises(ExportError, match="format tflite: no such operator"):
+        formats.registry()["tflite"]().export(request)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,106 @@
+"""Agreement with the reference, and what the check before writing refuses."""
+
+import numpy as np
+import pytest
+
+from exporters.budget import INTEGER, ParityBudget
+from exporters.check import CheckImages, agreement, compare
+from runtime.errors import ParityError
+
+BUDGET = ParityBudget(0.01, 0.95, 0.2, tie_margin=0.05)
+
+
+def rows(*values):
+    return np.array(values, np.float32)
+
+
+class Engine:
+    """Answers with fixed rows."""
+
+    def __init__(self, answers):
+        self.answers = answers
+
+    def run(self, batch):
+        return self.answers
+
+
+class Source(Engine):
+    scores = "probabilities"
+
+    def predict(self, batch):
+        return self.answers
+
+
+def check(count):
+    return CheckImages(np.zeros((count, 1, 1, 1), np.float32), np.zeros(count, np.int64), "x")
+
+
+def certain(count, label=0):
+    return np.repeat(np.eye(2, dtype=np.float32)[[label]], count, axis=0)
+
+
+def test_equal_answers_agree():
+    found = agreement(certain(4), certain(4), 0.1)
+    assert (found.same, found.same_or_tie, found.max_abs_error) == (1.0, 1.0, 0.0)
+
+
+def test_agreement_by_hand():
+    reference = rows([0.9, 0.1], [0.8, 0.2], [0.51, 0.49], [0.3, 0.7])
+    answers = rows([0.6, 0.4], [0.4, 0.6], [0.49, 0.51], [0.3, 0.7])
+    found = agreement(reference, answers, tie_margin=0.05)
+    assert found.same == 0.5
+    assert found.same_or_tie == 0.75
+    assert found.max_abs_error == pytest.approx(0.4)
+
+
+def test_a_tie_counts_as_equal_only_within_the_margin():
+    reference, answers = rows([0.55, 0.45]), rows([0.45, 0.55])
+    assert agreement(reference, answers, 0.09).same_or_tie == 0.0
+    assert agreement(reference, answers, 0.11).same_or_tie == 1.0
+
+
+def test_a_good_engine_gives_the_accuracies():
+    reference, answers = certain(100), certain(100)
+    answers[3] = [0.1, 0.9]
+    wide = ParityBudget(1, 0.9, 1, 0)
+    found = compare(Engine(answers), Source(reference), check(100), wide)
+    assert (found.reference, found.artifact, found.agreement) == (1.0, 0.99, 0.99)
+    assert (found.dataset, found.images) == ("x", 100)
+
+
+def test_other_labels_are_refused():
+    answers = np.concatenate([certain(90), certain(10, 1)])
+    with pytest.raises(ParityError, match=r"another label than Keras on 10\.0%.*not written"):
+        compare(Engine(answers), Source(certain(100)), check(100), BUDGET)
+
+
+def test_other_probabilities_are_refused():
+    answers = np.full((100, 2), [0.7, 0.3], np.float32)
+    with pytest.raises(ParityError, match=r"differs from Keras by 0\.3 \(limit 0\.2\)"):
+        compare(Engine(answers), Source(certain(100)), check(100), BUDGET)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_refused(bad):
+    answers = certain(10)
+    answers[4, 1] = bad
+    with pytest.raises(ParityError, match="not finite"):
+        compare(Engine(answers), Source(certain(10)), check(10), INTEGER)
+
+
+def test_one_other_label_in_a_small_set_is_no_failure():
+    answers = certain(20)
+    answers[0] = [0.4, 0.6]
+    wide = ParityBudget(1, 0.99, 1, 0)
+    assert compare(Engine(answers), Source(certain(20)), check(20), wide).agreement == 0.95
+
+
+def test_logits_are_compared_as_probabilities():
+    source = Source(rows([0.5, 0.5]))
+    source.scores = "logits"
+    found = compare(Engine(rows([7.0, 7.0])), source, check(1), BUDGET)
+    assert found.max_abs_error == 0.0
+
+
+def test_the_first_images_can_be_taken():
+    assert len(check(10).first(3).batch) == len(check(10).first(3).truth) == 3

@@ -1,0 +1,20 @@
+"""The versions that a result depends on."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from toolkit import versions
+
+
+def test_python_and_installed_packages_are_listed():
+    found = versions.versions()
+    assert found["python"] == platform.python_version()
+    assert found["numpy"] == version("numpy")
+
+
+def test_a_package_that_is_not_installed_is_left_out(monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(versions, "version", missing)
+    assert set(versions.versions()) == {"python"}
