@@ -68,16 +68,7 @@ class ExportRequest:
         """
         if not _NAME.fullmatch(self.name):
             raise InputError(f"'{self.name}' cannot be a file name: use letters, digits, . _ -")
-        if self.spec.shape != self.source.image_shape:
-            raise InputError(
-                f"the model takes {self.source.image_shape} images, "
-                f"the preprocessing makes {self.spec.shape}"
-            )
-        if len(self.labels) != self.source.classes:
-            raise InputError(
-                f"the model tells {self.source.classes} classes apart, "
-                f"but there are {len(self.labels)} labels (--labels)"
-            )
+        self.source.require(self.spec, self.labels)
 
 
 class Exporter(ABC):

@@ -35,8 +35,10 @@ class CalibrationOptions:
         """Check the fields.
 
         Raises:
-            CalibrationError: fewer than one sample.
+            CalibrationError: fewer than one sample, or a negative seed.
         """
+        if self.seed < 0:
+            raise CalibrationError(f"the seed must not be negative, not {self.seed}")
         if self.samples < 1:
             raise CalibrationError(
                 f"calibration needs at least 1 image, not {self.samples}; "

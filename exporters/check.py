@@ -107,7 +107,7 @@ def compare(
 def _require(found: Agreement, budget: ParityBudget, images: int) -> None:
     """Refuse what no correct conversion shows; one image is allowed in a small set."""
     allowed = max(1 - budget.min_agreement, 1 / images)
-    if 1 - found.same_or_tie > allowed:
+    if round((1 - found.same_or_tie) * images) > allowed * images:
         raise ParityError(
             f"the converted model gives another label than Keras on {1 - found.same:.1%} of "
             f"{images} images (limit {allowed:.1%}); it was not written. If activations are "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     import keras
     from numpy.typing import NDArray
+
+    from runtime.preprocess import PreprocessSpec
 
 _BATCH = 500
 
@@ -46,6 +49,22 @@ class KerasSource:
     def classes(self) -> int:
         """How many classes the model tells apart."""
         return int(self.model.outputs[0].shape[-1])
+
+    def require(self, spec: PreprocessSpec, labels: tuple[str, ...]) -> None:
+        """Check that preprocessing and labels are for this model.
+
+        Raises:
+            InputError: names the first thing that does not fit.
+        """
+        if spec.shape != self.image_shape:
+            raise InputError(
+                f"the model takes {self.image_shape} images, the preprocessing makes {spec.shape}"
+            )
+        if len(labels) != self.classes:
+            raise InputError(
+                f"the model tells {self.classes} classes apart, "
+                f"but there are {len(labels)} labels (--labels)"
+            )
 
     @cached_property
     def scores(self) -> str:
@@ -127,8 +146,11 @@ def _why(path: Path, error: Exception) -> str:
             f"{path} holds a Lambda layer, that is Python code, which is not run; "
             "replace it by a Keras layer (for scaling: keras.layers.Rescaling)"
         )
-    if "Could not locate" in text or "custom object" in text.lower():
-        return f"{path} uses a class that Keras does not know: {text[:200]}"
+    if unknown := re.search(r"Could not locate \w+ '([^']+)'", text):
+        return (
+            f"{path} uses {unknown[1]}, which Keras does not know; "
+            "only models of Keras's own layers can be exported"
+        )
     return f"{path} cannot be loaded by Keras: {text[:200]}"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from runtime import artifact as artifacts
 from runtime.backends import AUTO, Backend, BackendOptions, open_backend
-from runtime.errors import InputError
+from runtime.errors import BackendError, InputError
 from runtime.prediction import Prediction
 from runtime.preprocess import Prepared, PreprocessSpec, check_float_pixels
 
@@ -121,6 +121,7 @@ class Classifier:
 
         Raises:
             InputError: the image cannot be read or used.
+            BackendError: the engine failed, or answered with NaN or infinity.
         """
         prepared = self.prepare(image)
         return Prediction.of(self._scores(prepared.pixels[None])[0], self.labels, prepared.steps)
@@ -133,6 +134,10 @@ class Classifier:
             return self._prepare_array(image)
         if isinstance(image, (Path, str, bytes)):
             return self.spec.prepare(decode(image))
+        if not hasattr(image, "getbands"):
+            raise InputError(
+                f"expected a path, bytes, picture or array, got {type(image).__name__}"
+            )
         return self.spec.prepare(to_plain(image))
 
     def predict_batch(self, images: NDArray[Any]) -> NDArray[np.float32]:
@@ -147,6 +152,7 @@ class Classifier:
 
         Raises:
             InputError: wrong shape, dtype or range.
+            BackendError: the engine failed, or answered with NaN or infinity.
         """
         if images.ndim not in (3, 4):
             raise InputError(f"expected (n, h, w) or (n, h, w, c), got shape {images.shape}")
@@ -176,6 +182,11 @@ class Classifier:
 
     def _scores(self, images: NDArray[Any]) -> NDArray[np.float32]:
         scores = self.backend.run(self.spec.apply(images))
+        if not np.isfinite(scores).all():
+            raise BackendError(
+                f"{self.artifact.path.name} answers with NaN or infinity on {self.backend.name}; "
+                "its numbers overflow: check --scale, or export a format of wider range"
+            )
         return softmax(scores) if self._logits else scores
 
     def _prepare_array(self, image: NDArray[Any]) -> Prepared:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,21 +23,21 @@ def silenced() -> Iterator[None]:
     converter on stdout would otherwise stand between the data a program reads. Errors
     still arrive as exceptions. It acts on the whole process: use it for short calls.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), Path(os.devnull).open("w") as nowhere:
         warnings.simplefilter("ignore")
         _flush()
         saved = [os.dup(stream) for stream in _STREAMS]
-        nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
             for stream in _STREAMS:
-                os.dup2(nowhere, stream)
-            yield
+                os.dup2(nowhere.fileno(), stream)
+            # sys.stdout need not be file descriptor 1: a notebook or a test replaces it
+            with redirect_stdout(nowhere), redirect_stderr(nowhere):
+                yield
         finally:
             _flush()
             for stream, copy in zip(_STREAMS, saved, strict=True):
                 os.dup2(copy, stream)
                 os.close(copy)
-            os.close(nowhere)
 
 
 def _flush() -> None:

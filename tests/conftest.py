@@ -134,7 +134,7 @@ def rgb_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
             keras.Input((32, 32, 3)),
             layers.Rescaling(1 / 255),
             layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False),
-            layers.BatchNormalization(),
+            layers.BatchNormalization(momentum=0.8),
             layers.ReLU(6.0),
             layers.DepthwiseConv2D(3, padding="same", activation="relu"),
             layers.Conv2D(16, 3, strides=2, activation="relu"),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from exporters import budget as budgets
 from exporters import formats
-from exporters.check import agreement
+from exporters.check import Agreement, agreement
 from runtime.backends import AUTO, BackendOptions
-from runtime.classifier import Classifier, LoadOptions, from_artifact
+from runtime.classifier import Classifier, from_artifact
 from runtime.errors import BackendError, InputError, MissingDependencyError
 from runtime.quiet import silenced
 from toolkit.progress import SILENT, Reporter
@@ -156,22 +156,26 @@ def _judge(
 ) -> ArtifactParity:
     artifact = candidate.artifact
     name = artifact.manifest.format if artifact.manifest else "unknown"
+    unjudged = ArtifactParity(name, str(artifact.path), candidate.backend, REFUSED, ())
     try:
         with silenced():
-            classifier = from_artifact(
-                artifact, candidate.backend, candidate.options, LoadOptions()
-            )
+            classifier = from_artifact(artifact, candidate.backend, candidate.options)
     except MissingDependencyError:
         raise
     except BackendError as error:
-        return ArtifactParity(name, str(artifact.path), candidate.backend, REFUSED, (str(error),))
+        return replace(unjudged, reasons=(str(error),))
+    unjudged = replace(unjudged, backend=classifier.backend.name, verdict=FAIL)
     with classifier:
-        answers = _answers(classifier, images, reporter)
-    if answers.shape != expected.shape:
-        reason = f"{answers.shape[1]} classes, Keras has {expected.shape[1]}"
-        return ArtifactParity(name, str(artifact.path), classifier.backend.name, FAIL, (reason,))
-    limits = budget or budget_for(name)
-    return _verdict(name, artifact, classifier, expected, answers, labels, limits)
+        if not classifier.spec.matches(images) or len(classifier.labels) != expected.shape[1]:
+            reason = (
+                f"made for other data: {classifier.spec.shape}, {len(classifier.labels)} classes"
+            )
+            return replace(unjudged, reasons=(reason,))
+        try:
+            answers = _answers(classifier, images, reporter)
+        except BackendError as error:
+            return replace(unjudged, reasons=(str(error),))
+    return _verdict(unjudged, expected, answers, labels, budget or budget_for(name))
 
 
 def _answers(
@@ -187,9 +191,7 @@ def _answers(
 
 
 def _verdict(
-    name: str,
-    artifact: Artifact,
-    classifier: Classifier,
+    unjudged: ArtifactParity,
     expected: NDArray[np.float32],
     answers: NDArray[np.float32],
     labels: NDArray[np.int64],
@@ -198,32 +200,34 @@ def _verdict(
     found = agreement(expected, answers, limits.tie_margin)
     accuracy = _accuracy(answers, labels)
     delta = accuracy - _accuracy(expected, labels)
-    reasons: list[str] = []
-    if not np.isfinite(answers).all():
-        reasons.append("some answers are not finite numbers")
-    if -delta > limits.max_accuracy_drop:
-        reasons.append(f"accuracy fell by {-delta:.2%} (limit {limits.max_accuracy_drop:.2%})")
-    if found.same_or_tie < limits.min_agreement:
-        reasons.append(
-            f"other label than Keras on {1 - found.same_or_tie:.2%} of the images where Keras "
-            f"is decided (limit {1 - limits.min_agreement:.2%})"
-        )
-    if not found.max_abs_error <= limits.max_abs_error:
-        reasons.append(
-            f"a probability differs by {found.max_abs_error:.3g} (limit {limits.max_abs_error:g})"
-        )
-    return ArtifactParity(
-        format=name,
-        path=str(artifact.path),
-        backend=classifier.backend.name,
+    reasons = _reasons(found, delta, limits)
+    return replace(
+        unjudged,
         verdict=FAIL if reasons else PASS,
-        reasons=tuple(reasons),
+        reasons=reasons,
         accuracy=accuracy,
         accuracy_delta=delta,
         agreement=found.same,
         max_abs_error=found.max_abs_error,
         mcnemar_p=mcnemar(expected.argmax(1) == labels, answers.argmax(1) == labels),
     )
+
+
+def _reasons(found: Agreement, delta: float, limits: ParityBudget) -> tuple[str, ...]:
+    """Return what is beyond the limits, in words."""
+    reasons: list[str] = []
+    if -delta > limits.max_accuracy_drop:
+        reasons.append(f"accuracy fell by {-delta:.2%} (limit {limits.max_accuracy_drop:.2%})")
+    if found.same_or_tie < limits.min_agreement:
+        reasons.append(
+            f"other label than Keras on {1 - found.same_or_tie:.2%} of the images, near ties "
+            f"left aside (limit {1 - limits.min_agreement:.2%})"
+        )
+    if found.max_abs_error > limits.max_abs_error:
+        reasons.append(
+            f"a probability differs by {found.max_abs_error:.3g} (limit {limits.max_abs_error:g})"
+        )
+    return tuple(reasons)
 
 
 def mcnemar(reference_right: NDArray[np.bool_], artifact_right: NDArray[np.bool_]) -> float:

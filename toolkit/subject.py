@@ -68,6 +68,19 @@ class Subject:
     training: NDArray[np.int64]
     exports: Path
 
+    def __post_init__(self) -> None:
+        """Check that the parts fit each other.
+
+        Raises:
+            InputError: names the first thing that does not fit.
+        """
+        self.source.require(self.spec, self.labels)
+        classes = 1 + int(max(self.dataset.y_train.max(), self.dataset.y_test.max()))
+        if classes > self.source.classes:
+            raise InputError(
+                f"{self.dataset.name} has {classes} classes, the model {self.source.classes}"
+            )
+
 
 def resolve(
     model: Path | None,

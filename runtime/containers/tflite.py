@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MANIFEST, LABELS = "manifest.json", "labels.txt"
 _IDENTIFIER = b"TFL3"
+_MANIFEST_LIMIT = 1 << 24  # bytes; a few thousand labels take far less
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: same content, same bytes
 _ZIP_ENTRY = b"PK\x03\x04"
 
@@ -63,7 +64,7 @@ class TfliteContainer(Container):
             return None
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                return archive.read(MANIFEST) if MANIFEST in archive.namelist() else None
+                return _read(archive) if MANIFEST in archive.namelist() else None
         except Exception as error:  # zipfile raises many unrelated kinds on damaged bytes
             raise ArtifactError(
                 f"the archive that holds the manifest is damaged: {error}"
@@ -82,6 +83,12 @@ class TfliteContainer(Container):
         tail = data.rfind(_ZIP_ENTRY, end)
         if tail >= 0 and not zipfile.is_zipfile(io.BytesIO(data)):
             raise ArtifactError("truncated: the archive at its end, with the manifest, is cut off")
+
+
+def _read(archive: zipfile.ZipFile) -> bytes:
+    if archive.getinfo(MANIFEST).file_size > _MANIFEST_LIMIT:
+        raise ArtifactError("the manifest is larger than 16 MiB")
+    return archive.read(MANIFEST)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -55,7 +55,7 @@ def rgb_exports(rgb_request):
 
 
 def files_below(folder):
-    return [path for path in folder.rglob("*")] if folder.exists() else []
+    return list(folder.rglob("*")) if folder.exists() else []
 
 
 def test_the_class_says_what_it_is(name, exporter):
@@ -124,11 +124,12 @@ def test_the_engine_answers_as_keras_does(name, exporter, exports, subject):
     assert found.same_or_tie >= exporter.budget.min_agreement
 
 
-def test_logits_and_rgb_survive_too(name, exporter, rgb_exports, rgb_request):
+def test_logits_and_rgb_survive_too(name, exporter, rgb_exports, rgb_request, rgb_model):
     file = rgb_exports[name]
     assert file.manifest.scores == "logits"
+    with np.load(rgb_model / "colors.npz") as data:
+        images = data["x_test"]
     with runtime.load(file.path) as classifier:
-        images = np.random.default_rng(1).integers(0, 180, (20, 32, 32, 3), dtype=np.uint8)
         answers = classifier.predict_batch(images)
     expected = rgb_request.source.predict(rgb_request.spec.apply(images))
     assert answers.sum(axis=1) == pytest.approx(1.0, abs=1e-3)
@@ -166,7 +167,7 @@ def test_tflite_files_are_static_and_need_builtin_operators_only(file):
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             assert tensor.shapeSignature is None or -1 not in tensor.shapeSignature
-    assert not any("SHAPE" == name for name in file.manifest.requirements.operators)
+    assert not any(name == "SHAPE" for name in file.manifest.requirements.operators)
 
 
 def load_onnx(file):

@@ -1,6 +1,7 @@
 """Requests that do not fit, and engines that are missing."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,20 +9,22 @@ import pytest
 from exporters import base, formats
 from exporters.base import ExportRequest
 from exporters.check import CheckImages
+from exporters.source import KerasSource
 from runtime.errors import BackendError, ExportError, InputError
 from runtime.preprocess import PreprocessSpec
 
 
-class Source:
-    image_shape = (8, 8, 1)
-    classes = 3
+def tensor(*shape):
+    return SimpleNamespace(shape=(None, *shape))
 
 
 @pytest.fixture
 def request_(tmp_path):
     check = CheckImages(np.zeros((1, 8, 8, 1), np.float32), np.zeros(1, np.int64), "x")
     labels, spec = ("a", "b", "c"), PreprocessSpec(8, 8, 1)
-    return ExportRequest(Source(), "net", labels, spec, check, None, "x", tmp_path)
+    model = SimpleNamespace(inputs=[tensor(8, 8, 1)], outputs=[tensor(3)])
+    source = KerasSource(model, tmp_path / "net.keras", "")
+    return ExportRequest(source, "net", labels, spec, check, None, "x", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["mnist-cnn", "a", "v1.2_b", "7"])

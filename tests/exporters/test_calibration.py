@@ -76,6 +76,11 @@ def test_fewer_than_one_image_is_refused(samples):
         CalibrationOptions(samples)
 
 
+def test_a_negative_seed_is_refused():
+    with pytest.raises(CalibrationError, match="seed"):
+        CalibrationOptions(seed=-1)
+
+
 def test_nothing_to_draw_from_is_refused(source):
     empty = TrainingImages(source.images, source.labels, np.empty(0, np.int64), "mine")
     with pytest.raises(CalibrationError, match="no training images"):

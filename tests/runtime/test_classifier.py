@@ -12,9 +12,11 @@ from PIL import Image
 
 import runtime
 from runtime import artifact as artifacts
+from runtime.backends.tflite_runtime import TfliteRuntime
 from runtime.classifier import LoadOptions, default_spec, softmax
 from runtime.errors import (
     BackendError,
+    EdgeError,
     InputError,
     MissingDependencyError,
     UnknownNameError,
@@ -279,7 +281,10 @@ def test_a_missing_engine_is_told_with_the_command_that_installs_it(
 
 
 def test_the_second_engine_is_taken_where_the_first_is_missing(exports, monkeypatch):
-    pytest.importorskip("tflite_runtime")
+    try:
+        TfliteRuntime.preload()
+    except EdgeError as error:
+        pytest.skip(str(error))
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     with runtime.load(exports["tflite-int8"]) as opened:
         assert opened.backend.name == "tflite-runtime"

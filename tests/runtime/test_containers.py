@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import io
 import random
+import struct
+import time
 import zipfile
 from dataclasses import replace
 
@@ -168,3 +170,52 @@ def test_each_kind_has_its_own_suffix_and_trailer():
     kinds = list(discover(containers, Container).values())
     assert {kind.suffix for kind in kinds} == {".tflite", ".onnx"}
     assert len({kind.trailer for kind in kinds}) == len(kinds)
+
+
+def test_a_number_longer_than_64_bits_is_refused(make_onnx):
+    endless = b"\x10" + b"\xff" * 12 + b"\x01"  # a field of its own before the model
+    with pytest.raises(ArtifactError, match="truncated, or not an ONNX model"):
+        OnnxContainer().check(endless + make_onnx())
+
+
+@pytest.mark.parametrize("name", ["tflite", "tflite-dynamic", "tflite-int8", "tflite-int16x8"])
+def test_the_walker_knows_the_last_byte_of_a_tflite_model(stripped, name):
+    data = stripped[name].read_bytes()
+    TfliteContainer().check(data)
+    for missing in (1, 2, 17, 300, 5000):
+        with pytest.raises(ArtifactError, match="truncated"):
+            TfliteContainer().check(data[:-missing])
+
+
+def test_a_table_before_the_start_is_refused():
+    model = b"\x0c\0\0\0TFL3" + bytes(4) + struct.pack("<i", 100) + bytes(500)
+    with pytest.raises(ArtifactError, match="tables point past the end"):
+        TfliteContainer().check(model)
+
+
+def test_a_hostile_file_cannot_keep_the_walker_busy():
+    # 30,000 entries that are all one subgraph, with 30,000 entries that are all one tensor
+    count = 30_000
+
+    def vector(target):
+        """A vector at the end of the file so far, whose elements all point to ``target``."""
+        start = len(model)
+        model.extend(struct.pack("<I", count))
+        model.extend(b"".join(struct.pack("<I", target(start + 4 + 4 * i)) for i in range(count)))
+
+    length = 4 + 4 * count
+    model = bytearray(struct.pack("<I4s", 20, b"TFL3"))
+    model += struct.pack("<HHHHHH", 10, 8, 0, 0, 4, 0)  # one field: subgraphs
+    model += struct.pack("<iI", 12, 4)
+    subgraph = 28 + length + 8
+    vector(lambda place: subgraph - place)
+    model += struct.pack("<HHHH", 6, 8, 4, 0)  # one field: tensors
+    model += struct.pack("<iI", 8, 4)
+    tensor = len(model) + length + 4
+    vector(lambda place: tensor - place)
+    model += struct.pack("<HHi", 4, 4, 4)
+    start = time.perf_counter()
+    TfliteContainer().check(bytes(model))
+    assert time.perf_counter() - start < 5
+    with pytest.raises(ArtifactError, match="truncated"):
+        TfliteContainer().check(bytes(model[:-1]))

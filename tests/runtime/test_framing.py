@@ -86,3 +86,12 @@ def test_the_framing_of_mnist_gives_light_ink_on_black(digits):
     assert found.pixels[0, 0, 0] == 0
     assert found.pixels.max() > 200
     assert found.steps
+
+
+@pytest.mark.parametrize("fit", ["stretch", "pad"])
+def test_rows_and_columns_are_not_mixed_up(fit):
+    pixels = np.zeros((12, 18), np.uint8)
+    pixels[:, 9:] = 255
+    found = prepared(pixels, fit=fit, height=4, width=6).pixels[..., 0]
+    assert (found[:, :2] < 60).all()
+    assert (found[:, 4:] > 195).all()

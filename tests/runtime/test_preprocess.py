@@ -120,7 +120,7 @@ def test_a_spec_out_of_range_is_refused(changes, words):
     [{"mean": None}, {"mean": ["x"]}, {"extra": 1}, {"height": "tall"}, {"std": 1}, {"fit": None}],
 )
 def test_a_broken_record_is_refused(change):
-    with pytest.raises(InputError, match="broken preprocessing record|unknown fit"):
+    with pytest.raises(InputError, match=r"broken preprocessing record|unknown fit"):
         PreprocessSpec.from_json(PreprocessSpec(2, 2).to_json() | change)
 
 

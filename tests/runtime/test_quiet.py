@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -59,3 +60,14 @@ def test_no_file_descriptor_is_left_open():
         with silenced():
             pass
     assert count() == before
+
+
+def test_a_replaced_stdout_is_held_back_too(monkeypatch):
+    # as in a notebook: print does not end in file descriptor 1
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    sys.stdout.write("before ")
+    with silenced():
+        sys.stdout.write("inside ")
+    sys.stdout.write("after")
+    assert stream.getvalue() == "before after"

@@ -63,7 +63,7 @@ def test_an_unfinished_run_says_how_to_go_on(tmp_path):
 
 
 def test_any_other_folder_is_refused(tmp_path):
-    with pytest.raises(InputError, match="is not a finished run folder$"):
+    with pytest.raises(InputError, match=r"is not a finished run folder$"):
         runs.open_run(tmp_path)
 
 

@@ -28,8 +28,6 @@ def command(out: Path, epochs: int, output: Output) -> None:
 
     import_tensorflow()
     result = demo(out, RichReporter(output), epochs)
-    metrics = result.training.metrics
-    output.say(f"Keras: {metrics['test_accuracy']:.2%} right on {metrics['test_images']} images")
     output.data(
         result.report.to_json() | {"run": str(result.training.run.path)}, table(result.report)
     )

@@ -64,15 +64,11 @@ def table(report: ParityReport) -> str:
 
     from toolkit.commands._reporter import render
 
-    grid = Table(
-        title=(
-            f"Keras: {report.reference_accuracy:.2%} right on {report.images:,} test images "
-            "(change: in points; same: label as Keras)"
-        ),
-        title_justify="left",
-        box=SIMPLE,
-        padding=(0, 1, 0, 0),
+    head = (
+        f"Keras is right on {report.reference_accuracy:.2%} of {report.images:,} test images.\n"
+        "Change is in points of accuracy; same is the share of images with Keras's label."
     )
+    grid = Table(box=SIMPLE, padding=(0, 1, 0, 0))
     for heading in ("format", "engine", "accuracy", "change", "same", "max diff", "verdict"):
         grid.add_column(heading, justify="left" if heading in ("format", "engine") else "right")
     for entry in report.artifacts:
@@ -82,7 +78,7 @@ def table(report: ParityReport) -> str:
         for entry in report.artifacts
         for reason in entry.reasons
     ]
-    return "\n".join([render(grid), *reasons, f"Verdict: {report.verdict}"])
+    return "\n".join([head, render(grid), *reasons, f"Verdict: {report.verdict}"])
 
 
 def _cells(entry: ArtifactParity) -> list[str]:

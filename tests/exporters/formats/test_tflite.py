@@ -36,14 +36,12 @@ def test_an_operator_that_needs_flex_is_refused(keras, tmp_path):
         def call(self, inputs):
             import tensorflow as tf
 
-            return tf.math.lgamma(inputs + 2.0)
+            return tf.math.digamma(inputs + 2.0)
 
     model = keras.Sequential([keras.Input((4, 4, 1)), Odd(), layers.Flatten(), layers.Dense(2)])
     source = KerasSource(model, tmp_path / "odd.keras", "")
-    with pytest.raises(ExportError, match="format tflite: ") as raised:
+    with pytest.raises(ExportError, match="format tflite: the model needs Digamma, which plain"):
         registry()["tflite"]()._convert(SimpleNamespace(source=source))
-    assert "\n" not in str(raised.value)
-    assert len(str(raised.value)) < 400
 
 
 def test_a_custom_operator_is_refused():
@@ -57,7 +55,7 @@ def test_a_custom_operator_is_refused():
     model.version, model.operatorCodes, model.subgraphs, model.buffers = 3, [code], [], []
     builder = Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
-    with pytest.raises(ExportError, match="needs the operator b?'FlexLgamma'"):
+    with pytest.raises(ExportError, match=r"needs the operator b?'FlexLgamma'"):
         registry()["tflite"]()._operators(bytes(builder.Output()))
 
 
@@ -92,7 +90,8 @@ def test_weights_of_int8_are_quantized_per_channel(exports):
     [
         ("", "ValueError"),
         ("first\nsecond", "first"),
-        ("noise\nloc(x): error: 'tf.Lgamma' op is neither\nmore", "loc(x): error:"),
+        ("error: 'tf.B' op is neither\n'tf.A' op is neither", "the model needs A, B, which"),
+        ("noise\nloc(x): error: no such thing\nmore", "loc(x): error:"),
         ("x" * 1000, "x" * 300),
     ],
 )

@@ -1,0 +1,58 @@
+"""Progress on the terminal, and nothing where nobody watches."""
+
+import sys
+
+import pytest
+from rich.table import Table
+
+from runtime.console import Output
+from runtime.errors import MissingDependencyError
+from toolkit.commands._reporter import RichReporter, render
+
+ROW = {"loss": 0.51234, "accuracy": 0.9, "learning_rate": 0.001, "seconds": 2.4, "other": 1.0}
+
+
+def use(reporter):
+    with reporter.task("work", 2) as tick:
+        tick(2)
+    with reporter.epoch(1, 3, 2) as tick:
+        tick({"loss": 0.5})
+    reporter.epoch_done(1, 3, ROW)
+    reporter.say("hello")
+
+
+def test_without_a_terminal_only_remarks_are_printed(capsys):
+    use(RichReporter(Output()))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "epoch 1/3  loss 0.5123  accuracy 0.9  learning_rate 0.001  2 s, 5 s left",
+        "hello",
+    ]
+
+
+def test_quiet_prints_nothing(capsys):
+    use(RichReporter(Output(quiet=True)))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_on_a_terminal_bars_are_drawn_on_stderr(capsys, monkeypatch):
+    monkeypatch.setattr(Output, "interactive", True)
+    use(RichReporter(Output()))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "hello" in err
+
+
+def test_without_rich_it_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    with pytest.raises(MissingDependencyError, match=r'pip install "edge-toolkit\[train\]"'):
+        RichReporter(Output())
+
+
+def test_tables_are_plain_text():
+    table = Table("name", title="Title")
+    table.add_row("x" * 30)
+    text = render(table)
+    assert "x" * 30 in text
+    assert "\x1b" not in text

@@ -1,0 +1,173 @@
+"""``toolkit verify`` as a user types it."""
+
+import json
+
+import pytest
+
+from exporters.formats import registry
+from toolkit import exporting
+from toolkit.datasets import DataOptions
+from toolkit.subject import resolve
+
+
+@pytest.fixture(scope="module")
+def stranger(digits_run, tmp_path_factory):
+    """An export under the same name of the same network with other weights."""
+    import keras
+
+    folder = tmp_path_factory.mktemp("stranger")
+    keras.utils.set_random_seed(99)
+    model = keras.models.clone_model(keras.models.load_model(digits_run.model))
+    model.save(folder / "digits-cnn.keras")
+    other = resolve(folder / "digits-cnn.keras", DataOptions(name="digits"))
+    options = exporting.ExportOptions((), folder)
+    request = exporting._request(other, options, calibrate=False)
+    return registry()["tflite"]().export(request).path
+
+
+def test_correct_exports_pass(toolkit_cli, digits_run, exports):
+    files = (exports["tflite"], exports["onnx"])
+    result = toolkit_cli("verify", *files, "--against", digits_run.path, "--json")
+    assert result.exit_code == 0
+    record = json.loads(result.stdout)
+    assert record["verdict"] == "pass"
+    assert record["images"] == 360 or record["images"] > 350
+    assert record["reference"]["accuracy"] > 0.85
+    assert [entry["path"] for entry in record["artifacts"]] == [str(file) for file in files]
+    assert all(entry["verdict"] == "pass" for entry in record["artifacts"])
+
+
+def test_all_exports_of_the_latest_run_are_the_default(
+    toolkit_cli, digits_run, exports, monkeypatch
+):
+    monkeypatch.chdir(digits_run.path.parent.parent)
+    result = toolkit_cli("verify", "--limit", 40, "--json")
+    assert result.exit_code == 0
+    record = json.loads(result.stdout)
+    assert [entry["format"] for entry in record["artifacts"]] == list(exports)
+    assert record["images"] == 40
+
+
+def test_all_engines_and_one_that_refuses(toolkit_cli, digits_run, exports):
+    """tflite-runtime refuses dynamic-range files; that is shown and is no failure."""
+    files = (exports["tflite-dynamic"], exports["onnx-int8"])
+    options = ("--backend", "all", "--limit", 40)
+    result = toolkit_cli("verify", *files, "--against", digits_run.path, *options, "--json")
+    assert result.exit_code == 0
+    entries = json.loads(result.stdout)["artifacts"]
+    verdicts = {(e["format"], e["backend"]): e["verdict"] for e in entries}
+    assert verdicts[("tflite-dynamic", "litert")] == "pass"
+    assert verdicts[("onnx-int8", "onnxruntime")] == "pass"
+    if ("tflite-dynamic", "tflite-runtime") in verdicts:
+        assert verdicts[("tflite-dynamic", "tflite-runtime")] == "refused"
+        (refused,) = [e for e in entries if e["verdict"] == "refused"]
+        assert "tflite-runtime" in refused["reasons"][0]
+
+
+def test_the_table_names_engine_verdict_and_reason(toolkit_cli, digits_run, exports):
+    options = ("--against", digits_run.path, "--limit", 40, "--backend", "onnxruntime")
+    result = toolkit_cli("verify", exports["onnx"], exports["tflite"], *options)
+    assert result.exit_code == 1
+    assert "onnxruntime" in result.stdout
+    assert "refused" in result.stdout
+    assert "runs .onnx files" in result.stdout
+    assert result.stdout.rstrip().endswith("Verdict: fail")
+
+
+def test_another_model_under_the_same_name_fails(toolkit_cli, digits_run, stranger):
+    result = toolkit_cli("verify", stranger, "--against", digits_run.path, "--json")
+    assert result.exit_code == 1
+    record = json.loads(result.stdout)
+    (entry,) = record["artifacts"]
+    assert record["verdict"] == entry["verdict"] == "fail"
+    assert any("accuracy fell by" in reason for reason in entry["reasons"])
+    assert any("other label than Keras" in reason for reason in entry["reasons"])
+    assert entry["mcnemar_p"] < 0.001
+
+
+def test_weights_damaged_and_sealed_again_fail(toolkit_cli, digits_run, exports, tmp_path):
+    """What the digest cannot see, the comparison does."""
+    import numpy as np
+
+    from runtime import artifact as artifacts
+
+    file = artifacts.read(exports["tflite"])
+    payload = bytearray(file.data[: file.data.index(b"PK\x03\x04", 3_000_000)])
+    start = len(payload) // 2 // 4 * 4
+    noise = np.random.default_rng(0).normal(size=200_000).astype(np.float32).tobytes()
+    payload[start : start + len(noise)] = noise
+    path = tmp_path / "digits-cnn.float32.tflite"
+    path.write_bytes(artifacts.pack(path, bytes(payload), file.manifest).data)
+    result = toolkit_cli("verify", path, "--against", digits_run.path)
+    assert result.exit_code == 1
+    assert "Verdict: fail" in result.stdout
+
+
+def test_other_labels_in_the_file_do_not_matter(toolkit_cli, digits_run, exports, tmp_path):
+    from dataclasses import replace
+
+    from runtime import artifact as artifacts
+
+    file = artifacts.read(exports["onnx"])
+    manifest = replace(file.manifest, labels=file.manifest.labels[::-1])
+    path = tmp_path / "digits-cnn.float32.onnx"
+    path.write_bytes(artifacts.pack(path, exports_payload(file), manifest).data)
+    result = toolkit_cli("verify", path, "--against", digits_run.path, "--limit", 40)
+    assert result.exit_code == 0, result.stdout
+
+
+def exports_payload(file):
+    """Return an ONNX file without its manifest and seal."""
+    import onnx
+
+    model = onnx.load_model_from_string(file.data)
+    del model.metadata_props[:]
+    return model.SerializeToString()
+
+
+def test_a_damaged_file_ends_with_exit_code_2(toolkit_cli, digits_run, exports, tmp_path):
+    data = bytearray(exports["onnx"].read_bytes())
+    data[1000] ^= 1
+    (tmp_path / "x.onnx").write_bytes(data)
+    result = toolkit_cli("verify", tmp_path / "x.onnx", "--against", digits_run.path)
+    assert result.exit_code == 2
+    assert "SHA-256" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--limit", 0), 2, "--limit must be at least 1"),
+        (("--backend", "litrt"), 2, "Did you mean 'litert'"),
+        (("--device", "tpu"), 2, "unknown device 'tpu'"),
+        (("--threads", 0), 2, "threads must be at least 1"),
+        (("gone.tflite",), 2, "no such file: gone.tflite"),
+        (("model.keras",), 2, "toolkit export"),
+        (("--against", "nowhere"), 2, "nowhere is not a finished run folder"),
+    ],
+)
+def test_bad_input_ends_in_one_line(toolkit_cli, digits_run, exports, arguments, code, words):
+    against = () if "--against" in arguments else ("--against", digits_run.path)
+    file = () if arguments[0].endswith((".tflite", ".keras")) else (exports["tflite"],)
+    result = toolkit_cli("verify", *file, *against, *arguments)
+    assert result.exit_code == code
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_run_without_exports_says_how_to_make_some(toolkit_cli, rgb_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = ("--against", rgb_model / "colors.keras", "--data", rgb_model / "colors.npz")
+    result = toolkit_cli("verify", *model)
+    assert result.exit_code == 2
+    assert "toolkit export --all" in result.stderr
+
+
+def test_a_missing_engine_ends_with_exit_code_3(toolkit_cli, digits_run, exports, monkeypatch):
+    from runtime.backends.onnxruntime import OnnxRuntime
+
+    monkeypatch.setattr(OnnxRuntime, "installed", classmethod(lambda cls: False))
+    result = toolkit_cli("verify", exports["onnx"], "--against", digits_run.path)
+    assert result.exit_code == 3
+    assert 'pip install "edge-toolkit[onnx]"' in result.stderr

@@ -1,0 +1,211 @@
+"""The verdict on a model file: against files, other models and counting by hand."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from exporters.budget import EXACT, INTEGER, ParityBudget
+from runtime import artifact as artifacts
+from runtime.errors import InputError, MissingDependencyError, UnknownNameError
+from toolkit import parity
+from toolkit.parity import FAIL, PASS, REFUSED, ArtifactParity, Candidate, compare, mcnemar
+from toolkit.progress import Silent
+
+COUNT = 120
+
+
+@pytest.fixture
+def judge(subject):
+    """Compare candidates with Keras on some test images."""
+
+    def _judge(*candidates, budget=None, reporter=None, count=COUNT):
+        return compare(
+            lambda pixels: subject.source.predict(subject.spec.apply(pixels)),
+            candidates,
+            subject.dataset.x_test[:count],
+            subject.dataset.y_test[:count],
+            budget,
+            reporter or Silent(),
+        )
+
+    return _judge
+
+
+@pytest.fixture
+def candidate(exports):
+    return lambda name, backend="auto": Candidate(artifacts.read(exports[name]), backend)
+
+
+def test_a_correct_export_passes(judge, candidate, subject):
+    report = judge(candidate("tflite"), candidate("onnx"))
+    assert report.verdict == PASS
+    assert [entry.backend for entry in report.artifacts] == ["litert", "onnxruntime"]
+    expected = subject.source.predict(subject.spec.apply(subject.dataset.x_test[:COUNT]))
+    right = (expected.argmax(axis=1) == subject.dataset.y_test[:COUNT]).mean()
+    assert report.reference_accuracy == pytest.approx(right)
+    for entry in report.artifacts:
+        assert (entry.verdict, entry.reasons) == (PASS, ())
+        assert entry.agreement == 1.0
+        assert entry.accuracy == report.reference_accuracy
+        assert entry.accuracy_delta == 0.0
+        assert entry.mcnemar_p == 1.0
+        assert entry.max_abs_error < 1e-4
+
+
+def test_int8_is_within_its_own_budget_but_not_within_that_of_float32(judge, candidate):
+    assert judge(candidate("tflite-int8")).verdict == PASS
+    report = judge(candidate("tflite-int8"), budget=EXACT)
+    assert report.verdict == FAIL
+    assert "a probability differs by" in report.artifacts[0].reasons[-1]
+
+
+def test_a_model_that_answers_otherwise_fails_with_all_reasons(judge, candidate, subject):
+    report = compare(
+        lambda pixels: np.roll(subject.source.predict(subject.spec.apply(pixels)), 1, axis=1),
+        [candidate("tflite")],
+        subject.dataset.x_test[:COUNT],
+        (subject.dataset.y_test[:COUNT] + 1) % 10,
+    )
+    (entry,) = report.artifacts
+    assert (report.verdict, entry.verdict) == (FAIL, FAIL)
+    words = ("accuracy fell by", "other label than Keras on", "a probability differs by")
+    assert all(word in reason for word, reason in zip(words, entry.reasons, strict=True))
+    assert entry.mcnemar_p < 1e-6
+
+
+def test_an_engine_that_refuses_a_file_is_told_apart_from_a_failure(judge, candidate):
+    report = judge(candidate("tflite", "onnxruntime"), candidate("tflite"))
+    refused, passed = report.artifacts
+    assert (refused.verdict, refused.backend) == (REFUSED, "onnxruntime")
+    assert refused.accuracy is refused.max_abs_error is None
+    assert "runs .onnx files" in refused.reasons[0]
+    assert (passed.verdict, report.verdict) == (PASS, PASS)
+
+
+def test_a_file_that_every_engine_refuses_fails(judge, candidate):
+    assert judge(candidate("onnx", "litert")).verdict == FAIL
+
+
+def test_an_unknown_engine_is_an_error(judge, candidate):
+    with pytest.raises(UnknownNameError, match="Did you mean 'litert'"):
+        judge(candidate("tflite", "litrt"))
+
+
+def test_a_missing_engine_is_an_error(judge, candidate, monkeypatch):
+    from runtime.backends.litert import LiteRt
+
+    monkeypatch.setattr(LiteRt, "installed", classmethod(lambda cls: False))
+    with pytest.raises(MissingDependencyError, match="ai-edge-litert"):
+        judge(candidate("tflite", "litert"))
+
+
+def test_other_classes_fail(judge, rgb_model, subject, candidate):
+    report = compare(
+        lambda pixels: np.eye(7, dtype=np.float32)[np.zeros(len(pixels), int)],
+        [candidate("tflite")],
+        subject.dataset.x_test[:5],
+        subject.dataset.y_test[:5],
+    )
+    assert report.artifacts[0].reasons == ("10 classes, Keras has 7",)
+
+
+def test_numbers_that_are_not_finite_fail(judge, candidate, monkeypatch):
+    def answers(classifier, images, reporter):
+        rows = np.full((len(images), 10), 0.1, np.float32)
+        rows[3, 4] = np.nan
+        return rows
+
+    monkeypatch.setattr(parity, "_answers", answers)
+    (entry,) = judge(candidate("tflite"), budget=ParityBudget(1, 0, 1, 1)).artifacts
+    assert entry.verdict == FAIL
+    assert "not finite" in entry.reasons[0]
+
+
+def test_nothing_to_compare_is_an_error(judge, candidate):
+    with pytest.raises(InputError, match="nothing to compare"):
+        judge()
+    with pytest.raises(InputError, match="nothing to compare"):
+        judge(candidate("tflite"), count=0)
+
+
+def test_progress_counts_the_images_of_each_file(judge, candidate):
+    class Recorder(Silent):
+        def __init__(self):
+            self.titles, self.steps = [], 0
+
+        def task(self, title, total):
+            self.titles.append((title, total))
+            return _Tick(self)
+
+    class _Tick:
+        def __init__(self, recorder):
+            self.recorder = recorder
+
+        def __enter__(self):
+            def tick(steps):
+                self.recorder.steps += steps
+
+            return tick
+
+        def __exit__(self, *error):
+            return None
+
+    recorder = Recorder()
+    judge(candidate("tflite"), reporter=recorder)
+    assert recorder.titles == [("digits-cnn.float32.tflite on litert", COUNT)]
+    assert recorder.steps == COUNT
+
+
+def test_the_record_has_the_documented_keys(judge, candidate):
+    record = judge(candidate("tflite")).to_json()
+    assert {"verdict", "reference", "artifacts"} <= set(record)
+    assert set(record["artifacts"][0]) == {
+        "format",
+        "path",
+        "backend",
+        "accuracy",
+        "accuracy_delta",
+        "agreement",
+        "max_abs_error",
+        "mcnemar_p",
+        "verdict",
+        "reasons",
+    }
+
+
+@pytest.mark.parametrize(("b", "c"), [(0, 0), (1, 0), (0, 5), (3, 9), (10, 10), (25, 4)])
+def test_mcnemar_is_the_exact_binomial_test(b, c):
+    """Twice the smaller tail of Binomial(b + c, 1/2), at most 1."""
+    reference = np.array([True] * b + [False] * c + [True] * 7 + [False] * 3)
+    artifact = np.array([False] * b + [True] * c + [True] * 7 + [False] * 3)
+    expected = min(1.0, 2 * binom.cdf(min(b, c), b + c, 0.5)) if b + c else 1.0
+    assert mcnemar(reference, artifact) == pytest.approx(expected)
+
+
+def test_mcnemar_by_hand():
+    """Six images only Keras answers rightly, none only the file: 2 / 2**6."""
+    assert mcnemar(np.ones(6, bool), np.zeros(6, bool)) == pytest.approx(2 / 64)
+
+
+def entry(path, verdict):
+    return ArtifactParity("tflite", path, "litert", verdict, ())
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ([("a", PASS)], PASS),
+        ([("a", PASS), ("a", REFUSED)], PASS),
+        ([("a", PASS), ("b", REFUSED)], FAIL),
+        ([("a", PASS), ("a", FAIL)], FAIL),
+        ([("a", REFUSED)], FAIL),
+        ([("a", PASS), ("b", PASS)], PASS),
+    ],
+)
+def test_the_overall_verdict(entries, expected):
+    assert parity._overall(tuple(entry(*e) for e in entries)) == expected
+
+
+def test_budgets_follow_the_format_and_unknown_files_get_that_of_int8():
+    assert parity.budget_for("tflite") is EXACT
+    assert parity.budget_for("made elsewhere") is INTEGER

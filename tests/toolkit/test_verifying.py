@@ -1,0 +1,47 @@
+"""What ``toolkit verify`` compares."""
+
+from dataclasses import replace
+
+import pytest
+
+from runtime import artifact as artifacts
+from runtime.errors import InputError, IntegrityError
+from toolkit import verifying
+from toolkit.verifying import ALL, VerifyOptions, verify
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_below_one_is_refused(limit):
+    with pytest.raises(InputError, match="--limit must be at least 1"):
+        VerifyOptions(limit=limit)
+
+
+def test_the_limit_is_kept(subject, exports):
+    report = verify(subject, VerifyOptions((exports["tflite"],), limit=17))
+    assert report.images == 17
+
+
+def test_without_files_those_of_the_run_are_taken(subject, exports):
+    found = verifying._exports(subject)
+    assert [file.manifest.format for file in found] == list(exports)
+
+
+def test_without_any_file_it_says_how_to_make_some(subject, tmp_path):
+    with pytest.raises(InputError, match="toolkit export --all"):
+        verify(replace(subject, exports=tmp_path), VerifyOptions())
+
+
+def test_all_installed_engines_are_asked(exports):
+    found = verifying._candidates(artifacts.read(exports["tflite"]), VerifyOptions(backend=ALL))
+    assert "litert" in [candidate.backend for candidate in found]
+    found = verifying._candidates(artifacts.read(exports["onnx"]), VerifyOptions(backend=ALL))
+    assert [candidate.backend for candidate in found] == ["onnxruntime"]
+
+
+def test_a_damaged_file_is_never_run(subject, exports, tmp_path):
+    data = bytearray(exports["tflite"].read_bytes())
+    data[len(data) // 2] ^= 1
+    path = tmp_path / "damaged.tflite"
+    path.write_bytes(data)
+    with pytest.raises(IntegrityError, match=r"damaged\.tflite"):
+        verify(subject, VerifyOptions((path,)))
