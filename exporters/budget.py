@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from runtime.errors import InputError
@@ -12,9 +13,11 @@ class ParityBudget:
     """The limits of one format.
 
     Attributes:
-        max_accuracy_drop: highest loss of accuracy, 0…1 (0.005 is half a point).
+        max_accuracy_drop: highest loss of accuracy, 0…1 (0.005 is half a point); a loss
+            that chance alone would explain does not count.
         min_agreement: least share of images with the same label, 0…1; an image on
-            which Keras itself is undecided does not count against it.
+            which Keras itself is undecided does not count against it, and one image
+            may always differ.
         max_abs_error: largest difference of a probability, 0…1.
         tie_margin: Keras is undecided where its two highest probabilities are
             closer than this, 0…1.
@@ -34,6 +37,10 @@ class ParityBudget:
         limits = (self.max_accuracy_drop, self.min_agreement, self.max_abs_error, self.tie_margin)
         if not all(0.0 <= limit <= 1.0 for limit in limits):
             raise InputError("the limits of a parity budget lie in 0…1")
+
+    def allowed_flips(self, images: int) -> int:
+        """Return on how many of ``images`` the label may differ; one always may."""
+        return max(1, math.floor((1 - self.min_agreement) * images + 1e-9))
 
 
 # Chosen from what correct conversions showed on 10,000 MNIST test images (largest

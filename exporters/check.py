@@ -53,6 +53,10 @@ class Agreement:
     same_or_tie: float
     max_abs_error: float
 
+    def flips(self, images: int) -> int:
+        """Return on how many of ``images`` the label differs, ties left aside."""
+        return round((1 - self.same_or_tie) * images)
+
 
 def agreement(
     reference: NDArray[np.float32], answers: NDArray[np.float32], tie_margin: float
@@ -105,13 +109,13 @@ def compare(
 
 
 def _require(found: Agreement, budget: ParityBudget, images: int) -> None:
-    """Refuse what no correct conversion shows; one image is allowed in a small set."""
-    allowed = max(1 - budget.min_agreement, 1 / images)
-    if round((1 - found.same_or_tie) * images) > allowed * images:
+    """Refuse what no correct conversion shows."""
+    flips, allowed = found.flips(images), budget.allowed_flips(images)
+    if flips > allowed:
         raise ParityError(
-            f"the converted model gives another label than Keras on {1 - found.same:.1%} of "
-            f"{images} images (limit {allowed:.1%}); it was not written. If activations are "
-            "quantized, try more calibration images: --calibration-samples"
+            f"the converted model gives another label than Keras on {flips} of {images} images "
+            f"(limit {allowed}); it was not written. If activations are quantized, try more "
+            "calibration images: --calibration-samples"
         )
     if found.max_abs_error > budget.max_abs_error:
         raise ParityError(

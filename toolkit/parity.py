@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runtime.artifact import Artifact
 
 PASS, FAIL, REFUSED = "pass", "fail", "refused"
+_SIGNIFICANT = 0.05  # a drop of accuracy with a higher McNemar p may be chance
 _CHUNK = 100  # images between two steps of the progress bar
 
 
@@ -200,7 +201,9 @@ def _verdict(
     found = agreement(expected, answers, limits.tie_margin)
     accuracy = _accuracy(answers, labels)
     delta = accuracy - _accuracy(expected, labels)
-    reasons = _reasons(found, delta, limits)
+    chance = mcnemar(expected.argmax(1) == labels, answers.argmax(1) == labels)
+    drop = -delta if chance < _SIGNIFICANT else 0.0
+    reasons = _reasons(found, drop, limits, len(labels))
     return replace(
         unjudged,
         verdict=FAIL if reasons else PASS,
@@ -209,19 +212,20 @@ def _verdict(
         accuracy_delta=delta,
         agreement=found.same,
         max_abs_error=found.max_abs_error,
-        mcnemar_p=mcnemar(expected.argmax(1) == labels, answers.argmax(1) == labels),
+        mcnemar_p=chance,
     )
 
 
-def _reasons(found: Agreement, delta: float, limits: ParityBudget) -> tuple[str, ...]:
+def _reasons(found: Agreement, drop: float, limits: ParityBudget, images: int) -> tuple[str, ...]:
     """Return what is beyond the limits, in words."""
     reasons: list[str] = []
-    if -delta > limits.max_accuracy_drop:
-        reasons.append(f"accuracy fell by {-delta:.2%} (limit {limits.max_accuracy_drop:.2%})")
-    if found.same_or_tie < limits.min_agreement:
+    if drop > limits.max_accuracy_drop:
+        reasons.append(f"accuracy fell by {drop:.2%} (limit {limits.max_accuracy_drop:.2%})")
+    flips, allowed = found.flips(images), limits.allowed_flips(images)
+    if flips > allowed:
         reasons.append(
-            f"other label than Keras on {1 - found.same_or_tie:.2%} of the images, near ties "
-            f"left aside (limit {1 - limits.min_agreement:.2%})"
+            f"other label than Keras on {flips:,} of {images:,} images, near ties left aside "
+            f"(limit {allowed:,})"
         )
     if found.max_abs_error > limits.max_abs_error:
         reasons.append(

@@ -6,6 +6,7 @@ from scipy.stats import binom
 
 from exporters.budget import EXACT, INTEGER, ParityBudget
 from runtime import artifact as artifacts
+from runtime.backends import Backend
 from runtime.errors import InputError, MissingDependencyError, UnknownNameError
 from toolkit import parity
 from toolkit.parity import FAIL, PASS, REFUSED, ArtifactParity, Candidate, compare, mcnemar
@@ -106,19 +107,20 @@ def test_other_classes_fail(judge, rgb_model, subject, candidate):
         subject.dataset.x_test[:5],
         subject.dataset.y_test[:5],
     )
-    assert report.artifacts[0].reasons == ("10 classes, Keras has 7",)
+    assert report.artifacts[0].verdict == FAIL
+    assert report.artifacts[0].reasons == ("made for other data: (28, 28, 1), 10 classes",)
 
 
 def test_numbers_that_are_not_finite_fail(judge, candidate, monkeypatch):
-    def answers(classifier, images, reporter):
-        rows = np.full((len(images), 10), 0.1, np.float32)
+    def answers(backend, batch):
+        rows = np.full((len(batch), 10), 0.1, np.float32)
         rows[3, 4] = np.nan
         return rows
 
-    monkeypatch.setattr(parity, "_answers", answers)
+    monkeypatch.setattr(Backend, "run", answers)
     (entry,) = judge(candidate("tflite"), budget=ParityBudget(1, 0, 1, 1)).artifacts
     assert entry.verdict == FAIL
-    assert "not finite" in entry.reasons[0]
+    assert "NaN or infinity" in entry.reasons[0]
 
 
 def test_nothing_to_compare_is_an_error(judge, candidate):

@@ -87,7 +87,7 @@ def test_a_model_without_data_says_what_to_add(rgb_model):
 
 
 def test_data_of_another_size_is_refused(rgb_model):
-    with pytest.raises(InputError, match=r"takes \(32, 32, 3\) images"):
+    with pytest.raises(DataError, match=r"images of 28x28x1, needed are 32x32x3"):
         resolve(rgb_model / "colors.keras", DataOptions(name="digits"))
 
 

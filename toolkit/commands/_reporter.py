@@ -59,10 +59,11 @@ class RichReporter:
 
     def epoch_done(self, number: int, epochs: int, row: dict[str, float]) -> None:
         """Print the metrics of a whole epoch."""
-        shown = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
-        metrics = "  ".join(f"{key} {row[key]:.4g}" for key in shown if key in row)
-        left = (epochs - number) * row["seconds"]
-        self.say(f"epoch {number}/{epochs}  {metrics}  {row['seconds']:.0f} s, {left:.0f} s left")
+        shown = {"loss": "loss", "accuracy": "accuracy", "val_accuracy": "validation"}
+        metrics = "  ".join(f"{name} {row[key]:.4f}" for key, name in shown.items() if key in row)
+        seconds = row["seconds"]
+        times = f"{seconds:.0f} s, {(epochs - number) * seconds:.0f} s left"
+        self.say(f"epoch {number}/{epochs}  {metrics}  rate {row['learning_rate']:.2g}  {times}")
 
     def _progress(self, text: str) -> Progress:
         from rich.progress import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ def command(out: Path, epochs: int, output: Output) -> None:
     output.data(
         result.report.to_json() | {"run": str(result.training.run.path)}, table(result.report)
     )
-    output.next(f"runtime predict {_int8(result.artifacts)} examples/images")
+    output.next(f"runtime predict {shlex.quote(str(_int8(result.artifacts)))} IMAGE")
     if result.report.verdict != "pass":
         raise click.exceptions.Exit(EXIT_CHECK_FAILED)
 

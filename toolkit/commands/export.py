@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,7 @@ def command(
         raise click.exceptions.Exit(EXIT_CHECK_FAILED)
     if warning := exporting.keras_warning(artifacts[0]):
         output.say(f"Warning: {warning}")
-    output.next(f"runtime predict {artifacts[0].path} IMAGE   (needs this one file only)")
+    output.next(f"runtime predict {shlex.quote(str(artifacts[0].path))} IMAGE")
 
 
 def _line(artifact: Artifact) -> str:
@@ -77,8 +78,8 @@ def _line(artifact: Artifact) -> str:
         return f"{artifact.path.name}  {len(artifact.data):,} bytes"
     found = manifest.accuracy
     return (
-        f"{manifest.format:15} {artifact.path.name:30} {len(artifact.data):>10,} bytes  "
-        f"same label as Keras on {found.agreement:.1%} of {found.images} images"
+        f"{manifest.format:15}{len(artifact.data):>10,} bytes   same label as Keras on "
+        f"{round(found.agreement * found.images)} of {found.images} images"
     )
 
 

@@ -106,11 +106,23 @@ class DatasetSource(ABC):
             DataError: it cannot be found or read, or its content is wrong.
         """
         dataset = self._load(options, reporter)
+        _check_size(dataset, options)
         check(dataset)
         return without_overlap(dataset)
 
     @abstractmethod
     def _load(self, options: DataOptions, reporter: Reporter) -> Dataset: ...
+
+
+def _check_size(dataset: Dataset, options: DataOptions) -> None:
+    """Refuse a size that was asked for and not given, rather than ignore it."""
+    height, width, channels = dataset.spec.shape
+    wanted = (*(options.image_size or (height, width)), options.channels or channels)
+    if wanted != dataset.spec.shape:
+        raise DataError(
+            f"{dataset.name} has images of {height}x{width}x{channels}, needed are "
+            f"{'x'.join(map(str, wanted))}; only image folders are brought to another size"
+        )
 
 
 def check(dataset: Dataset) -> None:

@@ -26,7 +26,7 @@ def test_without_a_terminal_only_remarks_are_printed(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "epoch 1/3  loss 0.5123  accuracy 0.9  learning_rate 0.001  2 s, 5 s left",
+        "epoch 1/3  loss 0.5123  accuracy 0.9000  rate 0.001  2 s, 5 s left",
         "hello",
     ]
 

@@ -7,6 +7,7 @@ import pytest
 
 from runtime.errors import DataError
 from runtime.preprocess import PreprocessSpec
+from toolkit.datasets import DataOptions, load_dataset
 from toolkit.datasets.base import Dataset, check, image_hashes, without_overlap
 
 
@@ -102,3 +103,9 @@ def test_a_dataset_whose_training_images_are_all_test_images_is_refused(dataset)
     copied = replace(dataset, x_train=np.repeat(dataset.x_test, 2, axis=0))
     with pytest.raises(DataError, match="every training image is also a test image"):
         without_overlap(copied)
+
+
+@pytest.mark.parametrize("options", [{"image_size": (32, 32)}, {"channels": 3}])
+def test_a_size_that_only_folders_can_give_is_refused(options):
+    with pytest.raises(DataError, match="only image folders are brought to another size"):
+        load_dataset(DataOptions(name="digits", **options))
