@@ -4,18 +4,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-all lint types contracts check clean
+.PHONY: help demo test wheel lint types contracts check clean
 
 help:
 	@echo "make demo    set up, then train, export and verify on real digits (offline)"
 	@echo "make test    set up, then run the tests"
+	@echo "make wheel   build dist/*.whl, what a device installs"
 	@echo "make check   lint, types and import contracts"
 
 demo: $(VENV)/.installed-all
 	$(BIN)/toolkit demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+wheel: $(BIN)/python
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@ls dist/*.whl
 
 check: lint types contracts
 

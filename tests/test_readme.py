@@ -12,7 +12,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", "examples/models/README.md"]
 # Appended so that a command which takes an hour is run for seconds.
-SHORTER = {"toolkit train": "--limit 300 --epochs 1", "toolkit demo": "--epochs 1"}
+SHORTER = {
+    "toolkit train": "--limit 300 --epochs 1",
+    "toolkit train --dataset digits --epochs 8": "--epochs 3",
+}
 # These set up environments: `make` is run by CI, installs by tests/device.
 SETUP = ("make ", "pip install", "git clone", "cd ", "scp ", "sudo ", "python3 -m venv", "source ")
 

@@ -15,7 +15,7 @@ def test_the_documented_number_of_epochs():
 
 @pytest.mark.slow
 def test_the_demo_trains_exports_and_verifies_everything(toolkit_cli, tmp_path):
-    result = toolkit_cli("demo", "--epochs", 5, "--out", tmp_path / "runs", "--json")
+    result = toolkit_cli("demo", "--epochs", 4, "--out", tmp_path / "runs", "--json")
     assert result.exit_code == 0, result.stderr
     record = json.loads(result.stdout)
     assert record["verdict"] == "pass"
