@@ -108,7 +108,10 @@ class DatasetSource(ABC):
         dataset = self._load(options, reporter)
         _check_size(dataset, options)
         check(dataset)
-        return without_overlap(dataset)
+        whole = without_overlap(dataset)
+        for array in (whole.x_train, whole.y_train, whole.x_test, whole.y_test):
+            array.setflags(write=False)  # many parts share them
+        return whole
 
     @abstractmethod
     def _load(self, options: DataOptions, reporter: Reporter) -> Dataset: ...
