@@ -68,7 +68,7 @@ class KerasSource:
 
     @cached_property
     def scores(self) -> str:
-        """What the output holds: ``probabilities`` or ``logits``, tried on grey and noise."""
+        """What the output holds: ``probabilities`` or ``logits``, tried on noise."""
         rng = np.random.default_rng(0)
         probe = rng.random((8, *self.image_shape), dtype=np.float32)
         rows = run_keras(self.model, probe)
@@ -140,8 +140,8 @@ def _load(path: Path) -> keras.Model:
 
 
 def _why(path: Path, error: Exception) -> str:
-    text = " ".join(str(error).split())
-    if "ambda" in text:
+    text = " ".join(str(error).split()).replace(str(path), path.name)
+    if "ambda" in text.replace(path.name, ""):
         return (
             f"{path} holds a Lambda layer, that is Python code, which is not run; "
             "replace it by a Keras layer (for scaling: keras.layers.Rescaling)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _BATCH = 256  # images that are preprocessed at a time: bounds the memory
 _COLOR_CHANNELS = (1, 3)
+_SOFTMAX_STEPS = 256  # TFLite gives every 8-bit softmax output the scale 1/256
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +222,8 @@ class Classifier:
         shape = self.backend.image_shape
         manifest = self.artifact.manifest
         spec = manifest.preprocess if manifest else default_spec(shape)
+        if not manifest and self.backend.takes_raw_pixels:
+            spec = replace(spec, scale=1.0)
         if options.adapt:
             spec = options.adapt(spec)
         if not manifest:
@@ -236,6 +239,9 @@ class Classifier:
         """Tell probabilities from logits; without a manifest by running a grey image."""
         if self.artifact.manifest:
             return self.artifact.manifest.scores
+        scale = self.backend.output.scale
+        if scale is not None and abs(scale * _SOFTMAX_STEPS - 1.0) < 1e-3:
+            return "probabilities"
         grey = np.full((1, *self.spec.shape), 127, np.uint8)
         row = self.backend.run(self.spec.apply(grey))[0]
         if row.min() >= 0.0 and abs(float(row.sum()) - 1.0) < 0.05:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import io
 import json
 import sys
 import traceback
@@ -88,6 +89,13 @@ class LazyGroup(click.Group):
         super().__init__(*args, **kwargs)
         self._package = package
         self._lazy = lazy
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line; a terminal without ``…`` or ``█`` shows ``?`` instead."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
+        return super().main(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in their given order."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 import warnings
 from pathlib import Path
 from typing import BinaryIO
@@ -50,7 +49,7 @@ def decode(source: Path | str | bytes | BinaryIO) -> Image.Image:
         raise InputError(f"{prefix}{error}") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{prefix}too large: {error}") from error
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error) as error:
+    except Exception as error:  # decoders raise many unrelated kinds on damaged bytes
         raise InputError(f"{prefix}cannot be decoded: {error}") from error
 
 

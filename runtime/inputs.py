@@ -57,22 +57,31 @@ def expand(arguments: tuple[str, ...]) -> Iterator[Source]:
 
 
 def _expand_path(argument: str) -> Iterator[Source]:
+    try:
+        paths = _paths(argument)
+    except InputError as error:
+        yield _bad(argument, str(error))
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        yield _bad(argument, error.strerror or str(error))
+    else:
+        yield from _each(paths)
+
+
+def _paths(argument: str) -> list[Path]:
+    """Return the files that a folder, a glob or a plain name stands for."""
     path = Path(argument)
     if path.is_dir():
         found = sorted(p for p in path.iterdir() if p.suffix.lower() in _known_suffixes())
         if not found:
-            yield _bad(
-                argument, f"the folder holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})"
-            )
-        yield from _each(found)
-    elif not path.exists() and glob.has_magic(argument):
+            raise InputError(f"the folder holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        return found
+    if not path.exists() and glob.has_magic(argument):
         named = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - also absolute patterns
         matches = [Path(name) for name in named if Path(name).is_file()]
         if not matches:
-            yield _bad(argument, "no file matches")
-        yield from _each(matches)
-    else:
-        yield from _each([path])
+            raise InputError("no file matches")
+        return matches
+    return [path]
 
 
 def _each(paths: list[Path]) -> Iterator[Source]:

@@ -81,7 +81,7 @@ class Requirements:
     Attributes:
         operators: the operators in the file with their versions (TFLite) or the
             operator set (ONNX).
-        engines: the least version of each engine known to run the file.
+        engines: the engines, with their versions, that opened the file when it was made.
     """
 
     operators: dict[str, int] = field(default_factory=dict)

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", "examples/models/README.md"]
@@ -37,7 +39,36 @@ def workplace(tmp_path_factory):
     """A folder with the examples, in which a reader's commands work in their order."""
     folder = tmp_path_factory.mktemp("reader")
     (folder / "examples").symlink_to(ROOT / "examples")
+    make_own_model(folder)
     return folder
+
+
+def make_own_model(folder):
+    """The reader's my-model.keras and my-images/: two kinds of colour pictures."""
+    keras = pytest.importorskip("keras", reason="the workstation side is not installed")
+    rng = np.random.default_rng(0)
+    pixels, truth = [], []
+    for index, label in enumerate(("cat", "dog")):
+        (folder / "my-images" / label).mkdir(parents=True)
+        for number in range(60):
+            image = rng.integers(0, 120, (32, 32, 3)).astype(np.uint8)
+            image[..., 2 * index] += 100
+            Image.fromarray(image).save(folder / "my-images" / label / f"{number}.png")
+            pixels.append(image)
+            truth.append(index)
+    model = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(4, 3, activation="relu"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.optimizer.learning_rate = 0.05
+    model.fit(np.array(pixels), np.array(truth), epochs=10, verbose=0)
+    model.save(folder / "my-model.keras")
 
 
 def needs_mnist(words):
@@ -65,6 +96,7 @@ def test_the_readme_has_the_commands_of_the_users_path():
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_run_in_their_order(page, workplace):
     pytest.importorskip("tensorflow", reason="the workstation side is not installed")
+    skipped = []
     for command in commands(page):
         if command.startswith(SETUP):
             continue
@@ -72,9 +104,13 @@ def test_commands_run_in_their_order(page, workplace):
         if " ".join(words) in SHORTER:
             words += SHORTER[" ".join(words)].split()
         if needs_mnist(words) and not os.environ.get("EDGE_DATA_DIR"):
+            skipped.append(command)
             continue
         result = run(words, workplace)
         assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+        assert "Warning" not in result.stderr, f"{command}\n{result.stderr}"
+    if skipped:
+        pytest.skip(f"all others ran; these need MNIST (EDGE_DATA_DIR): {skipped}")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -97,3 +133,14 @@ def test_extras_named_in_the_readme_exist():
 def test_python_blocks_run(code, workplace):
     result = run([sys.executable, "-c", code], workplace)
     assert result.returncode == 0, result.stderr
+
+
+def test_the_format_table_names_every_format_and_engine():
+    from exporters.formats import registry as formats
+    from runtime.backends import registry as backends
+
+    rows = [line for line in (ROOT / "README.md").read_text().splitlines() if "| litert |" in line]
+    rows += [line for line in (ROOT / "README.md").read_text().splitlines() if "runtime |" in line]
+    table = "\n".join(rows)
+    assert all(f"| `{name}` |" in table for name in formats())
+    assert all(f"| {name} |" in table for name in backends())

@@ -12,7 +12,12 @@ from exporters import formats
 from exporters.check import Agreement, agreement
 from runtime.backends import AUTO, BackendOptions
 from runtime.classifier import Classifier, from_artifact
-from runtime.errors import BackendError, InputError, MissingDependencyError
+from runtime.errors import (
+    BackendError,
+    DeviceUnavailableError,
+    InputError,
+    MissingDependencyError,
+)
 from runtime.quiet import silenced
 from toolkit.progress import SILENT, Reporter
 
@@ -161,7 +166,7 @@ def _judge(
     try:
         with silenced():
             classifier = from_artifact(artifact, candidate.backend, candidate.options)
-    except MissingDependencyError:
+    except (MissingDependencyError, DeviceUnavailableError):
         raise
     except BackendError as error:
         return replace(unjudged, reasons=(str(error),))

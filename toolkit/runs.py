@@ -100,6 +100,16 @@ def open_run(path: Path) -> Run:
     return Run(path.resolve() if path.is_symlink() else path, read_json(path / CONFIG))
 
 
+def config_beside(model: Path) -> dict[str, Any] | None:
+    """Return the record of the training that lies beside a ``.keras`` file, or None."""
+    path = model.parent / CONFIG
+    if not path.is_file():
+        return None
+    config: dict[str, Any] = read_json(path)
+    known = isinstance(config, dict) and {"options", "data", "name"} <= config.keys()
+    return config if known and model.stem in (config["name"], Path(MODEL).stem) else None
+
+
 def latest_run(parent: Path = DEFAULT_PARENT) -> Run:
     """Open the run that finished last.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -58,6 +58,8 @@ class Subject:
         training: int64, indices of the training images that were neither validation
             images nor left out: what calibration may use.
         exports: where artifacts go.
+        assumed: labels and preprocessing are those of the data, because neither a run
+            nor the user states them.
     """
 
     source: KerasSource
@@ -67,6 +69,7 @@ class Subject:
     dataset: Dataset
     training: NDArray[np.int64]
     exports: Path
+    assumed: bool = False
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other.
@@ -109,19 +112,15 @@ def resolve(
 
 
 def _from_run(run: runs.Run, data: DataOptions, extra: Overrides, reporter: Reporter) -> Subject:
-    options = run.config["options"]
     own = data.name is None and data.path is None
     dataset = run.dataset(reporter=reporter) if own else load_dataset(data, reporter)
-    dataset = dataset.limited(options["limit"] if own else None)
-    training = np.arange(len(dataset.y_train))
-    if dataset.checksum == run.config["data"]["sha256"]:
-        training, _ = train_validation(dataset, options["validation_split"], options["seed"])
+    dataset, training = _training_part(dataset, run.config)
     return Subject(
         source=load_keras(run.model),
         name=extra.name or run.name,
         labels=extra.labels or run.labels,
-        spec=extra.spec(run.spec),
-        dataset=dataset,
+        spec=extra.spec(_adapted(run.spec, data)),
+        dataset=_in_order(dataset, extra.labels or run.labels, reporter),
         training=training,
         exports=run.exports,
     )
@@ -136,13 +135,53 @@ def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Report
     source = load_keras(path)
     height, width, channels = source.image_shape
     sized = replace(data, image_size=(height, width), channels=channels)
-    dataset = load_dataset(sized, reporter)
+    dataset, training = _training_part(load_dataset(sized, reporter), runs.config_beside(path))
     return Subject(
         source=source,
         name=extra.name or runs.slug(path.stem),
         labels=extra.labels or dataset.labels,
         spec=extra.spec(dataset.spec),
-        dataset=dataset,
-        training=np.arange(len(dataset.y_train)),
+        dataset=_in_order(dataset, extra.labels, reporter),
+        training=training,
         exports=Path(),
+        assumed=extra == Overrides(name=extra.name),
     )
+
+
+def _training_part(
+    dataset: Dataset, config: dict[str, Any] | None
+) -> tuple[Dataset, NDArray[np.int64]]:
+    """Return the data as it was trained on, and its training indices.
+
+    Without a record of the training, or with other data, all training images may be used.
+    """
+    if config:
+        options = config["options"]
+        trained = dataset.limited(options["limit"])
+        if trained.checksum == config["data"]["sha256"]:
+            part, _ = train_validation(trained, options["validation_split"], options["seed"])
+            return trained, part
+    return dataset, np.arange(len(dataset.y_train))
+
+
+def _adapted(spec: PreprocessSpec, data: DataOptions) -> PreprocessSpec:
+    """Return the preprocessing of a run with the fit and polarity that were asked for."""
+    size = data.image_size or (spec.height, spec.width)
+    if (*size, data.channels or spec.channels) != spec.shape:
+        raise InputError(f"the model of the run takes {spec.shape}; its size cannot be changed")
+    return replace(spec, fit=data.fit or spec.fit, polarity=data.polarity or spec.polarity)
+
+
+def _in_order(dataset: Dataset, labels: tuple[str, ...] | None, reporter: Reporter) -> Dataset:
+    """Number the classes of the data as the model does, where both use the same names."""
+    if labels is None or labels == dataset.labels:
+        return dataset
+    if len(labels) != len(dataset.labels):
+        return dataset  # refused where the model is known
+    if sorted(labels) != sorted(dataset.labels):
+        pairs = ", ".join(f"{a} = {b}" for a, b in zip(dataset.labels, labels, strict=True))
+        reporter.say(f"the classes of {dataset.name} are taken in their order: {pairs}")
+        return dataset
+    index = np.array([labels.index(name) for name in dataset.labels])
+    y_train, y_test = index[dataset.y_train], index[dataset.y_test]
+    return replace(dataset, labels=labels, y_train=y_train, y_test=y_test)

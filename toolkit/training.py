@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -172,7 +171,6 @@ def _train(
     dataset: Dataset,
     reporter: TrainReporter,
 ) -> TrainResult:
-    started = time.perf_counter()
     schedule = Schedule(options.epochs, options.batch_size, options.seed)
     try:
         run_epochs(folder, model, state, training_data(dataset, options), schedule, reporter)
@@ -185,7 +183,6 @@ def _train(
         raise
     final = _plain(checkpoint.load_best(folder))
     metrics = write_results(folder, final, state, dataset)
-    metrics["total_seconds"] = round(time.perf_counter() - started, 1)
     shutil.rmtree(folder / checkpoint.FOLDER)
     return TrainResult(runs.open_run(runs.finish(folder)), metrics)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from exporters import formats
@@ -58,6 +58,7 @@ def verify(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT
         ArtifactError: a file is damaged.
     """
     files = [artifacts.read(path) for path in options.paths] or _exports(subject)
+    subject = _as_exported(subject, files, reporter)
     candidates = [c for file in files for c in _candidates(file, options)]
     images = subject.dataset.x_test[: options.limit]
     return compare(
@@ -68,6 +69,20 @@ def verify(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT
         options.budget,
         reporter,
     )
+
+
+def _as_exported(subject: Subject, files: list[Artifact], reporter: Reporter) -> Subject:
+    """Run a bare ``.keras`` file as its exports say, where nobody says otherwise.
+
+    Only files that were made from this very model count. A run keeps its own record, so
+    that a model file with other preprocessing is found out.
+    """
+    for file in files:
+        manifest = file.manifest
+        if subject.assumed and manifest and manifest.created.source_sha256 == subject.source.sha256:
+            reporter.say(f"Keras is run with the preprocessing and labels of {file.path.name}")
+            return replace(subject, spec=manifest.preprocess, labels=manifest.labels)
+    return subject
 
 
 def _exports(subject: Subject) -> list[Artifact]:

@@ -53,6 +53,11 @@ class InterpreterBackend(Backend):
         scores: NDArray[Any] = interpreter.get_tensor(self._output_index)
         return scores
 
+    def tensors(self) -> tuple[TensorSpec, ...]:
+        """Return all tensors; one that is quantized per channel has no single scale."""
+        details = self._interpreter.get_tensor_details()
+        return tuple(_tensor(one, image=False) for one in details)
+
     def close(self) -> None:
         """Drop the interpreter and its memory."""
         self._interpreter = None
@@ -71,7 +76,7 @@ def _tensor(details: dict[str, Any], *, image: bool) -> TensorSpec:
         name=details["name"],
         shape=shape,
         dtype=np.dtype(details["dtype"]).name,
-        layout=image_layout(shape) if image else "NC",
+        layout=image_layout(shape) if image else "NC" if len(shape) == 2 else "",
         scale=float(scale) if quantized else None,
         zero_point=int(zero_point) if quantized else None,
     )

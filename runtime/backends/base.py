@@ -149,6 +149,11 @@ class Backend(ABC):
         height, width, channels = rest
         return height, width, channels
 
+    @property
+    def takes_raw_pixels(self) -> bool:
+        """Whether the input holds integers that no scale gives a meaning: pixels 0…255."""
+        return self.input.scale is None and np.issubdtype(np.dtype(self.input.dtype), np.integer)
+
     @abstractmethod
     def close(self) -> None:
         """Free the engine; the backend cannot be used after that."""
@@ -165,6 +170,10 @@ class Backend(ABC):
     ) -> None:
         """Close the backend."""
         self.close()
+
+    def tensors(self) -> tuple[TensorSpec, ...]:
+        """Return the tensors that the engine tells of; at least input and output."""
+        return (self.input, self.output)
 
     @abstractmethod
     def _open(self, artifact: Artifact, options: BackendOptions) -> tuple[TensorSpec, TensorSpec]:
@@ -197,6 +206,8 @@ class Backend(ABC):
     def _encode(self, batch: NDArray[np.float32]) -> NDArray[Any]:
         if self.input.layout == "NCHW":
             batch = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+        if self.takes_raw_pixels:
+            return quantize(batch, 1.0, 0, self.input.dtype)
         if self.input.scale is None:
             return batch.astype(self.input.dtype, copy=False)
         return quantize(batch, self.input.scale, self.input.zero_point or 0, self.input.dtype)

@@ -122,12 +122,13 @@ def parse_labels(text: str) -> tuple[str, ...]:
     """
     from runtime.errors import InputError
 
-    if "," not in text:
+    parts = text.split(",")
+    if len(parts) == 1:
         try:
-            text = ",".join(Path(text).read_text(encoding="utf-8").splitlines())
+            parts = Path(text).read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"--labels takes a,b,c or a text file; {text}: {error}") from error
-    labels = tuple(part.strip() for part in text.split(",") if part.strip())
+    labels = tuple(part.strip() for part in parts if part.strip())
     if not labels:
         raise InputError("--labels holds no label")
     return labels

@@ -41,12 +41,12 @@ def extent(data: bytes, root: Table) -> int:
 
 
 class _Walker:
-    """Visits each table once, so that a hostile file cannot keep it busy for long."""
+    """Visits each table and vector once, so that a hostile file cannot keep it busy for long."""
 
     def __init__(self, data: bytes) -> None:
         self.end = 0
         self._data = data
-        self._seen: set[tuple[int, Table]] = set()
+        self._seen: set[tuple[int, Table | TableVector]] = set()
 
     def u32(self, position: int) -> int:
         """Read an unsigned 32-bit number."""
@@ -77,7 +77,8 @@ class _Walker:
         count, first = self.u32(start), start + 4
         width = kind if isinstance(kind, int) else 4
         self.end = max(self.end, first + count * width)
-        if isinstance(kind, TableVector):
+        if isinstance(kind, TableVector) and (start, kind) not in self._seen:
+            self._seen.add((start, kind))
             for index in range(count):
                 element = first + 4 * index
                 self.table(element + self.u32(element), kind.table)

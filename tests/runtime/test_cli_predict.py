@@ -335,3 +335,18 @@ def test_a_reader_that_leaves_early_gets_no_traceback(model, digit_files):
         process.stdout.readline()
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
+
+
+def test_a_label_file_may_hold_commas(runtime_cli, exports, digit_files, tmp_path):
+    path = tmp_path / "labels.txt"
+    path.write_text("".join(f"digit {n}, written\n" for n in range(10)))
+    result = runtime_cli("predict", exports["tflite"], digit_files[0], "--labels", path, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["label"].endswith(", written")
+
+
+def test_a_name_that_is_too_long_is_one_bad_input(runtime_cli, exports, digit_files):
+    result = runtime_cli("predict", exports["tflite"], "x" * 300 + ".png", digit_files[0], "--json")
+    assert result.exit_code == 1
+    assert "error" in json.loads(result.stdout.splitlines()[0])
+    assert "label" in json.loads(result.stdout.splitlines()[1])

@@ -92,3 +92,17 @@ def test_other_formats_go_on_where_one_fails(subject, tmp_path, monkeypatch):
     assert list(failed) == ["tflite"]
     with pytest.raises(ExportError, match="broken on purpose"):
         list(export(subject, options))
+
+
+@pytest.mark.parametrize(
+    ("classes", "reference", "warned"),
+    [(2, 1.0, False), (2, 0.55, True), (3, 0.9, False), (3, 0.35, True), (10, 0.1, True)],
+)
+def test_only_a_keras_model_near_chance_is_warned_about(exports, classes, reference, warned):
+    from runtime.artifact import read
+
+    file = read(exports["tflite"])
+    accuracy = replace(file.manifest.accuracy, reference=reference)
+    labels = tuple("abcdefghij"[:classes])
+    changed = replace(file, manifest=replace(file.manifest, labels=labels, accuracy=accuracy))
+    assert (keras_warning(changed) is not None) is warned

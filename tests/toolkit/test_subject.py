@@ -109,3 +109,26 @@ def test_data_with_more_classes_than_the_model_is_refused(digits_run, tmp_path, 
 def test_anything_else_is_refused(rgb_model, name):
     with pytest.raises(InputError, match=r"is no run folder|is not a finished run folder"):
         resolve(rgb_model / name, NOTHING)
+
+
+def test_labels_in_another_order_number_the_classes_anew(rgb_model):
+    data = DataOptions(path=rgb_model / "colors.npz")
+    plain = resolve(rgb_model / "colors.keras", data)
+    labels = plain.labels[::-1]
+    turned = resolve(rgb_model / "colors.keras", data, Overrides(labels=labels))
+    assert turned.labels == turned.dataset.labels == labels
+    names = [plain.labels[i] for i in plain.dataset.y_test]
+    assert [labels[i] for i in turned.dataset.y_test] == names
+
+
+def test_a_run_takes_fit_and_polarity_and_refuses_another_size(digits_run):
+    changed = resolve(digits_run.path, DataOptions(fit="stretch", polarity="as-is"))
+    assert (changed.spec.fit, changed.spec.polarity) == ("stretch", "as-is")
+    with pytest.raises(InputError, match="its size cannot be changed"):
+        resolve(digits_run.path, DataOptions(image_size=(64, 64)))
+
+
+def test_the_record_beside_a_keras_file_tells_its_training_part(digits_run, subject):
+    found = resolve(digits_run.path / "model.keras", DataOptions(name="digits"))
+    assert np.array_equal(found.training, subject.training)
+    assert len(found.training) < len(found.dataset.y_train)

@@ -272,6 +272,7 @@ def test_without_validation_the_training_accuracy_is_watched(tmp_path):
 
 def test_copies_that_were_left_out_are_told(own_data, tmp_path):
     path, arrays = own_data
+    arrays["x_train"] = arrays["x_train"].copy()
     arrays["x_train"][5] = arrays["x_test"][5]
     np.savez(path, **arrays)
     recorder = Recorder(interrupt_in=1)

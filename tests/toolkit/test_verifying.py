@@ -7,6 +7,9 @@ import pytest
 from runtime import artifact as artifacts
 from runtime.errors import InputError, IntegrityError
 from toolkit import verifying
+from toolkit.datasets import DataOptions
+from toolkit.exporting import ExportOptions, export
+from toolkit.subject import Overrides, resolve
 from toolkit.verifying import ALL, VerifyOptions, verify
 
 
@@ -45,3 +48,14 @@ def test_a_damaged_file_is_never_run(subject, exports, tmp_path):
     path.write_bytes(data)
     with pytest.raises(IntegrityError, match=r"damaged\.tflite"):
         verify(subject, VerifyOptions((path,)))
+
+
+def test_a_bare_keras_file_is_run_as_its_exports_say(rgb_model, tmp_path):
+    data = DataOptions(path=rgb_model / "colors.npz")
+    scaled = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
+    (file,) = export(scaled, ExportOptions(("tflite",), out=tmp_path))
+    bare = resolve(rgb_model / "colors.keras", data)
+    assert bare.spec.scale != 1.0
+    assert verify(bare, VerifyOptions((file.path,))).verdict == "pass"
+    told = resolve(rgb_model / "colors.keras", data, Overrides(scale=0.001))
+    assert verify(told, VerifyOptions((file.path,))).verdict == "fail"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from toolkit.datasets import DataOptions, registry
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,7 +19,7 @@ PATH = click.Path(path_type=Path)
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name a dataset as one ``data`` argument (DataOptions)."""
 
-    @click.option("--dataset", help="digits, mnist, fashion-mnist, npz or folder.")
+    @click.option("--dataset", help=f"{', '.join(registry())} [default: mnist].")
     @click.option("--data", "data_path", type=PATH, help="Where the data is: a file or folder.")
     @click.option("--image-size", help="Model input of an image folder, like 32 or 32x48 (HxW).")
     @click.option("--channels", type=int, help="1 (grey) or 3 (RGB) for an image folder.")
@@ -34,8 +36,6 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
         polarity: str | None,
         **kw: Any,
     ) -> Any:
-        from toolkit.datasets import DataOptions
-
         data = DataOptions(dataset, data_path, _size(image_size), channels, fit, polarity)
         return command(*args, data=data, **kw)
 

@@ -46,7 +46,7 @@ def command(
     images, truth = subject.dataset.x_test[:limit], subject.dataset.y_test[:limit]
     scores = subject.source.predict(subject.spec.apply(images))
     result = evaluate(scores, truth, subject.labels)
-    folder = out or subject.source.path.parent
+    folder = out or subject.exports.parent
     picture = folder / f"{subject.dataset.name}-{_PICTURE}"
     plot_confusion(result, picture)
     output.data(result.to_json() | {"confusion_matrix_png": str(picture)}, _text(result))

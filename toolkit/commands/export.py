@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from exporters import formats
 from runtime.console import Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED
 from toolkit.commands._options import PATH, data_options, override_options
@@ -18,9 +19,16 @@ if TYPE_CHECKING:
     from toolkit.subject import Overrides
 
 
-@click.command()
+_HELP = f"""Export MODEL, a run folder or a .keras file [default: the latest run].
+
+Each file is loaded in its engine and compared with Keras on real images before it is
+written. Formats: {", ".join(formats.registry())} [default: tflite-int8].
+"""
+
+
+@click.command(help=_HELP)
 @click.argument("model", type=PATH, required=False)
-@click.option("--format", "formats", multiple=True, help="May be given several times.")
+@click.option("--format", "chosen", multiple=True, help="May be given several times.")
 @click.option("--all", "everything", is_flag=True, help="Every format.")
 @click.option("--out", type=PATH, help="Folder [default: exports/ in the run, or this one].")
 @click.option("--calibration-samples", type=int, default=512, show_default=True)
@@ -30,7 +38,7 @@ if TYPE_CHECKING:
 @output_options
 def command(
     model: Path | None,
-    formats: tuple[str, ...],
+    chosen: tuple[str, ...],
     everything: bool,
     out: Path | None,
     calibration_samples: int,
@@ -39,28 +47,22 @@ def command(
     overrides: Overrides,
     output: Output,
 ) -> None:
-    """Export MODEL, a run folder or a .keras file [default: the latest run].
-
-    Each file is loaded in its engine and compared with Keras on real images before it
-    is written. Formats: tflite, tflite-float16, tflite-dynamic, tflite-int8 (default),
-    tflite-int16x8, onnx, onnx-float16, onnx-int8.
-    """
+    """Export a model; the help text is above, with the formats of the registry."""
     from exporters.calibration import CalibrationOptions
     from toolkit import exporting
     from toolkit.commands._reporter import RichReporter
     from toolkit.subject import resolve
 
-    if formats and everything:
+    if chosen and everything:
         raise click.UsageError("use --format or --all, not both")
-    chosen = () if everything else formats or (exporting.DEFAULT_FORMAT,)
-    exporting.select(chosen)  # a mistyped format is told before TensorFlow is loaded
-    options = exporting.ExportOptions(chosen, out, CalibrationOptions(calibration_samples, seed))
+    names = () if everything else chosen or (exporting.DEFAULT_FORMAT,)
+    exporters = exporting.select(names)  # a mistyped format is told before TensorFlow is loaded
+    options = exporting.ExportOptions(names, out, CalibrationOptions(calibration_samples, seed))
     reporter = RichReporter(output)
     subject = resolve(model, data, overrides, reporter)
     failed: dict[str, str] = {}
     artifacts = []
-    single = len(exporting.select(chosen)) == 1
-    collect = None if single else lambda name, error: failed.update({name: str(error)})
+    collect = None if len(exporters) == 1 else lambda name, error: failed.update({name: str(error)})
     for artifact in exporting.export(subject, options, reporter, collect):
         artifacts.append(artifact)
         output.say(_line(artifact))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime.console import Output, output_options
+from toolkit import architectures, datasets
 from toolkit.commands._options import PATH, data_options
 
 if TYPE_CHECKING:
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
     from toolkit.training import TrainResult
 
 
-@click.command()
+def _listed() -> str:
+    """Return datasets and architectures with their one-line descriptions, for ``--help``."""
+    rows = [f"  {name:14}{kind.summary}" for name, kind in datasets.registry().items()]
+    networks = [f"  {name:14}{kind.summary}" for name, kind in architectures.registry().items()]
+    return "\n".join(["\b", "Datasets:", *rows, "", "\b", "Architectures:", *networks])
+
+
+@click.command(epilog=_listed())
 @data_options
 @click.option("--architecture", default="tutorial-cnn", show_default=True)
 @click.option("--padding", default="same", show_default=True, help="same or valid.")
@@ -44,6 +52,8 @@ def command(
     from toolkit import training
     from toolkit.commands._reporter import RichReporter
 
+    if resume is not None:
+        _refuse_new_options()
     import_tensorflow()
     reporter = RichReporter(output)
     try:
@@ -54,6 +64,19 @@ def command(
     except training.TrainingInterruptedError as error:
         raise KeyboardInterrupt(_how_to_go_on(error)) from None
     _show(result, output)
+
+
+def _refuse_new_options() -> None:
+    """A run goes on as it began: refuse options that would be ignored."""
+    context = click.get_current_context()
+    allowed = {"resume", "data_path", "as_json", "quiet", "debug"}
+    for option in context.command.params:
+        name = option.name or ""
+        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if given and name not in allowed:
+            raise click.UsageError(
+                f"--resume goes on as the run began; {option.opts[0]} is set there"
+            )
 
 
 def _show(result: TrainResult, output: Output) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runtime.backends import AUTO, BackendOptions, registry
 from runtime.console import Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED
 from toolkit.commands._options import PATH, data_options, override_options
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("artifacts", type=PATH, nargs=-1)
 @click.option("--against", type=PATH, help="Run folder or .keras file [default: the latest run].")
-@click.option("--backend", default="auto", show_default=True, help="Engine, auto, or all.")
+@click.option(
+    "--backend", default="auto", show_default=True, help=f"auto, all, {', '.join(registry())}."
+)
 @click.option("--device", default="cpu", show_default=True, help="cpu, gpu or auto.")
 @click.option("--threads", type=int, default=1, show_default=True)
 @click.option("--limit", type=int, help="Compare on the first N test images only.")
@@ -43,11 +46,13 @@ def command(
     Without ARTIFACTS: all files in exports/ of the run. Ends with exit code 1 if one
     of them answers differently by more than its format's budget.
     """
-    from runtime.backends import BackendOptions
+    from runtime.registry import pick
     from toolkit.commands._reporter import RichReporter
     from toolkit.subject import resolve
-    from toolkit.verifying import VerifyOptions, verify
+    from toolkit.verifying import ALL, VerifyOptions, verify
 
+    if backend not in (AUTO, ALL):
+        pick(registry(), "backend", backend)  # a mistyped name is told before Keras is loaded
     reporter = RichReporter(output)
     options = VerifyOptions(artifacts, backend, BackendOptions(device, threads), limit)
     subject = resolve(against, data, overrides, reporter)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from toolkit.progress import Reporter
 
+_SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 _TEST_FRACTION = 0.2
 _SPLIT_SEED = 0
 _PROBED = 50  # images looked at to choose size and channels
@@ -62,6 +63,10 @@ def _class_names(base: Path) -> tuple[str, ...]:
         _subfolders(base),
         key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name),
     )
+    if splits := [name for name in names if name.lower() in _SPLITS]:
+        raise DataError(
+            f"{base}: '{splits[0]}' is no class; the folders of a split are called train and test"
+        )
     if len(names) < 2:
         raise DataError(f"{base}: expected one sub-folder per class, found {len(names)}")
     return tuple(names)

@@ -50,7 +50,6 @@ def test_quiet_text_output_names_accuracy_and_folder(toolkit_cli, tmp_path):
         (("--seed", -1), "seed"),
         (("--learning-rate", 0), "learning rate"),
         (("--data", "nowhere.npz", "--dataset", "npz"), "nowhere.npz"),
-        (("--resume", "nowhere"), "nothing to resume"),
         (("--image-size", "huge"), "neither like 32 nor like 32x48"),
         (("--fit", "squeeze"), "unknown fit 'squeeze'"),
     ],
@@ -125,3 +124,16 @@ def test_a_real_sigint_keeps_the_checkpoint(tmp_path):
     assert f"Go on: toolkit train --resume {tmp_path}" in stderr
     (partial,) = tmp_path.glob("*.partial")
     assert (partial / "checkpoint" / "best.keras").is_file()
+
+
+def test_nothing_to_resume(toolkit_cli):
+    result = toolkit_cli("train", "--resume", "nowhere")
+    assert result.exit_code == 2
+    assert "nothing to resume" in result.stderr
+
+
+@pytest.mark.parametrize("option", [("--epochs", 4), ("--dataset", "digits"), ("--seed", 1)])
+def test_resume_refuses_options_that_it_would_ignore(toolkit_cli, tmp_path, option):
+    result = toolkit_cli("train", "--resume", tmp_path, *option)
+    assert result.exit_code == 2
+    assert f"{option[0]} is set there" in result.stderr

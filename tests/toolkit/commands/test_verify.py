@@ -171,3 +171,17 @@ def test_a_missing_engine_ends_with_exit_code_3(toolkit_cli, digits_run, exports
     result = toolkit_cli("verify", exports["onnx"], "--against", digits_run.path)
     assert result.exit_code == 3
     assert 'pip install "edge-toolkit[onnx]"' in result.stderr
+
+
+def test_a_device_that_is_not_there_ends_with_exit_code_3(toolkit_cli, digits_run, exports):
+    result = toolkit_cli(
+        "verify", exports["tflite"], "--against", digits_run.path, "--device", "gpu", "--limit", 5
+    )
+    assert result.exit_code == 3
+    assert "no GPU support" in result.stderr
+
+
+def test_a_mistyped_engine_is_told_at_once(toolkit_cli):
+    result = toolkit_cli("verify", "--backend", "litrt")
+    assert result.exit_code == 2
+    assert "Did you mean 'litert'?" in result.stderr

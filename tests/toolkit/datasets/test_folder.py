@@ -197,3 +197,10 @@ def test_copies_of_test_images_are_left_out_of_training(tmp_path, paint):
     dataset = load(tmp_path)
     assert not np.isin(image_hashes(dataset.x_train), image_hashes(dataset.x_test)).any()
     assert dataset.notes
+
+
+def test_the_folders_of_a_split_are_no_classes(tmp_path):
+    for name in ("training", "test"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match="'test' is no class"):
+        load_dataset(DataOptions(path=tmp_path))
