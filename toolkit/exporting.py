@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FORMAT = "tflite-int8"
 _CHECK_IMAGES = 256
+_FEWEST = 10  # images below which an accuracy says nothing
 _HARDLY_BETTER = 0.2  # share of the way from chance to perfect
 
 
@@ -108,7 +109,7 @@ def keras_warning(artifact: Artifact) -> str | None:
         return None
     chance = 1 / len(artifact.manifest.labels)
     better = (accuracy.reference - chance) / (1 - chance)  # 0 is chance, 1 is perfect
-    if accuracy.images < 50 or better > _HARDLY_BETTER:
+    if accuracy.images < _FEWEST or better > _HARDLY_BETTER:
         return None
     return (
         f"the Keras model itself is right on only {accuracy.reference:.1%} of the images: its "

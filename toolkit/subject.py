@@ -58,8 +58,8 @@ class Subject:
         training: int64, indices of the training images that were neither validation
             images nor left out: what calibration may use.
         exports: where artifacts go.
-        assumed: labels and preprocessing are those of the data, because neither a run
-            nor the user states them.
+        stated: what the user said of a bare ``.keras`` file; None for a run, which has
+            a record of its own.
     """
 
     source: KerasSource
@@ -69,7 +69,7 @@ class Subject:
     dataset: Dataset
     training: NDArray[np.int64]
     exports: Path
-    assumed: bool = False
+    stated: Overrides | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other.
@@ -120,7 +120,7 @@ def _from_run(run: runs.Run, data: DataOptions, extra: Overrides, reporter: Repo
         name=extra.name or run.name,
         labels=extra.labels or run.labels,
         spec=extra.spec(_adapted(run.spec, data)),
-        dataset=_in_order(dataset, extra.labels or run.labels, reporter),
+        dataset=in_order(dataset, extra.labels or run.labels, reporter),
         training=training,
         exports=run.exports,
     )
@@ -141,10 +141,10 @@ def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Report
         name=extra.name or runs.slug(path.stem),
         labels=extra.labels or dataset.labels,
         spec=extra.spec(dataset.spec),
-        dataset=_in_order(dataset, extra.labels, reporter),
+        dataset=in_order(dataset, extra.labels, reporter),
         training=training,
         exports=Path(),
-        assumed=extra == Overrides(name=extra.name),
+        stated=extra,
     )
 
 
@@ -172,8 +172,14 @@ def _adapted(spec: PreprocessSpec, data: DataOptions) -> PreprocessSpec:
     return replace(spec, fit=data.fit or spec.fit, polarity=data.polarity or spec.polarity)
 
 
-def _in_order(dataset: Dataset, labels: tuple[str, ...] | None, reporter: Reporter) -> Dataset:
-    """Number the classes of the data as the model does, where both use the same names."""
+def in_order(dataset: Dataset, labels: tuple[str, ...] | None, reporter: Reporter) -> Dataset:
+    """Number the classes of the data as the model does, where both use the same names.
+
+    Args:
+        dataset: its classes are numbered in the order of its own labels.
+        labels: those of the model; None if they are not known.
+        reporter: told where the names differ.
+    """
     if labels is None or labels == dataset.labels:
         return dataset
     if len(labels) != len(dataset.labels):

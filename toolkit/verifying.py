@@ -11,6 +11,7 @@ from runtime.backends import AUTO, BackendOptions, for_suffix
 from runtime.errors import InputError
 from toolkit.parity import Candidate, ParityReport, compare
 from toolkit.progress import SILENT, Reporter
+from toolkit.subject import in_order
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,11 +78,19 @@ def _as_exported(subject: Subject, files: list[Artifact], reporter: Reporter) ->
     Only files that were made from this very model count. A run keeps its own record, so
     that a model file with other preprocessing is found out.
     """
+    if subject.stated is None:
+        return subject
     for file in files:
         manifest = file.manifest
-        if subject.assumed and manifest and manifest.created.source_sha256 == subject.source.sha256:
-            reporter.say(f"Keras is run with the preprocessing and labels of {file.path.name}")
-            return replace(subject, spec=manifest.preprocess, labels=manifest.labels)
+        if manifest and manifest.created.source_sha256 == subject.source.sha256:
+            reporter.say(f"What you do not say of the Keras model is taken from {file.path.name}")
+            labels = subject.stated.labels or manifest.labels
+            return replace(
+                subject,
+                spec=subject.stated.spec(manifest.preprocess),
+                labels=labels,
+                dataset=in_order(subject.dataset, labels, reporter),
+            )
     return subject
 
 

@@ -73,7 +73,7 @@ def artifact(exports):
 def test_a_model_that_guesses_is_warned_about(artifact):
     assert "right on only 11.0% of the images" in keras_warning(artifact(0.11))
     assert keras_warning(artifact(0.95)) is None
-    assert keras_warning(artifact(0.11, images=20)) is None
+    assert keras_warning(artifact(0.11, images=5)) is None
     assert keras_warning(replace(artifact(0.1), manifest=None)) is None
 
 

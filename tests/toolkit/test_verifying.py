@@ -59,3 +59,17 @@ def test_a_bare_keras_file_is_run_as_its_exports_say(rgb_model, tmp_path):
     assert verify(bare, VerifyOptions((file.path,))).verdict == "pass"
     told = resolve(rgb_model / "colors.keras", data, Overrides(scale=0.001))
     assert verify(told, VerifyOptions((file.path,))).verdict == "fail"
+
+
+def test_labels_in_another_order_are_taken_from_the_export_too(rgb_model, tmp_path):
+    data = DataOptions(path=rgb_model / "colors.npz")
+    keras = rgb_model / "colors.keras"
+    plain = resolve(keras, data, Overrides(scale=1.0))
+    labels = plain.labels[1:] + plain.labels[:1]
+    turned = resolve(keras, data, Overrides(scale=1.0, labels=labels))
+    (file,) = export(turned, ExportOptions(("tflite",), out=tmp_path))
+    for stated in (Overrides(), Overrides(labels=labels), Overrides(scale=1.0)):
+        report = verify(resolve(keras, data, stated), VerifyOptions((file.path,)))
+        assert report.verdict == "pass"
+        whole = file.manifest.accuracy
+        assert report.reference_accuracy == pytest.approx(whole.reference, abs=0.2)

@@ -69,6 +69,7 @@ def command(
     _show(artifacts, failed, output)
     if failed:
         raise click.exceptions.Exit(EXIT_CHECK_FAILED)
+    output.say(f"Classes, in the order of the outputs: {', '.join(subject.labels)}")
     if warning := exporting.keras_warning(artifacts[0]):
         output.say(f"Warning: {warning}")
     output.next(f"runtime predict {shlex.quote(str(artifacts[0].path))} IMAGE")

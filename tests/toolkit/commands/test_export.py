@@ -201,6 +201,6 @@ def test_stdout_holds_json_only_and_stderr_no_converter_noise(own, tmp_path):
     )
     assert len(json.loads(found.stdout)["artifacts"]) == 2
     lines = [line for line in found.stderr.splitlines() if line]
-    assert len(lines) == 3, found.stderr
+    assert len(lines) == 4, found.stderr
     assert lines[0].startswith("tflite-int8")
     assert lines[2].startswith("Next: ")
