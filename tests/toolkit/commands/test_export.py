@@ -203,4 +203,5 @@ def test_stdout_holds_json_only_and_stderr_no_converter_noise(own, tmp_path):
     lines = [line for line in found.stderr.splitlines() if line]
     assert len(lines) == 4, found.stderr
     assert lines[0].startswith("tflite-int8")
-    assert lines[2].startswith("Next: ")
+    assert lines[2].startswith("Classes")
+    assert lines[3].startswith("Next: ")
