@@ -12,7 +12,7 @@ from runtime import artifact as artifacts
 from runtime.backends import AUTO, Backend, BackendOptions, open_backend
 from runtime.errors import BackendError, InputError
 from runtime.prediction import Prediction
-from runtime.preprocess import Prepared, PreprocessSpec, check_float_pixels
+from runtime.preprocess import CHANNELS, Prepared, PreprocessSpec, check_float_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from runtime.artifact import Artifact
 
 _BATCH = 256  # images that are preprocessed at a time: bounds the memory
-_COLOR_CHANNELS = (1, 3)
 _SOFTMAX_STEPS = 256  # TFLite gives every 8-bit softmax output the scale 1/256
 
 
@@ -193,7 +192,7 @@ class Classifier:
     def _prepare_array(self, image: NDArray[Any]) -> Prepared:
         from PIL import Image
 
-        if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in _COLOR_CHANNELS):
+        if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in CHANNELS):
             raise InputError(f"expected (h, w), (h, w, 1) or (h, w, 3), got shape {image.shape}")
         if image.size == 0:
             raise InputError(f"the image is empty: shape {image.shape}")

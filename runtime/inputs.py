@@ -12,6 +12,7 @@ import numpy as np
 
 from runtime.errors import InputError
 from runtime.images import IMAGE_SUFFIXES, decode
+from runtime.preprocess import CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 _ARRAY_SUFFIX = ".npy"
-_COLOR_CHANNELS = (1, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,9 @@ def _load(path: Path) -> NDArray[Any]:
 
 def _batch(array: NDArray[Any]) -> NDArray[Any]:
     """Tell one image from a batch: three axes are one image if the last is 1 or 3."""
-    if array.ndim == 2 or (array.ndim == 3 and array.shape[2] in _COLOR_CHANNELS):
+    if array.ndim == 2 or (array.ndim == 3 and array.shape[2] in CHANNELS):
         return array[None]
-    if array.ndim == 3 or (array.ndim == 4 and array.shape[3] in _COLOR_CHANNELS):
+    if array.ndim == 3 or (array.ndim == 4 and array.shape[3] in CHANNELS):
         return array
     raise InputError(
         f"expected one image (h, w[, 1 or 3]) or a batch (n, h, w[, 1 or 3]), got {array.shape}"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FITS = ("stretch", "pad", "center-of-mass")
 POLARITIES = ("as-is", "invert", "auto")
-_CHANNELS = (1, 3)
+CHANNELS = (1, 3)  # grey or RGB
 _PIXEL_MAX = 255.0
 
 
@@ -78,7 +78,7 @@ class PreprocessSpec:
         """
         if min(self.height, self.width) < 1:
             raise InputError(f"image size must be positive, not {self.height}x{self.width}")
-        if self.channels not in _CHANNELS:
+        if self.channels not in CHANNELS:
             raise InputError(f"channels must be 1 (grey) or 3 (RGB), not {self.channels}")
         if self.fit not in FITS:
             raise InputError(f"unknown fit '{self.fit}'. Known: {', '.join(FITS)}.")

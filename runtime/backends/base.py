@@ -18,6 +18,7 @@ from runtime.errors import (
     MissingDependencyError,
     UnknownNameError,
 )
+from runtime.preprocess import CHANNELS
 from runtime.quantization import dequantize, quantize
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from runtime.manifest import TensorSpec
 
 DEVICES = ("cpu", "gpu", "auto")
-_COLOR_CHANNELS = (1, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ class Backend(ABC):
 
     def _check_tensors(self) -> None:
         """Refuse what is no image classifier, and a manifest that tells of other tensors."""
-        if len(self.input.shape) != 4 or self.image_shape[2] not in _COLOR_CHANNELS:
+        if len(self.input.shape) != 4 or self.image_shape[2] not in CHANNELS:
             raise BackendError(
                 f"{self._artifact.path.name} is no image classifier: its input has shape "
                 f"{self.input.shape}, expected (batch, height, width, 1 or 3)"
@@ -255,7 +255,7 @@ class Backend(ABC):
 
 def image_layout(shape: tuple[int, ...]) -> str:
     """Tell ``NHWC`` from ``NCHW`` by where the 1 or 3 channels are."""
-    if len(shape) == 4 and shape[1] in _COLOR_CHANNELS and shape[3] not in _COLOR_CHANNELS:
+    if len(shape) == 4 and shape[1] in CHANNELS and shape[3] not in CHANNELS:
         return "NCHW"
     return "NHWC"
 
