@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from runtime.errors import InputError
+
+_SHARES = ("min_agreement", "max_abs_error", "max_mean_error", "min_cosine", "tie_margin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,30 +15,49 @@ class ParityBudget:
     """The limits of one format.
 
     Attributes:
-        max_accuracy_drop: highest loss of accuracy, 0…1 (0.005 is half a point); a loss
-            that chance alone would explain does not count.
+        max_drop: highest loss of accuracy, in points (0.5 is half a point); a loss that
+            chance alone would explain does not count.
         min_agreement: least share of images with the same label, 0…1; an image on
             which Keras itself is undecided does not count against it, and one image
             may always differ.
         max_abs_error: largest difference of a probability, 0…1.
         tie_margin: Keras is undecided where its two highest probabilities are
             closer than this, 0…1.
+        max_mean_error: mean difference of a probability, 0…1.
+        max_kl: mean Kullback-Leibler divergence of the file's probabilities from
+            Keras's, in nats.
+        min_cosine: mean cosine similarity of the probabilities, 0…1.
+        min_sqnr: signal to quantization noise ratio of the probabilities, in dB.
     """
 
-    max_accuracy_drop: float
+    max_drop: float
     min_agreement: float
     max_abs_error: float
     tie_margin: float
+    max_mean_error: float = 1.0
+    max_kl: float = math.inf
+    min_cosine: float = 0.0
+    min_sqnr: float = -math.inf
 
     def __post_init__(self) -> None:
         """Check the fields.
 
         Raises:
-            InputError: a limit is outside 0…1.
+            InputError: a limit is out of its range.
         """
-        limits = (self.max_accuracy_drop, self.min_agreement, self.max_abs_error, self.tie_margin)
-        if not all(0.0 <= limit <= 1.0 for limit in limits):
-            raise InputError("the limits of a parity budget lie in 0…1")
+        if not 0.0 <= self.max_drop <= 100.0:
+            raise InputError(f"max-drop is in points of accuracy, 0…100, not {self.max_drop:g}")
+        for name in _SHARES:
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                option = name.replace("_", "-")
+                raise InputError(f"{option} lies in 0…1, not {getattr(self, name):g}")
+        if not self.max_kl >= 0.0 or math.isnan(self.min_sqnr):
+            raise InputError("max-kl must not be negative, and min-sqnr is a number of dB")
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Return the names of all limits, in order."""
+        return tuple(field.name for field in fields(cls))
 
     def allowed_flips(self, images: int) -> int:
         """Return on how many of ``images`` the label may differ; one always may."""
@@ -46,7 +67,9 @@ class ParityBudget:
 # Chosen from what correct conversions showed on 10,000 MNIST test images (largest
 # differences 1e-6 for float32, 7e-4 for float16, 0.02 for int16 activations with int8
 # weights, 0.08 for int8), with room for models that are less sure of themselves.
-EXACT = ParityBudget(0.0005, 0.9995, 1e-3, tie_margin=1e-4)
-HALF = ParityBudget(0.001, 0.999, 0.02, tie_margin=1e-2)
-INT16_ACTIVATIONS = ParityBudget(0.002, 0.998, 0.1, tie_margin=0.02)
-INTEGER = ParityBudget(0.005, 0.99, 0.5, tie_margin=0.1)
+EXACT = ParityBudget(0.05, 0.9995, 1e-3, 1e-4, 1e-4, max_kl=1e-4, min_cosine=0.9999, min_sqnr=60)
+HALF = ParityBudget(0.1, 0.999, 0.02, 1e-2, 1e-3, max_kl=1e-3, min_cosine=0.999, min_sqnr=40)
+INT16_ACTIVATIONS = ParityBudget(
+    0.2, 0.998, 0.1, 0.02, 0.005, max_kl=0.01, min_cosine=0.998, min_sqnr=30
+)
+INTEGER = ParityBudget(0.5, 0.99, 0.5, 0.1, 0.02, max_kl=0.05, min_cosine=0.99, min_sqnr=15)

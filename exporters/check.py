@@ -58,6 +58,26 @@ class Agreement:
         return round((1 - self.same_or_tie) * images)
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the check before writing found.
+
+    Attributes:
+        accuracy: goes into the manifest.
+        refusal: why the file is not to be trusted, in words; None if it is near enough.
+    """
+
+    accuracy: Accuracy
+    refusal: str | None
+
+
+def margins(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the margin (n,) between the two highest of (n, classes) probabilities."""
+    best = np.sort(probabilities, axis=1)
+    result: NDArray[np.float32] = best[:, -1] - best[:, -2]
+    return result
+
+
 def agreement(
     reference: NDArray[np.float32], answers: NDArray[np.float32], tie_margin: float
 ) -> Agreement:
@@ -70,8 +90,7 @@ def agreement(
             closer than this.
     """
     same = reference.argmax(axis=1) == answers.argmax(axis=1)
-    best = np.sort(reference, axis=1)
-    undecided = best[:, -1] - best[:, -2] < tie_margin
+    undecided = margins(reference) < tie_margin
     return Agreement(
         same=float(same.mean()),
         same_or_tie=float((same | undecided).mean()),
@@ -81,24 +100,19 @@ def agreement(
 
 def compare(
     backend: Backend, source: KerasSource, check: CheckImages, budget: ParityBudget
-) -> Accuracy:
+) -> Checked:
     """Run the same images through engine and Keras.
 
     Returns:
-        The accuracies and how far the two agree.
+        The accuracies, how far the two agree, and whether that is near enough.
 
     Raises:
-        ParityError: they differ by more than the budget allows.
+        ParityError: the engine's answers are not finite.
     """
     reference = source.predict(check.batch)
-    answers = backend.run(check.batch)
-    if source.scores == "logits":
-        answers = softmax(answers)
-    if not np.isfinite(answers).all():
-        raise ParityError("the converted model answers with numbers that are not finite")
+    answers = probabilities(backend, source, check.batch)
     found = agreement(reference, answers, budget.tie_margin)
-    _require(found, budget, len(check.batch))
-    return Accuracy(
+    accuracy = Accuracy(
         reference=float((reference.argmax(axis=1) == check.truth).mean()),
         artifact=float((answers.argmax(axis=1) == check.truth).mean()),
         agreement=found.same,
@@ -106,19 +120,41 @@ def compare(
         dataset=check.dataset,
         images=len(check.batch),
     )
+    return Checked(accuracy, _refusal(found, budget, len(check.batch)))
 
 
-def _require(found: Agreement, budget: ParityBudget, images: int) -> None:
-    """Refuse what no correct conversion shows."""
+def probabilities(
+    backend: Backend, source: KerasSource, batch: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return what an engine answers, as probabilities (n, classes).
+
+    Args:
+        backend: the engine with the file.
+        source: the model it was made from; tells logits from probabilities.
+        batch: float32 (n, height, width, channels) in model units.
+
+    Raises:
+        ParityError: the answers are not finite.
+    """
+    answers = backend.run(batch)
+    if source.scores == "logits":
+        answers = softmax(answers)
+    if not np.isfinite(answers).all():
+        raise ParityError("the converted model answers with numbers that are not finite")
+    return answers
+
+
+def _refusal(found: Agreement, budget: ParityBudget, images: int) -> str | None:
+    """Say what no correct conversion shows, or None."""
     flips, allowed = found.flips(images), budget.allowed_flips(images)
     if flips > allowed:
-        raise ParityError(
+        return (
             f"the converted model gives another label than Keras on {flips} of {images} images "
-            f"(limit {allowed}); it was not written. If activations are quantized, try more "
-            "calibration images: --calibration-samples"
+            f"(limit {allowed})"
         )
     if found.max_abs_error > budget.max_abs_error:
-        raise ParityError(
+        return (
             f"a probability of the converted model differs from Keras by "
-            f"{found.max_abs_error:.3g} (limit {budget.max_abs_error:g}); it was not written"
+            f"{found.max_abs_error:.3g} (limit {budget.max_abs_error:g})"
         )
+    return None

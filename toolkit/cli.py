@@ -11,6 +11,8 @@ _COMMANDS = {
     "evaluate": "Accuracy, confusion matrix, precision, recall and F1.",
     "export": "Turn a Keras model into model files for a device.",
     "verify": "Prove that the model files answer as the Keras model does.",
+    "diagnose": "Find the layer that makes a model file answer differently.",
+    "recommend": "Measure the model files on this machine and choose one.",
     "demo": "All of it on real digits, offline, in under three minutes.",
 }
 

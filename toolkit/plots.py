@@ -1,4 +1,4 @@
-"""Pictures of a training: curves and the confusion matrix, as PNG."""
+"""Pictures as PNG: curves of a training, confusion matrix, images, a diagnosis."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+    from toolkit.diagnosis import Diagnosis
     from toolkit.evaluation import Evaluation
 
 _DPI = 110
+_MOST_DB = 80.0  # a bar that long: no noise worth speaking of
 _MANY_CLASSES = 20  # above this, numbers in the cells are unreadable
 
 
@@ -56,6 +58,59 @@ def plot_confusion(evaluation: Evaluation, path: Path) -> None:
         for (row, column), count in _cells(counts):
             color = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=8)
+    _save(figure, path)
+
+
+def plot_images(
+    images: Sequence[NDArray[np.uint8]], captions: Sequence[str], title: str, path: Path
+) -> None:
+    """Draw images with a caption each, in rows of ten at most.
+
+    Args:
+        images: uint8 (height, width, channels) each.
+        captions: as many.
+        title: above all.
+        path: of the PNG file.
+    """
+    columns = min(10, len(images))
+    rows = -(-len(images) // columns)
+    figure = _figure(max(4.0, 1.5 * columns), 1.8 * rows + 0.5)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, image, caption in zip(grid.flat, images, captions, strict=False):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(caption, fontsize=7)
+    figure.suptitle(title)
+    _save(figure, path)
+
+
+def plot_diagnosis(diagnosis: Diagnosis, title: str, path: Path) -> None:
+    """Draw a bar a layer, in order of execution: alone, and in the whole file.
+
+    Layers with wrong weights are red; a layer without any noise has a full bar.
+
+    Args:
+        diagnosis: the layers.
+        title: above the bars.
+        path: of the PNG file.
+    """
+    layers = diagnosis.in_order
+    figure = _figure(8.0, 1.2 + 0.36 * len(layers))
+    axes = figure.subplots()
+    rows = range(len(layers))
+    alone = [min(max(layer.own_sqnr, 0.0), _MOST_DB) for layer in layers]
+    whole = [min(max(layer.sqnr, 0.0), _MOST_DB) for layer in layers]
+    colors = ["tab:red" if layer.wrong else "tab:blue" for layer in layers]
+    axes.barh([row - 0.2 for row in rows], alone, 0.4, color=colors, label="alone")
+    axes.barh([row + 0.2 for row in rows], whole, 0.4, color="lightgrey", label="in the file")
+    axes.set_yticks(rows, [layer.name for layer in layers])
+    axes.invert_yaxis()
+    axes.set_xlim(0, _MOST_DB)
+    axes.set_xlabel("signal to quantization noise, dB")
+    axes.set_title(title)
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend()
     _save(figure, path)
 
 

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from exporters import formats
 from runtime import artifact as artifacts
 from runtime.backends import AUTO, BackendOptions, for_suffix
 from runtime.errors import InputError
-from toolkit.parity import Candidate, ParityReport, compare
+from runtime.manifest import Accuracy
+from toolkit import exporting
+from toolkit.golden import add_golden
+from toolkit.parity import FAIL, PASS, Candidate, ParityReport, Reference, compare
+from toolkit.parity.budgets import Budgets
+from toolkit.parity.controls import Base, ControlResult, self_check
+from toolkit.parity.matrix import MatrixCell, engine_matrix
 from toolkit.progress import SILENT, Reporter
 from toolkit.subject import in_order
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporters.budget import ParityBudget
+    import numpy as np
+    from numpy.typing import NDArray
+
     from runtime.artifact import Artifact
+    from toolkit.parity import ArtifactParity
     from toolkit.subject import Subject
 
 ALL = "all"
+_SUFFIXES = (".tflite", ".onnx")
+_CONTROL_IMAGES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +43,16 @@ class VerifyOptions:
         backend: an engine, ``auto`` (the preferred one), or ``all`` that are installed.
         engine: device and threads.
         limit: use only the first n test images.
-        budget: the limits for all files; None takes those of each format.
+        budgets: the limits.
+        golden: put golden inputs into the files that pass.
     """
 
     paths: tuple[Path, ...] = ()
     backend: str = AUTO
     engine: BackendOptions = BackendOptions()
     limit: int | None = None
-    budget: ParityBudget | None = None
+    budgets: Budgets = field(default_factory=Budgets)
+    golden: bool = False
 
     def __post_init__(self) -> None:
         """Check the fields.
@@ -51,6 +64,109 @@ class VerifyOptions:
             raise InputError(f"--limit must be at least 1, not {self.limit}")
 
 
+@dataclass(frozen=True, eq=False)
+class Verification:
+    """Files, the Keras model and the images on which they are compared.
+
+    Attributes:
+        subject: the Keras model with its data.
+        files: the model files.
+        options: what to compare.
+    """
+
+    subject: Subject
+    files: tuple[Artifact, ...]
+    options: VerifyOptions
+
+    @property
+    def images(self) -> NDArray[np.uint8]:
+        """The test images, uint8 (n, height, width, channels)."""
+        return self.subject.dataset.x_test[: self.options.limit]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Their classes, int64 (n,)."""
+        return self.subject.dataset.y_test[: self.options.limit]
+
+    def compare(self, reporter: Reporter = SILENT) -> ParityReport:
+        """Judge each file in each engine; with ``golden``, seal those that pass.
+
+        Raises:
+            ParityError: a file cannot take golden inputs.
+        """
+        answers: dict[str, tuple[ArtifactParity, NDArray[np.float32], NDArray[np.float32]]] = {}
+
+        def keep(
+            entry: ArtifactParity, given: NDArray[np.float32], expected: NDArray[np.float32]
+        ) -> None:
+            answers.setdefault(entry.path, (entry, given, expected))
+
+        report = compare(
+            Reference.of(self.subject),
+            [c for file in self.files for c in _candidates(file, self.options)],
+            self.images,
+            self.labels,
+            reporter=reporter,
+            observe=keep if self.options.golden else None,
+        )
+        failed = {entry.path for entry in report.artifacts if entry.verdict == FAIL}
+        for file in self.files:
+            if str(file.path) in answers.keys() - failed:
+                self._seal(file, *answers[str(file.path)])
+        return report
+
+    def matrix(self, reporter: Reporter = SILENT) -> tuple[MatrixCell, ...]:
+        """Run each file in every engine, batch size and number of threads."""
+        return engine_matrix(self.files, self.images, self.options.budgets.of, reporter)
+
+    def self_check(self, reporter: Reporter = SILENT) -> tuple[ControlResult, ...]:
+        """Break one file of each kind, the int8 one if there is one, and judge each.
+
+        Raises:
+            InputError: a file does not pass before it is broken.
+        """
+        request = exporting.build_request(self.subject, exporting.ExportOptions(()), calibrate=True)
+        images, labels = self.images[:_CONTROL_IMAGES], self.labels[:_CONTROL_IMAGES]
+        reference = Reference.of(self.subject)
+        return tuple(
+            result
+            for file in _one_of_each_kind(self.files)
+            for result in self_check(Base(file, request), reference, images, labels, reporter)
+        )
+
+    def _seal(
+        self,
+        file: Artifact,
+        entry: ArtifactParity,
+        answers: NDArray[np.float32],
+        expected: NDArray[np.float32],
+    ) -> None:
+        found, limits = entry.metrics, entry.budget
+        if entry.verdict != PASS or found is None or limits is None:
+            return
+        accuracy = Accuracy(
+            reference=found.reference_accuracy,
+            artifact=found.accuracy,
+            agreement=found.agreement,
+            max_abs_error=found.max_abs_error,
+            dataset=f"{self.subject.dataset.name} test images",
+            images=found.images,
+        )
+        labels = self.subject.labels
+        add_golden(file, answers, expected, self.images, self.labels, labels, accuracy, limits)
+
+
+def prepare(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT) -> Verification:
+    """Read the files and find out how the Keras model wants its images.
+
+    Raises:
+        InputError: there are no files.
+        ArtifactError: a file is damaged.
+    """
+    files = tuple(artifacts.read(path) for path in options.paths) or _exports(subject)
+    return Verification(_as_exported(subject, files, reporter), files, options)
+
+
 def verify(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT) -> ParityReport:
     """Compare model files with the Keras model on its test images.
 
@@ -58,21 +174,10 @@ def verify(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT
         InputError: there are no files.
         ArtifactError: a file is damaged.
     """
-    files = [artifacts.read(path) for path in options.paths] or _exports(subject)
-    subject = _as_exported(subject, files, reporter)
-    candidates = [c for file in files for c in _candidates(file, options)]
-    images = subject.dataset.x_test[: options.limit]
-    return compare(
-        lambda pixels: subject.source.predict(subject.spec.apply(pixels)),
-        candidates,
-        images,
-        subject.dataset.y_test[: options.limit],
-        options.budget,
-        reporter,
-    )
+    return prepare(subject, options, reporter).compare(reporter)
 
 
-def _as_exported(subject: Subject, files: list[Artifact], reporter: Reporter) -> Subject:
+def _as_exported(subject: Subject, files: tuple[Artifact, ...], reporter: Reporter) -> Subject:
     """Run a bare ``.keras`` file as its exports say, where nobody says otherwise.
 
     Only files that were made from this very model count. A run keeps its own record, so
@@ -94,14 +199,14 @@ def _as_exported(subject: Subject, files: list[Artifact], reporter: Reporter) ->
     return subject
 
 
-def _exports(subject: Subject) -> list[Artifact]:
+def _exports(subject: Subject) -> tuple[Artifact, ...]:
     """Read the files in the run's export folder, in the order of the formats."""
-    suffixes = (".tflite", ".onnx")
-    found = sorted(p for p in subject.exports.glob("*") if p.suffix in suffixes and p.is_file())
+    found = sorted(p for p in subject.exports.glob("*") if p.suffix in _SUFFIXES and p.is_file())
     if not found:
         raise InputError(f"no model files in {subject.exports}; make some: toolkit export --all")
     order = list(formats.registry())
-    return sorted((artifacts.read(path) for path in found), key=lambda file: _rank(file, order))
+    files = (artifacts.read(path) for path in found)
+    return tuple(sorted(files, key=lambda file: _rank(file, order)))
 
 
 def _rank(file: Artifact, order: list[str]) -> int:
@@ -109,11 +214,25 @@ def _rank(file: Artifact, order: list[str]) -> int:
     return order.index(name) if name in order else len(order)
 
 
+def _one_of_each_kind(files: tuple[Artifact, ...]) -> list[Artifact]:
+    """Choose a file for each suffix, preferably one that needed calibration."""
+    registry = formats.registry()
+
+    def calibrated(file: Artifact) -> bool:
+        exporter = registry.get(file.manifest.format) if file.manifest else None
+        return exporter is not None and exporter.needs_calibration
+
+    kinds = ([f for f in files if f.suffix == suffix] for suffix in _SUFFIXES)
+    return [next(filter(calibrated, kind), kind[0]) for kind in kinds if kind]
+
+
 def _candidates(file: Artifact, options: VerifyOptions) -> list[Candidate]:
+    name = file.manifest.format if file.manifest else ""
+    budget = options.budgets.of(name)
     if options.backend != ALL:
-        return [Candidate(file, options.backend, options.engine)]
+        return [Candidate(file, options.backend, options.engine, budget)]
     return [
-        Candidate(file, backend.name, options.engine)
+        Candidate(file, backend.name, options.engine, budget)
         for backend in for_suffix(file.suffix)
         if backend.installed()
-    ] or [Candidate(file, AUTO, options.engine)]
+    ] or [Candidate(file, AUTO, options.engine, budget)]

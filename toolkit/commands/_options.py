@@ -75,6 +75,39 @@ def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+_LIMITS = {
+    "max_drop": "Highest loss of accuracy, in points (0.5 is half a point).",
+    "min_agreement": "Least share of images with Keras's label, 0…1.",
+    "max_abs_error": "Largest difference of a probability, 0…1.",
+    "max_mean_error": "Mean difference of a probability, 0…1.",
+    "max_kl": "Mean Kullback-Leibler divergence, nats.",
+    "min_cosine": "Mean cosine similarity, 0…1.",
+    "min_sqnr": "Signal to quantization noise ratio, dB.",
+    "tie_margin": "Keras is unsure below this margin of its first two classes, 0…1.",
+}
+
+
+def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the limits of the gate as one ``budgets`` argument (Budgets)."""
+
+    @click.option(
+        "--config",
+        type=PATH,
+        help="TOML with [tool.edge-toolkit.parity] [default: pyproject.toml].",
+    )
+    @functools.wraps(command)
+    def wrapper(*args: Any, config: Path | None, **kw: Any) -> Any:
+        from toolkit.parity.budgets import load_budgets
+
+        limits = {name: kw.pop(name) for name in _LIMITS}
+        given = {name: value for name, value in limits.items() if value is not None}
+        return command(*args, budgets=load_budgets(given, config), **kw)
+
+    for name, text in reversed(_LIMITS.items()):
+        wrapper = click.option(f"--{name.replace('_', '-')}", name, type=float, help=text)(wrapper)
+    return wrapper
+
+
 def _size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None

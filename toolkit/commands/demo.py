@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 def command(out: Path, epochs: int, output: Output) -> None:
     """Train on scikit-learn's digits, export every format, verify in every engine."""
     from exporters.tensorflow_setup import import_tensorflow
+    from toolkit.commands._parity_text import report_text
     from toolkit.commands._reporter import RichReporter
-    from toolkit.commands.verify import table
     from toolkit.demo import demo
 
     import_tensorflow()
     result = demo(out, RichReporter(output), epochs)
     output.data(
-        result.report.to_json() | {"run": str(result.training.run.path)}, table(result.report)
+        result.report.to_json() | {"run": str(result.training.run.path)}, report_text(result.report)
     )
     output.next(f"runtime predict {shlex.quote(str(_int8(result.artifacts)))} IMAGE")
     if result.report.verdict != "pass":

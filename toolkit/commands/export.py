@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from exporters import formats
+from exporters.quantization import METHODS, MIN_MAX
 from runtime.console import Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED
 from toolkit.commands._options import PATH, data_options, override_options
 
 if TYPE_CHECKING:
     from runtime.artifact import Artifact
+    from toolkit.attempts import Mending
     from toolkit.datasets import DataOptions
     from toolkit.subject import Overrides
 
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 _HELP = f"""Export MODEL, a run folder or a .keras file [default: the latest run].
 
 Each file is loaded in its engine and compared with Keras on real images before it is
-written. Formats: {", ".join(formats.registry())} [default: tflite-int8].
+written. With --max-drop, settings are searched on the validation images until a file
+loses no more than that: other calibration, then the worst layers left in float, as few
+as needed. Formats: {", ".join(formats.registry())} [default: tflite-int8].
 """
 
 
@@ -33,6 +37,16 @@ written. Formats: {", ".join(formats.registry())} [default: tflite-int8].
 @click.option("--out", type=PATH, help="Folder [default: exports/ in the run, or this one].")
 @click.option("--calibration-samples", type=int, default=512, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the calibration draw.")
+@click.option(
+    "--calibration-method",
+    "method",
+    default=MIN_MAX,
+    show_default=True,
+    help=f"How ranges are taken: {', '.join(METHODS)}.",
+)
+@click.option("--per-tensor", is_flag=True, help="One scale a layer's weights, not one a channel.")
+@click.option("--max-drop", type=float, help="Points of accuracy that may be lost, like 0.5.")
+@click.option("--force", is_flag=True, help="Write a file that fails the check, to diagnose it.")
 @data_options
 @override_options
 @output_options
@@ -43,12 +57,17 @@ def command(
     out: Path | None,
     calibration_samples: int,
     seed: int,
+    method: str,
+    per_tensor: bool,
+    max_drop: float | None,
+    force: bool,
     data: DataOptions,
     overrides: Overrides,
     output: Output,
 ) -> None:
     """Export a model; the help text is above, with the formats of the registry."""
     from exporters.calibration import CalibrationOptions
+    from exporters.quantization import QuantizationOptions
     from toolkit import exporting
     from toolkit.commands._reporter import RichReporter
     from toolkit.subject import resolve
@@ -57,17 +76,32 @@ def command(
         raise click.UsageError("use --format or --all, not both")
     names = () if everything else chosen or (exporting.DEFAULT_FORMAT,)
     exporters = exporting.select(names)  # a mistyped format is told before TensorFlow is loaded
-    options = exporting.ExportOptions(names, out, CalibrationOptions(calibration_samples, seed))
+    options = exporting.ExportOptions(
+        names,
+        out,
+        CalibrationOptions(calibration_samples, seed),
+        QuantizationOptions(per_channel=not per_tensor, method=method),
+        force,
+        max_drop,
+    )
     reporter = RichReporter(output)
     subject = resolve(model, data, overrides, reporter)
     failed: dict[str, str] = {}
+    mended: dict[str, Mending] = {}
     artifacts = []
     collect = None if len(exporters) == 1 else lambda name, error: failed.update({name: str(error)})
-    for artifact in exporting.export(subject, options, reporter, collect):
+    for artifact in exporting.export(
+        subject, options, reporter, collect, lambda record: mended.update({record.format: record})
+    ):
         artifacts.append(artifact)
         output.say(_line(artifact))
-    _show(artifacts, failed, output)
-    if failed:
+    for record in mended.values():
+        output.say(str(record))
+    _show(artifacts, mended, failed, output)
+    forced = [artifact for artifact in artifacts if _refusal(artifact)]
+    if forced:
+        output.next(f"toolkit diagnose {shlex.quote(str(forced[0].path))}")
+    if failed or forced:
         raise click.exceptions.Exit(EXIT_CHECK_FAILED)
     output.say(f"Classes, in the order of the outputs: {', '.join(subject.labels)}")
     if warning := exporting.keras_warning(artifacts[0]):
@@ -86,20 +120,44 @@ def _line(artifact: Artifact) -> str:
     )
 
 
-def _show(artifacts: list[Artifact], failed: dict[str, str], output: Output) -> None:
-    record = [
-        {
-            "format": artifact.manifest.format if artifact.manifest else "unknown",
-            "path": str(artifact.path),
-            "bytes": len(artifact.data),
-            "sha256": artifact.sha256,
-        }
-        for artifact in artifacts
-    ]
+def _refusal(artifact: Artifact) -> str | None:
+    """Return why the check refused a file that was written all the same."""
+    return artifact.manifest.quantization.refusal if artifact.manifest else None
+
+
+def _show(
+    artifacts: list[Artifact],
+    mended: dict[str, Mending],
+    failed: dict[str, str],
+    output: Output,
+) -> None:
     failures = [{"format": name, "error": error} for name, error in failed.items()]
     output.data(
-        {"artifacts": record, "failed": failures},
+        {"artifacts": [_entry(artifact, mended) for artifact in artifacts], "failed": failures},
         "\n".join(str(artifact.path) for artifact in artifacts),
     )
     for name, error in failed.items():
-        click.echo(f"Error: format {name}: {error}", err=True)
+        about = "" if name in error else f"format {name}: "
+        click.echo(f"Error: {about}{error}", err=True)
+    for artifact in artifacts:
+        if refusal := _refusal(artifact):
+            click.echo(
+                f"Error: {artifact.path.name} FAILED the check and was written by force: "
+                f"{refusal}. Do not deploy it.",
+                err=True,
+            )
+
+
+def _entry(artifact: Artifact, mended: dict[str, Mending]) -> dict[str, Any]:
+    name = artifact.manifest.format if artifact.manifest else "unknown"
+    entry: dict[str, Any] = {
+        "format": name,
+        "path": str(artifact.path),
+        "bytes": len(artifact.data),
+        "sha256": artifact.sha256,
+    }
+    if refusal := _refusal(artifact):
+        entry["refusal"] = refusal
+    if record := mended.get(name):
+        entry["mending"] = record.to_json()
+    return entry

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from runtime.backends import AUTO, BackendOptions, registry
 from runtime.console import Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED
-from toolkit.commands._options import PATH, data_options, override_options
+from toolkit.commands._options import PATH, budget_options, data_options, override_options
 
 if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
-    from toolkit.parity import ArtifactParity, ParityReport
+    from toolkit.parity import ParityReport
+    from toolkit.parity.budgets import Budgets
     from toolkit.subject import Overrides
+    from toolkit.verifying import Verification
 
 
 @click.command()
@@ -27,6 +29,12 @@ if TYPE_CHECKING:
 @click.option("--device", default="cpu", show_default=True, help="cpu, gpu or auto.")
 @click.option("--threads", type=int, default=1, show_default=True)
 @click.option("--limit", type=int, help="Compare on the first N test images only.")
+@click.option("--matrix", is_flag=True, help="Also every engine, batch 1, 7, 64, 1 and 2 threads.")
+@click.option("--flips", type=PATH, help="Folder for a sheet of the images that flip.")
+@click.option("--golden", is_flag=True, help="Put test images with Keras's answers into the files.")
+@click.option("--self-check", is_flag=True, help="Break files on purpose; the gate must fail each.")
+@click.option("--markdown", is_flag=True, help="Print the report as Markdown.")
+@budget_options
 @data_options
 @override_options
 @output_options
@@ -37,6 +45,12 @@ def command(
     device: str,
     threads: int,
     limit: int | None,
+    matrix: bool,
+    flips: Path | None,
+    golden: bool,
+    self_check: bool,
+    markdown: bool,
+    budgets: Budgets,
     data: DataOptions,
     overrides: Overrides,
     output: Output,
@@ -44,57 +58,60 @@ def command(
     """Compare ARTIFACTS with the Keras model on the test images, each in its real engine.
 
     Without ARTIFACTS: all files in exports/ of the run. Ends with exit code 1 if one
-    of them answers differently by more than its format's budget.
+    of them answers differently by more than its budget, or if its weights, labels,
+    preprocessing or input range are not those of the Keras model.
+
+    --golden writes about twenty test images and Keras's answers into each file that
+    passes, for `runtime verify` on the device.
     """
     from runtime.registry import pick
+    from toolkit.commands import _parity_text as text
     from toolkit.commands._reporter import RichReporter
+    from toolkit.parity.markdown import markdown as as_markdown
     from toolkit.subject import resolve
-    from toolkit.verifying import ALL, VerifyOptions, verify
+    from toolkit.verifying import ALL, VerifyOptions, prepare
 
     if backend not in (AUTO, ALL):
         pick(registry(), "backend", backend)  # a mistyped name is told before Keras is loaded
     reporter = RichReporter(output)
-    options = VerifyOptions(artifacts, backend, BackendOptions(device, threads), limit)
-    subject = resolve(against, data, overrides, reporter)
-    report = verify(subject, options, reporter)
-    output.data(report.to_json(), table(report))
-    if report.verdict != "pass":
+    options = VerifyOptions(
+        artifacts, backend, BackendOptions(device, threads), limit, budgets, golden
+    )
+    if budgets.origin:
+        reporter.say(f"Limits are taken from {budgets.origin}")
+    job = prepare(resolve(against, data, overrides, reporter), options, reporter)
+    report = job.compare(reporter)
+    cells = job.matrix(reporter) if matrix else ()
+    controls = job.self_check(reporter) if self_check else ()
+    record = report.to_json()
+    record |= {"matrix": [cell.to_json() for cell in cells]} if matrix else {}
+    record |= {"self_check": [one.to_json() for one in controls]} if self_check else {}
+    record |= _flips(job, report, flips, output) if flips else {}
+    head = as_markdown(report) if markdown else text.report_text(report)
+    output.data(record, "\n".join([head, *text.matrix_lines(cells), *text.control_lines(controls)]))
+    if golden:
+        _say_golden(report, output)
+    if (
+        report.verdict != "pass"
+        or any(cell.verdict == "fail" for cell in cells)
+        or any(one.caught is False for one in controls)
+    ):
         raise click.exceptions.Exit(EXIT_CHECK_FAILED)
 
 
-def table(report: ParityReport) -> str:
-    """Return the report as a table of at most 80 columns, with the reasons below it."""
-    from rich.box import SIMPLE
-    from rich.table import Table
+def _flips(job: Verification, report: ParityReport, folder: Path, output: Output) -> dict[str, Any]:
+    from toolkit.flips import write_flips
 
-    from toolkit.commands._reporter import render
-
-    head = (
-        f"Keras is right on {report.reference_accuracy:.2%} of {report.images:,} test images.\n"
-        "Change is in points of accuracy; same is the share of images with Keras's label."
-    )
-    grid = Table(box=SIMPLE, padding=(0, 1, 0, 0))
-    for heading in ("format", "engine", "accuracy", "change", "same", "max diff", "verdict"):
-        grid.add_column(heading, justify="left" if heading in ("format", "engine") else "right")
-    for entry in report.artifacts:
-        grid.add_row(*_cells(entry))
-    reasons = [
-        f"{Path(entry.path).name} on {entry.backend}: {reason}"
-        for entry in report.artifacts
-        for reason in entry.reasons
-    ]
-    return "\n".join([head, render(grid), *reasons, f"Verdict: {report.verdict}"])
+    page = write_flips(report, job.images, folder)
+    output.say(f"Flipped images: {page}")
+    return {"flips_page": str(page)}
 
 
-def _cells(entry: ArtifactParity) -> list[str]:
-    if entry.accuracy is None or entry.accuracy_delta is None or entry.agreement is None:
-        return [entry.format, entry.backend, "", "", "", "", entry.verdict]
-    return [
-        entry.format,
-        entry.backend,
-        f"{entry.accuracy:.2%}",
-        f"{entry.accuracy_delta * 100:+.2f}",
-        f"{entry.agreement:.2%}",
-        f"{entry.max_abs_error:.1e}",
-        entry.verdict,
-    ]
+def _say_golden(report: ParityReport, output: Output) -> None:
+    failed = {entry.path for entry in report.artifacts if entry.verdict == "fail"}
+    passed = [entry.path for entry in report.artifacts if entry.verdict == "pass"]
+    sealed = [path for path in dict.fromkeys(passed) if path not in failed]
+    for path in sealed:
+        output.say(f"Golden inputs: {path}")
+    if sealed:
+        output.next(f"runtime verify {sealed[0]}")

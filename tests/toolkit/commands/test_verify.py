@@ -1,10 +1,13 @@
 """``toolkit verify`` as a user types it."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from exporters.formats import registry
+from runtime import artifact as artifacts
 from toolkit import exporting
 from toolkit.datasets import DataOptions
 from toolkit.subject import resolve
@@ -21,7 +24,7 @@ def stranger(digits_run, tmp_path_factory):
     model.save(folder / "digits-cnn.keras")
     other = resolve(folder / "digits-cnn.keras", DataOptions(name="digits"))
     options = exporting.ExportOptions((), folder)
-    request = exporting._request(other, options, calibrate=False)
+    request = exporting.build_request(other, options, calibrate=False)
     return registry()["tflite"]().export(request).path
 
 
@@ -70,7 +73,7 @@ def test_the_table_names_engine_verdict_and_reason(toolkit_cli, digits_run, expo
     assert result.exit_code == 1
     assert "onnxruntime" in result.stdout
     assert "refused" in result.stdout
-    assert "runs .onnx files" in result.stdout
+    assert "runs .onnx files" in " ".join(result.stdout.split())
     assert result.stdout.rstrip().endswith("Verdict: fail")
 
 
@@ -87,12 +90,8 @@ def test_another_model_under_the_same_name_fails(toolkit_cli, digits_run, strang
 
 def test_weights_damaged_and_sealed_again_fail(toolkit_cli, digits_run, exports, tmp_path):
     """What the digest cannot see, the comparison does."""
-    import numpy as np
-
-    from runtime import artifact as artifacts
-
     file = artifacts.read(exports["tflite"])
-    payload = bytearray(file.data[: file.data.index(b"PK\x03\x04", 3_000_000)])
+    payload = bytearray(artifacts.payload(file))
     start = len(payload) // 2 // 4 * 4
     noise = np.random.default_rng(0).normal(size=200_000).astype(np.float32).tobytes()
     payload[start : start + len(noise)] = noise
@@ -103,26 +102,86 @@ def test_weights_damaged_and_sealed_again_fail(toolkit_cli, digits_run, exports,
     assert "Verdict: fail" in result.stdout
 
 
-def test_other_labels_in_the_file_do_not_matter(toolkit_cli, digits_run, exports, tmp_path):
-    from dataclasses import replace
-
-    from runtime import artifact as artifacts
-
+def test_labels_in_another_order_fail_with_the_cause(toolkit_cli, digits_run, exports, tmp_path):
     file = artifacts.read(exports["onnx"])
     manifest = replace(file.manifest, labels=file.manifest.labels[::-1])
     path = tmp_path / "digits-cnn.float32.onnx"
-    path.write_bytes(artifacts.pack(path, exports_payload(file), manifest).data)
+    path.write_bytes(artifacts.restate(file, manifest).data)
+    result = toolkit_cli("verify", path, "--against", digits_run.path, "--limit", 40)
+    assert result.exit_code == 1
+    assert "labels stand in another order" in " ".join(result.stdout.split())
+
+
+def test_other_names_are_taken_in_their_order_and_said(toolkit_cli, digits_run, exports, tmp_path):
+    file = artifacts.read(exports["onnx"])
+    manifest = replace(file.manifest, labels=tuple("abcdefghij"))
+    path = tmp_path / "digits-cnn.float32.onnx"
+    path.write_bytes(artifacts.restate(file, manifest).data)
     result = toolkit_cli("verify", path, "--against", digits_run.path, "--limit", 40)
     assert result.exit_code == 0, result.stdout
+    assert "taken in their order: a = 0" in " ".join(result.stdout.split())
 
 
-def exports_payload(file):
-    """Return an ONNX file without its manifest and seal."""
-    import onnx
+def test_limits_come_from_options_and_from_a_table(toolkit_cli, digits_run, exports, tmp_path):
+    file, against = exports["tflite-int8"], ("--against", digits_run.path, "--limit", 60)
+    result = toolkit_cli("verify", file, *against, "--max-abs-error", 1e-5, "--json")
+    assert result.exit_code == 1
+    (entry,) = json.loads(result.stdout)["artifacts"]
+    assert entry["budget"]["max_abs_error"] == 1e-5
+    assert "limit 1e-05" in entry["reasons"][0]
+    table = tmp_path / "limits.toml"
+    table.write_text("[tool.edge-toolkit.parity.tflite-int8]\nmin-sqnr = 150\n")
+    result = toolkit_cli("verify", file, *against, "--config", table)
+    assert result.exit_code == 1
+    assert "signal to noise ratio (dB)" in " ".join(result.stdout.split())
+    assert f"Limits are taken from {table}" in result.stderr
+    result = toolkit_cli("verify", file, *against, "--config", table, "--min-sqnr", 5)
+    assert result.exit_code == 0
 
-    model = onnx.load_model_from_string(file.data)
-    del model.metadata_props[:]
-    return model.SerializeToString()
+
+def test_the_verdict_is_a_sentence_and_too_few_images_are_said(toolkit_cli, digits_run, exports):
+    result = toolkit_cli(
+        "verify", exports["tflite-int8"], "--against", digits_run.path, "--limit", 200
+    )
+    said = " ".join(result.stdout.split())
+    assert "tflite-int8 gives Keras's label on all 200 images" in said or "answers differ" in said
+    assert "with 200 images a drop below 1.5 points cannot be seen (limit 0.5)" in said
+    assert max(len(line) for line in result.stdout.splitlines()) <= 80
+
+
+def test_markdown_matrix_and_flips(toolkit_cli, digits_run, exports, tmp_path):
+    options = ("--against", digits_run.path, "--limit", 40, "--markdown", "--matrix")
+    result = toolkit_cli("verify", exports["onnx"], *options, "--flips", tmp_path / "flips")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("## Parity: pass")
+    assert "1,7,64" in result.stdout
+    assert "Images that flip" in (tmp_path / "flips" / "flips.html").read_text()
+
+
+def test_golden_inputs_go_into_the_files_that_pass(
+    toolkit_cli, runtime_cli, digits_run, exports, tmp_path
+):
+    files = [tmp_path / exports[name].name for name in ("tflite-int8", "onnx", "onnx-int8")]
+    for name, path in zip(("tflite-int8", "onnx", "onnx-int8"), files, strict=True):
+        path.write_bytes(exports[name].read_bytes())
+    strict = ("--max-abs-error", 1e-3, "--min-sqnr", 0)
+    result = toolkit_cli("verify", *files, "--against", digits_run.path, "--golden", *strict)
+    assert result.exit_code == 1
+    golden = [artifacts.read(path).manifest.golden for path in files]
+    assert [record is not None for record in golden] == [False, True, False]
+    assert f"Next: runtime verify {files[1]}" in result.stderr
+    assert artifacts.read(files[1]).manifest.accuracy.images > 350
+    assert runtime_cli("verify", files[1]).exit_code == 0
+    assert runtime_cli("verify", files[0]).exit_code == 2
+
+
+def test_the_self_check_breaks_files_and_each_is_caught(toolkit_cli, digits_run, exports):
+    options = ("--against", digits_run.path, "--self-check", "--json")
+    result = toolkit_cli("verify", exports["tflite-int8"], *options)
+    assert result.exit_code == 0
+    controls = json.loads(result.stdout)["self_check"]
+    assert len(controls) == 6
+    assert all(one["caught"] and one["reasons"] for one in controls)
 
 
 def test_a_damaged_file_ends_with_exit_code_2(toolkit_cli, digits_run, exports, tmp_path):

@@ -1,0 +1,96 @@
+"""Input range, label names, preprocessing of pictures."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from runtime.classifier import LoadOptions, load
+from runtime.preprocess import PreprocessSpec
+from toolkit.inspection import TensorRange
+from toolkit.parity import Reference, audits, budget_for
+
+
+class Held:
+    """A graph of which only the input range is asked."""
+
+    def __init__(self, low, high, step):
+        self.held = TensorRange(low, high, step)
+
+    def input_range(self):
+        return self.held
+
+
+BATCH = np.linspace(0, 1, 1000, dtype=np.float32).reshape(10, 10, 10, 1)
+
+
+def test_a_range_that_fits_is_fine():
+    assert audits.input_range(Held(0.0, 1.0, 1 / 255), BATCH) == ()
+
+
+def test_a_float_input_has_no_range(rng):
+    class Float:
+        def input_range(self):
+            return None
+
+    assert audits.input_range(Float(), BATCH) == ()
+
+
+def test_values_cut_off_are_told():
+    (text,) = audits.input_range(Held(-0.25, 0.75, 1 / 255), BATCH)
+    assert text.startswith("24.6% of the input values are cut off")
+    assert "zero point" in text
+
+
+def test_a_range_that_is_hardly_used_is_told():
+    (text,) = audits.input_range(Held(-4.0, 4.0, 8 / 255), BATCH)
+    assert text.startswith("real images use only 12%")
+    assert "calibration" in text
+
+
+def test_labels_in_another_order():
+    assert audits.label_names(("a", "b"), ("a", "b")) == ()
+    assert audits.label_names(("a", "b"), ("x", "y")) == ()
+    (text,) = audits.label_names(tuple("abcdef"), tuple("bcdefa"))
+    assert "output 0 is 'b', in Keras 'a'" in text
+    assert "and 3 more" in text
+
+
+@pytest.fixture
+def look(exports, subject):
+    """Audit the pictures of a file with another preprocessing."""
+
+    def _look(**changes):
+        options = LoadOptions(adapt=lambda spec: replace(spec, **changes))
+        with load(exports["tflite"], options=options) as classifier:
+            return audits.pictures(
+                classifier,
+                Reference.of(subject),
+                subject.dataset.x_test[:60],
+                budget_for("tflite"),
+            )
+
+    return _look
+
+
+def test_the_same_framing_is_fine(look):
+    assert look() == ()
+
+
+@pytest.mark.parametrize("changes", [{"polarity": "invert"}, {"fit": "stretch"}])
+def test_pictures_that_are_read_otherwise_are_a_mismatch(look, changes):
+    (text,) = look(**changes)
+    assert text.startswith("preprocessing mismatch: other label than Keras, or none, on ")
+    assert next(iter(changes.values())) in text
+
+
+def test_another_framing_that_changes_nothing_is_fine(look):
+    """The digits are light on dark, which ``auto`` finds out and ``as-is`` takes for granted."""
+    assert look(polarity="as-is") == ()
+
+
+def test_a_preprocessing_in_words():
+    spec = PreprocessSpec(8, 8, 3, mean=(0.1, 0.2, 0.3), fit="pad")
+    assert audits.in_words(spec) == (
+        "scale 0.00392157, mean 0.1/0.2/0.3, std 1, fit pad, polarity as-is"
+    )

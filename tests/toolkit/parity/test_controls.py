@@ -1,0 +1,69 @@
+"""The gate itself is tested: files that are broken on purpose must fail."""
+
+import pytest
+
+from runtime import artifact as artifacts
+from runtime.errors import InputError
+from toolkit import exporting
+from toolkit.parity import Reference
+from toolkit.parity.controls import CONTROLS, Base, self_check
+
+# What the reason must speak of, so that it points at the cause.
+CAUSES = {
+    "one weight byte flipped": "weights is not Keras's",
+    "two labels swapped": "its labels stand in another order",
+    "pixels not divided by 255": "preprocessing mismatch: on the same arrays the file agrees",
+    "polarity inverted": "preprocessing mismatch",
+    "wrong zero point": "zero point",
+    "calibrated on noise": "calibrat",
+}
+
+
+@pytest.fixture(scope="module")
+def request_(subject):
+    return exporting.build_request(subject, exporting.ExportOptions(()), calibrate=True)
+
+
+@pytest.fixture(scope="module")
+def run(subject, exports, request_):
+    def _run(name):
+        base = Base(artifacts.read(exports[name]), request_)
+        dataset = subject.dataset
+        results = self_check(base, Reference.of(subject), dataset.x_test, dataset.y_test)
+        return {result.control: result for result in results}
+
+    return _run
+
+
+@pytest.mark.parametrize("name", ["tflite-int8", "onnx-int8"])
+def test_every_control_is_caught_and_its_cause_is_named(run, name):
+    results = run(name)
+    assert set(results) == set(CONTROLS) == set(CAUSES)
+    for control, result in results.items():
+        assert result.caught is True, (control, result.reasons)
+        assert any(CAUSES[control] in reason for reason in result.reasons), (control, result)
+
+
+@pytest.mark.parametrize("name", ["tflite", "onnx", "tflite-dynamic"])
+def test_a_float_input_has_no_zero_point_and_no_calibration(run, name):
+    results = run(name)
+    apply = {control for control, result in results.items() if result.caught is not None}
+    assert apply == set(CONTROLS) - {"wrong zero point", "calibrated on noise"}
+    assert all(results[control].caught for control in apply)
+
+
+def test_a_file_that_fails_by_itself_proves_nothing(subject, exports, request_):
+    base = Base(artifacts.read(exports["tflite"]), request_)
+    dataset = subject.dataset
+    wrong = Reference.of(subject)
+    other = type(wrong)(lambda batch: wrong.predict(batch)[:, ::-1], wrong.spec, wrong.labels)
+    with pytest.raises(InputError, match="itself fails the gate"):
+        self_check(base, other, dataset.x_test, dataset.y_test)
+
+
+def test_a_file_of_another_tool_cannot_be_checked(subject, exports, request_, tmp_path):
+    path = tmp_path / "bare.tflite"
+    path.write_bytes(artifacts.payload(artifacts.read(exports["tflite"])))
+    base = Base(artifacts.read(path), request_)
+    with pytest.raises(InputError, match="no manifest"):
+        _ = base.manifest

@@ -1,0 +1,27 @@
+"""The report as Markdown."""
+
+from runtime import artifact as artifacts
+from toolkit.parity import Candidate, Reference, compare
+from toolkit.parity.markdown import markdown
+
+
+def test_table_sentences_and_reasons(subject, exports):
+    report = compare(
+        Reference.of(subject),
+        [
+            Candidate(artifacts.read(exports["tflite"])),
+            Candidate(artifacts.read(exports["tflite"]), "onnxruntime"),
+        ],
+        subject.dataset.x_test[:50],
+        subject.dataset.y_test[:50],
+    )
+    text = markdown(report)
+    lines = text.splitlines()
+    assert lines[0] == "## Parity: pass"
+    table = [line for line in lines if line.startswith("|")]
+    assert len(table) == 4
+    assert len({line.count("|") for line in table}) == 1
+    assert "**pass**" in table[2]
+    assert "refused" in table[3]
+    assert "- digits-cnn.float32.tflite on litert: tflite gives Keras's label on all 50" in text
+    assert "- Note: with 50 images a drop below" in text

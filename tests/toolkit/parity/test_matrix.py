@@ -1,0 +1,65 @@
+"""Every file in every engine, batch size and number of threads."""
+
+import numpy as np
+import pytest
+
+from runtime import artifact as artifacts
+from runtime.backends import for_suffix
+from runtime.backends.onnxruntime import OnnxRuntime
+from runtime.errors import EdgeError, InputError
+from toolkit.parity import budget_for
+from toolkit.parity.matrix import BATCHES, THREADS, engine_matrix
+
+
+def cells_of(exports, subject, *names, count=70):
+    files = [artifacts.read(exports[name]) for name in names]
+    return engine_matrix(files, subject.dataset.x_test[:count], budget_for)
+
+
+@pytest.mark.parametrize("name", ["tflite", "tflite-int8", "onnx", "onnx-int8"])
+def test_the_labels_are_the_same_everywhere(exports, subject, name):
+    cells = cells_of(exports, subject, name)
+    installed = [b.name for b in for_suffix(exports[name].suffix) if b.installed()]
+    expected = {(b, size, threads) for b in installed for size in BATCHES for threads in THREADS}
+    assert {(cell.backend, cell.batch, cell.threads) for cell in cells} == expected
+    assert all(cell.verdict == "pass" and cell.images == 70 for cell in cells)
+    assert cells[0].max_difference == 0.0
+    assert max(cell.max_difference for cell in cells) < 0.2
+
+
+def test_a_refusal_is_shown_with_its_reason(exports, subject):
+    from runtime.backends.tflite_runtime import TfliteRuntime
+
+    try:
+        TfliteRuntime.preload()
+    except EdgeError as error:
+        pytest.skip(f"tflite-runtime does not run here: {error}")
+    cells = cells_of(exports, subject, "tflite-dynamic")
+    (refused,) = [cell for cell in cells if cell.verdict == "refused"]
+    assert refused.backend == "tflite-runtime"
+    assert refused.batch is refused.max_difference is None
+    assert "too old" in refused.reason
+
+
+def test_slow_files_are_run_on_fewer_images(exports, subject):
+    cells = cells_of(exports, subject, "tflite-int16x8", count=100)
+    assert cells[0].images == 64
+
+
+def test_an_engine_that_answers_otherwise_fails(exports, subject, monkeypatch):
+    honest = OnnxRuntime.run
+
+    def run(backend, batch):
+        answers = honest(backend, batch)
+        return np.roll(answers, 1, axis=1) if len(batch) == 7 else answers
+
+    monkeypatch.setattr(OnnxRuntime, "run", run)
+    cells = cells_of(exports, subject, "onnx")
+    failed = {cell.batch for cell in cells if cell.verdict == "fail"}
+    assert failed == {7}
+    assert any(cell.reason.startswith("other labels on ") for cell in cells)
+
+
+def test_nothing_to_compare_is_an_error(exports, subject):
+    with pytest.raises(InputError, match="nothing to compare"):
+        cells_of(exports, subject)

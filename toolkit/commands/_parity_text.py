@@ -1,0 +1,125 @@
+"""The report of the gate as text for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.commands._reporter import render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from toolkit.parity import ArtifactParity, ParityReport
+    from toolkit.parity.controls import ControlResult
+    from toolkit.parity.matrix import MatrixCell
+
+_WIDTH = 80
+_LEFT = ("format", "engine", "file", "broken how")
+
+
+def report_text(report: ParityReport) -> str:
+    """Return table, verdicts in words, reasons and notes."""
+    head = (
+        f"Keras is right on {report.reference_accuracy:.2%} of {report.images:,} test images.\n"
+        "Change is in points of accuracy; same is the share of images with Keras's label."
+    )
+    headings = ("format", "engine", "accuracy", "change", "same", "max diff", "verdict")
+    rows = [_cells(entry) for entry in report.artifacts]
+    lines = [line for entry in report.artifacts for line in _sentences(entry)]
+    notes = dict.fromkeys(note for entry in report.artifacts for note in entry.notes)
+    lines += [line for note in notes for line in _wrap(f"Note: {note}")]
+    return "\n".join([head, _table(headings, rows), *lines, f"Verdict: {report.verdict}"])
+
+
+def matrix_lines(cells: Sequence[MatrixCell]) -> Iterator[str]:
+    """Return the engine matrix: a row for each file and engine."""
+    if not cells:
+        return
+    yield ""
+    yield "Each file in every engine, the labels against its first engine at batch 1, 1 thread:"
+    headings = ("format", "engine", "batches", "threads", "other", "max diff", "verdict")
+    rows: dict[tuple[str, str], list[MatrixCell]] = {}
+    for cell in cells:
+        rows.setdefault((cell.path, cell.backend), []).append(cell)
+    yield _table(headings, [_matrix_row(group) for group in rows.values()])
+    for cell in cells:
+        if cell.reason:
+            yield from _wrap(f"{Path(cell.path).name} on {cell.backend}: {cell.reason}")
+
+
+def control_lines(results: Sequence[ControlResult]) -> Iterator[str]:
+    """Return what the gate said of each file that was broken on purpose."""
+    if not results:
+        return
+    yield ""
+    yield "Self-check: files broken on purpose, each of which must fail."
+    said = {True: "caught", False: "NOT CAUGHT", None: "-"}
+    yield _table(
+        ("broken how", "format", "gate"), [[r.control, r.format, said[r.caught]] for r in results]
+    )
+    for result in results:
+        reason = result.reasons[-1] if result.reasons else "the gate let it pass"
+        yield from _wrap(f"{result.control} ({result.format}): {reason}")
+
+
+def _cells(entry: ArtifactParity) -> list[str]:
+    found = entry.metrics
+    if found is None:
+        return [entry.format, entry.backend, "", "", "", "", entry.verdict]
+    return [
+        entry.format,
+        entry.backend,
+        f"{found.accuracy:.2%}",
+        f"{found.accuracy_delta * 100:+.2f}",
+        f"{found.agreement:.2%}",
+        f"{found.max_abs_error:.1e}",
+        entry.verdict,
+    ]
+
+
+def _sentences(entry: ArtifactParity) -> Iterator[str]:
+    yield from _wrap(f"{entry.sentence} ({entry.backend})" if entry.metrics else entry.sentence)
+    if entry.metrics:
+        for reason in entry.reasons:
+            yield from _wrap(f"{entry.verdict}: {reason}", indent="  ")
+
+
+def _matrix_row(group: list[MatrixCell]) -> list[str]:
+    first = group[0]
+    if first.max_difference is None:
+        return [first.format, first.backend, "", "", "", "", first.verdict]
+    verdict = "fail" if any(cell.verdict == "fail" for cell in group) else "pass"
+    return [
+        first.format,
+        first.backend,
+        ",".join(dict.fromkeys(str(cell.batch) for cell in group)),
+        ",".join(dict.fromkeys(str(cell.threads) for cell in group)),
+        f"{max(cell.different for cell in group)} of {first.images}",
+        f"{max(cell.max_difference or 0.0 for cell in group):.1e}",
+        verdict,
+    ]
+
+
+def _table(headings: Sequence[str], rows: list[list[str]]) -> str:
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    grid = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    for heading in headings:
+        grid.add_column(heading, justify="left" if heading in _LEFT else "right")
+    for row in rows:
+        grid.add_row(*row)
+    return render(grid)
+
+
+def _wrap(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

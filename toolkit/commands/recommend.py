@@ -1,0 +1,157 @@
+"""``toolkit recommend``: which of the model files to take to a device."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runtime.backends import AUTO, BackendOptions, registry
+from runtime.console import Output, output_options
+from runtime.errors import EXIT_CHECK_FAILED, InputError
+from toolkit.commands._options import PATH, data_options, override_options
+
+if TYPE_CHECKING:
+    from toolkit.choosing import Measured
+    from toolkit.datasets import DataOptions
+    from toolkit.recommending import Recommendation
+    from toolkit.subject import Overrides
+
+_UNITS = {"kib": 1024, "mib": 1024**2, "kb": 10**3, "mb": 10**6, "gb": 10**9, "b": 1, "": 1}
+
+
+@click.command()
+@click.argument("artifacts", type=PATH, nargs=-1)
+@click.option("--against", type=PATH, help="Run folder or .keras file [default: the latest run].")
+@click.option("--max-drop", type=float, help="Points of accuracy that may be lost, like 0.1.")
+@click.option("--max-size", help="Largest file: 900000 (bytes), 900KB or 1.5MB.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, gpu or auto.")
+@click.option(
+    "--backend", default="auto", show_default=True, help=f"auto, all, {', '.join(registry())}."
+)
+@click.option("--limit", type=int, help="Compare on the first N test images only.")
+@click.option("--config", type=PATH, help="TOML with the limits of the gate; see toolkit verify.")
+@data_options
+@override_options
+@output_options
+def command(
+    artifacts: tuple[Path, ...],
+    against: Path | None,
+    max_drop: float | None,
+    max_size: str | None,
+    device: str,
+    backend: str,
+    limit: int | None,
+    config: Path | None,
+    data: DataOptions,
+    overrides: Overrides,
+    output: Output,
+) -> None:
+    """Measure ARTIFACTS on this machine and recommend one of them.
+
+    Without ARTIFACTS: all files in exports/ of the run. Each is compared with Keras on the
+    test images and timed (median, one thread, one image, in turns with the others); its
+    memory is the peak of a fresh process that loads it and predicts once.
+
+    The rule: what fails the parity gate, --max-drop or --max-size is out. Of the rest the
+    fastest is recommended; of those within 10 % of the fastest, the smallest; of equally
+    small ones, the one that takes the least memory. On the Pareto front are those to which
+    no other is preferable in accuracy, agreement with Keras, latency, size and memory at
+    once. Ends with exit code 1 if nothing passes.
+    """
+    from runtime.registry import pick
+    from toolkit.advice import remedy
+    from toolkit.choosing import Limits
+    from toolkit.commands._reporter import RichReporter
+    from toolkit.parity.budgets import load_budgets
+    from toolkit.recommending import RecommendOptions, recommend
+    from toolkit.subject import resolve
+    from toolkit.verifying import ALL, VerifyOptions
+
+    if backend not in (AUTO, ALL):
+        pick(registry(), "backend", backend)  # a mistyped name is told before Keras is loaded
+    limits = Limits(max_drop, parse_size(max_size) if max_size is not None else None)
+    asked = VerifyOptions(
+        artifacts, backend, BackendOptions(device), limit, load_budgets({}, config)
+    )
+    reporter = RichReporter(output)
+    subject = resolve(against, data, overrides, reporter)
+    found = recommend(subject, RecommendOptions(asked, limits), reporter)
+    output.data(found.to_json(), table(found))
+    if found.chosen:
+        engine = "" if backend == AUTO else f" --backend {found.chosen.backend}"
+        output.next(f"runtime predict {shlex.quote(found.chosen.path)} IMAGE{engine}")
+        return
+    output.next(remedy(found.entries, limits, shlex.quote(str(against)) if against else ""))
+    raise click.exceptions.Exit(EXIT_CHECK_FAILED)
+
+
+def parse_size(text: str) -> int:
+    """Read a file size: ``900000``, ``900KB``, ``1.5MB``; KB is 1,000 bytes, KiB 1,024.
+
+    Raises:
+        InputError: it is none.
+    """
+    plain = text.strip().lower()
+    unit = next(unit for unit in _UNITS if plain.endswith(unit))
+    number = plain.removesuffix(unit).strip()
+    if not number.replace(".", "", 1).isdecimal():
+        raise InputError(f"--max-size takes bytes, or a size like 900KB or 1.5MB, not '{text}'")
+    return int(float(number) * _UNITS[unit])
+
+
+def table(found: Recommendation) -> str:
+    """Return the measurements as a table of at most 80 columns, and the choice below it."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    from toolkit.commands._reporter import render
+
+    host = found.machine
+    head = (
+        f"Measured on {host.cpu} ({host.cores} cores, {host.architecture}); "
+        f"Keras is right on {found.reference_accuracy:.2%} of {found.images:,} images.\n"
+        "Change is in points of accuracy; same is the share of images with Keras's label."
+    )
+    grid = Table(box=SIMPLE, padding=0, pad_edge=False)
+    for heading in ("  file", "engine", "change", "same", "ms", "size", "memory", "choice"):
+        words = heading in ("  file", "engine", "choice")
+        grid.add_column(heading, justify="left" if words else "right", overflow="fold")
+    names = _names(found.entries)
+    for entry, name in zip(found.entries, names, strict=True):
+        grid.add_row(*_cells(entry, name, chosen=entry is found.chosen))
+    reasons = [
+        f"{name} on {entry.backend}: {reason}"
+        for entry, name in zip(found.entries, names, strict=True)
+        for reason in entry.excluded
+    ]
+    remarks = [f"Note: {note}" for note in found.notes]
+    label = "Recommended" if found.chosen else "Nothing to recommend"
+    return "\n".join([head, render(grid), *reasons, *remarks, f"{label}: {found.why}"])
+
+
+def _names(entries: tuple[Measured, ...]) -> list[str]:
+    """Return the format of each entry, or its file name where files share a format."""
+    files = Counter(format_name for format_name, _ in {(e.format, e.path) for e in entries})
+    return [e.format if files[e.format] == 1 else Path(e.path).name for e in entries]
+
+
+def _cells(entry: Measured, name: str, *, chosen: bool) -> list[str]:
+    from toolkit.advice import ms_text, size_text
+
+    choice = "chosen" if chosen else "out" if entry.excluded else "front" if entry.pareto else ""
+    delta, same = entry.accuracy_delta, entry.agreement
+    latency, memory = entry.latency_ms, entry.peak_memory_mb
+    return [
+        f"{'→' if chosen else ' '} {name}",
+        entry.backend,
+        "" if delta is None else f"{delta * 100:+.2f}",
+        "" if same is None else f"{same:.2%}",
+        "" if latency is None else ms_text(latency),
+        size_text(entry.size),
+        "" if memory is None else f"{memory:.0f} MB",
+        choice,
+    ]

@@ -1,0 +1,147 @@
+"""Why a layer is off, where weights and ranges tell it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from toolkit.inspection import Kernel, TensorRange
+
+_ROUNDING = 0.51  # of a step: rounding to the nearest, and float32 noise
+_FLOAT = 1.1e-3  # relative to the channel's largest weight: float16 keeps 11 bits
+_BIAS = 0.1  # of an output step: a shift that small is rounded away
+_BIAS_FLOAT = 2e-3  # relative to the largest bias or weight, where the output is float
+_SAME = 0.02  # relative: TFLite's own tolerance for the scale of a bias
+_CLIPPED = 0.001  # share of values; less is what percentile calibration cuts on purpose
+_LITTLE = 0.25  # of the range
+_APART = 8.0  # times; three of eight bits are lost
+_FIXED = "softmax"  # its range is 0…1 in both formats, whatever the values
+_NOISY_DB = 40.0  # above this nobody asks for a cause
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with a layer.
+
+    Attributes:
+        remark: in words; empty if nothing is.
+        wrong: whether weights or biases are not those of the Keras model.
+    """
+
+    remark: str = ""
+    wrong: bool = False
+
+
+def find(
+    kind: str,
+    kernels: tuple[Kernel, Kernel] | None,
+    held: TensorRange | None,
+    saturated: float,
+    use: float,
+    own_sqnr: float,
+) -> Finding:
+    """Return the likeliest cause for the error of a layer.
+
+    Args:
+        kind: its operator.
+        kernels: its weights in the file and in float; None if it has none.
+        held: what its output can hold; None in float.
+        saturated: share of real values beyond that.
+        use: share of that which real values use.
+        own_sqnr: dB, of the layer alone.
+    """
+    texts = _constants(*kernels, held) if kernels else []
+    wrong = bool(texts)
+    if held is not None and saturated > _CLIPPED:
+        texts.append(f"{_percent(saturated)} of its values are clipped: calibration")
+    if own_sqnr < _NOISY_DB and not wrong:
+        spread = _spread(kernels[0]) if kernels else 1.0
+        if spread > _APART:
+            texts.append(
+                f"weights of its channels differ by a factor of {spread:.0f} and share one scale"
+            )
+        if held is not None and use < _LITTLE and kind.lower() != _FIXED:
+            texts.append(f"its values use only {use:.0%} of its range: calibration")
+    return Finding("; ".join(texts), wrong)
+
+
+def wrong_weights(stored: Kernel, model: Kernel) -> int:
+    """Return how many weights neither rounding nor clipping explains.
+
+    Args:
+        stored: in the file.
+        model: in the float graph of the same format.
+    """
+    ours, wanted = stored.matrix, model.matrix
+    off = np.abs(ours - wanted)
+    allowed = np.maximum(_ROUNDING * stored.step, 0) + 1e-6
+    if not (stored.step > 0).any():
+        return int((off > _FLOAT * np.abs(wanted).max(axis=0) + 1e-7).sum())
+    allowed = allowed + 4e-6 * np.abs(wanted).max(axis=0)
+    end = np.abs(ours) >= np.abs(ours).max(axis=0)  # a quantizer may cut outliers off there
+    cut_off = end & (np.abs(wanted) >= np.abs(ours)) & (np.sign(wanted) == np.sign(ours))
+    return int(((off > allowed) & ~cut_off).sum())
+
+
+def expected_step(stored: Kernel, model: Kernel) -> float | None:
+    """Return the step that a layer's input had when it was converted.
+
+    The bias is stored in steps of the input times steps of the weights.
+
+    Returns:
+        None where the bias or the weights are float, or the weights are not the model's.
+    """
+    if stored.bias_step is None or not stored.bias_step.all() or not stored.step.all():
+        return None
+    if stored.values.shape != model.values.shape or wrong_weights(stored, model):
+        return None
+    return float(np.median(stored.bias_step / stored.step))
+
+
+def differs(step: float, expected: float) -> bool:
+    """Whether two steps are not the same within what formats allow."""
+    return abs(step - expected) > _SAME * expected
+
+
+def _constants(stored: Kernel, model: Kernel, held: TensorRange | None) -> list[str]:
+    if stored.values.shape != model.values.shape:
+        return ["its weights have another shape than those of the Keras model"]
+    texts = []
+    if count := wrong_weights(stored, model):
+        texts.append(_not_theirs(count, stored.values.size, "weight"))
+    if count := _wrong_biases(stored, model, held):
+        texts.append(_not_theirs(count, len(stored.step), "bias"))
+    return texts
+
+
+def _wrong_biases(stored: Kernel, model: Kernel, held: TensorRange | None) -> int:
+    zero: NDArray[np.float32] = np.zeros(len(stored.step), np.float32)
+    ours = zero if stored.bias is None else stored.bias
+    wanted = zero if model.bias is None else model.bias
+    largest = float(np.abs(wanted).max(initial=0.0))
+    allowed = _BIAS * held.step if held else _BIAS_FLOAT * (largest or 1.0)
+    return int((np.abs(ours - wanted) > allowed).sum())
+
+
+def _not_theirs(count: int, total: int, what: str) -> str:
+    plural = {"weight": "weights", "bias": "biases"}[what]
+    verb = "is" if count == 1 else "are"
+    return f"{count:,} of {total:,} {plural} {verb} not the Keras model's"
+
+
+def _spread(kernel: Kernel) -> float:
+    """Return the ratio of the largest weights of two channels that share one scale."""
+    if len(kernel.step) < 2 or kernel.step[0] == 0 or np.ptp(kernel.step) > 0:
+        return 1.0
+    largest = np.abs(kernel.matrix).max(axis=0)
+    least = float(kernel.step[0]) / 2  # what is smaller became zero
+    return float(largest.max() / max(largest.min(), least))
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"

@@ -1,0 +1,175 @@
+"""Runs a file and its float model side by side, layer by layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from runtime.errors import ArtifactError, InputError
+from toolkit.diagnosis.causes import Finding, find
+from toolkit.diagnosis.report import Diagnosis, LayerDiagnosis
+from toolkit.diagnosis.scales import rescaled
+from toolkit.diagnosis.sums import Difference, Extent
+from toolkit.inspection.alignment import align
+from toolkit.inspection.base import INPUT
+from toolkit.progress import SILENT, Reporter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from toolkit.inspection import GraphView, Kernel, Layer, TensorRange
+
+_MEMORY = 1 << 26  # bytes of float activations held at once
+_MOST = 64  # images run at once
+_FOREIGN = 0.5  # share of layers with wrong weights that speaks for another model
+_CLIPPED, _LITTLE = 0.01, 1 / 3  # of the image's values; of the input's range
+
+
+@dataclass(slots=True)
+class _Layer:
+    """One layer of both graphs, and what is known of it so far."""
+
+    quantized: Layer
+    reference: Layer
+    alone: Difference = field(default_factory=Difference)
+    whole: Difference = field(default_factory=Difference)
+    extent: Extent = field(default_factory=Extent)
+
+
+def diagnose(
+    quantized: GraphView,
+    reference: GraphView,
+    batch: NDArray[np.float32],
+    reporter: Reporter = SILENT,
+) -> Diagnosis:
+    """Compare each layer of a file with the same layer of its float model.
+
+    Each layer is also run alone, in both graphs, on the same values: those of the float
+    model as far as the quantized layer can read them. So an error is blamed on the layer
+    that makes it, and not on those behind it.
+
+    Args:
+        quantized: the file.
+        reference: the float model in the same format; for ONNX as converted, or prepared
+            for the quantizer.
+        batch: float32 (n, height, width, channels), real images in model units.
+        reporter: told how far it is.
+
+    Raises:
+        InputError: there are no images.
+        ArtifactError: the graphs are not of the same model.
+        BackendError: an engine refuses one of them.
+    """
+    if len(batch) == 0:
+        raise InputError("a diagnosis needs at least one image")
+    reference, pairs = align(quantized, reference)
+    layers = [_Layer(*pair) for pair in pairs]
+    image = Extent()
+    with reporter.task("running each layer", len(batch)) as tick:
+        for part in _parts(reference, batch):
+            image.add(part, quantized.input_range())
+            _add(quantized, reference, layers, part)
+            tick(len(part))
+    return _conclude(quantized, reference, layers, image, len(batch))
+
+
+def _parts(reference: GraphView, batch: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """Cut the images into parts whose activations fit into the memory set aside."""
+    one = sum(values.nbytes for values in reference.activations(batch[:1]).values())
+    size = min(max(1, _MEMORY // max(one, 1)), _MOST)
+    for start in range(0, len(batch), size):
+        yield batch[start : start + size]
+
+
+def _add(
+    quantized: GraphView, reference: GraphView, layers: list[_Layer], part: NDArray[np.float32]
+) -> None:
+    """Run one part of the images through both graphs and through each layer alone."""
+    given, wanted = quantized.activations(part), reference.activations(part)
+    for layer in layers:
+        ours, theirs = layer.quantized, layer.reference
+        if given[ours.key].size != wanted[theirs.key].size:
+            raise ArtifactError(
+                f"layer {ours.name} gives {given[ours.key].shape[1:]}, in the Keras model "
+                f"{wanted[theirs.key].shape[1:]}: it was made from another model"
+            )
+        layer.whole.add(wanted[theirs.key], given[ours.key])
+        layer.extent.add(wanted[theirs.key], quantized.output_range(ours))
+        inputs = [part if key == INPUT else wanted[key] for key in theirs.inputs]
+        read = quantized.as_read(ours, inputs)
+        layer.alone.add(reference.run_layer(theirs, read), quantized.run_layer(ours, read))
+
+
+def _conclude(
+    quantized: GraphView,
+    reference: GraphView,
+    layers: list[_Layer],
+    image: Extent,
+    images: int,
+) -> Diagnosis:
+    names = {layer.reference.name: layer.quantized.name for layer in layers}
+    model = {names[kernel.layer]: kernel for kernel in reference.kernels()}
+    pairs = {k.layer: (k, model[k.layer]) for k in quantized.kernels() if k.layer in model}
+    changed = rescaled(quantized, pairs)
+    found = []
+    for position, layer in enumerate(layers):
+        held = quantized.output_range(layer.quantized)
+        one = _layer(layer, position, pairs.get(layer.quantized.name), held)
+        if text := changed.get(layer.quantized.key):
+            remark = f"{text}; {one.remark}" if one.remark else text
+            one = replace(one, wrong=True, remark=remark)
+        found.append(one)
+    found.sort(key=lambda one: (not one.wrong, one.own_sqnr, one.position))
+    notes = [*_foreign(found, len(model)), *_input(quantized.input_range(), image)]
+    if INPUT in changed:
+        notes.append(f"the input: {changed[INPUT]}")
+    return Diagnosis(tuple(found), images, tuple(notes))
+
+
+def _layer(
+    layer: _Layer, position: int, kernels: tuple[Kernel, Kernel] | None, held: TensorRange | None
+) -> LayerDiagnosis:
+    own = layer.alone.sqnr
+    use = layer.extent.use(held) if held else None
+    finding: Finding = find(
+        layer.quantized.kind, kernels, held, layer.extent.saturated, use or 0.0, own
+    )
+    return LayerDiagnosis(
+        name=layer.reference.name,
+        key=layer.quantized.key,
+        kind=layer.quantized.kind,
+        position=position,
+        own_sqnr=own,
+        sqnr=layer.whole.sqnr,
+        cosine=layer.whole.cosine,
+        range_use=use,
+        saturated=layer.extent.saturated if held else None,
+        bits=layer.quantized.bits,
+        is_float=layer.quantized.is_float,
+        wrong=finding.wrong,
+        remark=finding.remark,
+    )
+
+
+def _foreign(found: list[LayerDiagnosis], kernels: int) -> Iterator[str]:
+    """Recognise a file of the same network after another training."""
+    wrong = sum(layer.wrong for layer in found)
+    if wrong > max(1, _FOREIGN * kernels):
+        yield (
+            f"the weights of {wrong} of {kernels} layers are not those of the Keras model: the "
+            "file was made from another training of it, or by a tool that changes weights"
+        )
+
+
+def _input(held: TensorRange | None, image: Extent) -> Iterator[str]:
+    """Recognise an input that does not fit real images."""
+    if held is None:
+        return
+    fact = f"it holds {held.low:.4g} … {held.high:.4g}, images {image.low:.4g} … {image.high:.4g}"
+    if image.saturated > _CLIPPED:
+        yield f"{image.saturated:.1%} of the image's values are clipped at the input: {fact}"
+    elif image.use(held) < _LITTLE:
+        yield f"images use only {image.use(held):.0%} of the input's range: {fact}"

@@ -1,0 +1,51 @@
+"""Finds output scales that were changed after conversion, by the biases behind them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.diagnosis.causes import differs, expected_step
+from toolkit.inspection.base import INPUT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolkit.inspection import GraphView, Kernel, Layer
+
+
+def rescaled(graph: GraphView, kernels: Mapping[str, tuple[Kernel, Kernel]]) -> dict[str, str]:
+    """Return the layers whose output scale is not the one that the next layer was made for.
+
+    Without this the next layer would be blamed: its bias is stored in steps of its input,
+    so it is wrong too.
+
+    Args:
+        graph: the file.
+        kernels: weights in the file and in float, by layer name.
+
+    Returns:
+        What is wrong, in words, by layer key; INPUT for the image.
+    """
+    found: dict[str, str] = {}
+    for layer in graph.layers:
+        held = graph.read_ranges(layer)[0] if layer.inputs else None
+        expected = expected_step(*kernels[layer.name]) if layer.name in kernels else None
+        if held is not None and expected is not None and differs(held.step, expected):
+            found[_origin(graph, layer)] = (
+                f"its output scale is {held.step:.4g}, the next layer was made for {expected:.4g}"
+            )
+    return found
+
+
+def _origin(graph: GraphView, layer: Layer) -> str:
+    """Return the key of the layer that set the scale: pooling and reshaping pass it on."""
+    key = layer.inputs[0]
+    while key != INPUT:
+        behind = graph.layer(key)
+        if len(behind.inputs) != 1:
+            break
+        (read,) = graph.read_ranges(behind)
+        if read is None or read != graph.output_range(behind):
+            break
+        key = behind.inputs[0]
+    return key

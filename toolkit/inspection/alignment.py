@@ -1,0 +1,63 @@
+"""Which layer of a quantized graph is which of the float graph it was made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runtime.errors import ArtifactError, EdgeError
+
+if TYPE_CHECKING:
+    from toolkit.inspection.base import GraphView, Layer
+
+_SAME = {"Gemm": "MatMul"}  # a MatMul with its bias fused
+
+
+def align(
+    quantized: GraphView, reference: GraphView
+) -> tuple[GraphView, tuple[tuple[Layer, Layer], ...]]:
+    """Pair the layers of two graphs, in order of execution.
+
+    Args:
+        quantized: a model file.
+        reference: the float model of the same format; as converted, or prepared for the
+            quantizer.
+
+    Returns:
+        The reference that fits, and the pairs (quantized layer, float layer).
+
+    Raises:
+        ArtifactError: the graphs differ, and where.
+    """
+    if quantized.suffix != reference.suffix:
+        raise ArtifactError(f"a {quantized.suffix} file is compared with a {reference.suffix} one")
+    problem = _difference(quantized, reference)
+    if problem:
+        prepared = _prepared(reference)
+        if prepared is None or _difference(quantized, prepared):
+            raise ArtifactError(
+                f"its layers are not those of the Keras model: {problem}; it was made from "
+                "another model, or by a tool that rearranges the graph"
+            )
+        reference = prepared
+    return reference, tuple(zip(quantized.layers, reference.layers, strict=True))
+
+
+def _prepared(reference: GraphView) -> GraphView | None:
+    try:
+        return reference.prepared()
+    except EdgeError:
+        return None  # what differs before is told
+
+
+def _difference(quantized: GraphView, reference: GraphView) -> str | None:
+    ours, theirs = quantized.layers, reference.layers
+    for mine, other in zip(ours, theirs, strict=False):
+        if _kind(mine) != _kind(other) or len(mine.inputs) != len(other.inputs):
+            return f"{mine.name} is {mine.kind}, in the model stands {other.name}, {other.kind}"
+    if len(ours) != len(theirs):
+        return f"{len(ours)} layers in the file, {len(theirs)} in the model"
+    return None
+
+
+def _kind(layer: Layer) -> str:
+    return _SAME.get(layer.kind, layer.kind)

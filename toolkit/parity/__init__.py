@@ -1,0 +1,19 @@
+"""Parity: proof that a model file answers as the Keras model does."""
+
+from __future__ import annotations
+
+from toolkit.parity.compare import Candidate, budget_for, compare
+from toolkit.parity.reference import Reference
+from toolkit.parity.report import FAIL, PASS, REFUSED, ArtifactParity, ParityReport
+
+__all__ = [
+    "FAIL",
+    "PASS",
+    "REFUSED",
+    "ArtifactParity",
+    "Candidate",
+    "ParityReport",
+    "Reference",
+    "budget_for",
+    "compare",
+]

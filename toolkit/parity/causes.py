@@ -1,0 +1,135 @@
+"""Why a file fails: the likeliest cause, where the answers tell it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exporters.check import agreement
+from runtime.classifier import softmax
+from runtime.errors import EdgeError
+from toolkit.parity import audits
+from toolkit.parity.audits import in_words
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from exporters.budget import ParityBudget
+    from runtime.classifier import Classifier
+    from toolkit.inspection import GraphView
+    from toolkit.parity.reference import Reference
+
+_CLEARLY = 0.9  # agreement that another order of the outputs must reach
+_LOOKED_AT = 500  # images that are enough to tell a cause
+_DIAGNOSED = 64
+_DAMAGED_DB = 15.0  # a layer that adds so little noise is not at fault
+
+
+@dataclass(frozen=True, eq=False)
+class Failure:
+    """An artifact that failed, with what was run.
+
+    Attributes:
+        classifier: the open artifact.
+        inside: its graph; None where it cannot be read.
+        reference: the Keras model.
+        images: uint8 (n, height, width, channels).
+        expected: Keras's probabilities (n, classes).
+        answers: the artifact's, in Keras's order of classes.
+        budget: the limits.
+    """
+
+    classifier: Classifier
+    inside: GraphView | None
+    reference: Reference
+    images: NDArray[np.uint8]
+    expected: NDArray[np.float32]
+    answers: NDArray[np.float32]
+    budget: ParityBudget
+
+
+def explain(failure: Failure) -> tuple[str, ...]:
+    """Return the likeliest cause in words; empty where it cannot be told."""
+    for find in (_preprocessing, _permutation, input_range, _layer):
+        if cause := find(failure):
+            return cause
+    return ()
+
+
+def input_range(failure: Failure) -> tuple[str, ...]:
+    """Recognise a quantized input that does not fit real images."""
+    if failure.inside is None:
+        return ()
+    batch = failure.classifier.spec.apply(failure.images[:_LOOKED_AT])
+    return audits.input_range(failure.inside, batch)
+
+
+def _preprocessing(failure: Failure) -> tuple[str, ...]:
+    """Recognise a file that answers as Keras does when both get the same arrays."""
+    ours, theirs = failure.reference.spec, failure.classifier.spec
+    images = failure.images[:_LOOKED_AT]
+    if np.array_equal(ours.apply(images), theirs.apply(images)):
+        return ()
+    for spec in (ours, theirs):
+        batch = spec.apply(images)
+        found = agreement(
+            failure.reference.predict(batch), _run(failure, batch), failure.budget.tie_margin
+        )
+        if found.flips(len(images)) <= failure.budget.allowed_flips(len(images)):
+            return (
+                (
+                    "preprocessing mismatch: on the same arrays the file agrees with Keras, on "
+                    f"images it does not; the file's preprocessing is {in_words(theirs)}, the "
+                    f"model's own {in_words(ours)}"
+                ),
+            )
+    return ()
+
+
+def _run(failure: Failure, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    scores = failure.classifier.backend.run(batch)
+    manifest = failure.classifier.artifact.manifest
+    return softmax(scores) if manifest and manifest.scores == "logits" else scores
+
+
+def _permutation(failure: Failure) -> tuple[str, ...]:
+    """Recognise outputs that stand in another order."""
+    from scipy.optimize import linear_sum_assignment
+    from sklearn.metrics import confusion_matrix
+
+    wanted, given = failure.expected.argmax(axis=1), failure.answers.argmax(axis=1)
+    classes = range(failure.expected.shape[1])
+    pairs = confusion_matrix(wanted, given, labels=list(classes))
+    rows, columns = linear_sum_assignment(pairs, maximize=True)
+    moved = [i for i, j in zip(rows, columns, strict=True) if i != j and pairs[i, j] > 0]
+    if not moved or pairs[rows, columns].sum() < _CLEARLY * len(wanted):
+        return ()
+    names = failure.reference.labels
+    shown = ", ".join(f"'{names[i]}' is answered as '{names[columns[i]]}'" for i in moved[:3])
+    return (f"the outputs or labels stand in another order than Keras's: {shown}",)
+
+
+def _layer(failure: Failure) -> tuple[str, ...]:
+    """Name the layer that adds the most noise, for example by a bad calibration."""
+    if failure.inside is None or failure.reference.float_model is None:
+        return ()
+    from toolkit.diagnosis import diagnose
+    from toolkit.inspection import view
+
+    suffix = failure.classifier.artifact.suffix
+    batch = failure.reference.spec.apply(failure.images[:_DIAGNOSED])
+    try:
+        original = view(failure.reference.float_model(suffix), suffix)
+        worst = diagnose(failure.inside, original, batch).layers[0]
+    except EdgeError:
+        return ()  # the graphs differ: the numbers above must do
+    if worst.own_sqnr > _DAMAGED_DB and not worst.remark:
+        return ()
+    return (
+        (
+            f"layer {worst.name} adds the most error ({worst.own_sqnr:.0f} dB signal to noise): "
+            f"{worst.remark or 'see toolkit diagnose'}"
+        ),
+    )

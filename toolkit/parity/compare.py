@@ -1,0 +1,241 @@
+"""Parity: does an artifact, in its real engine, answer as the Keras model did?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exporters import budget as budgets
+from exporters import formats
+from runtime.backends import AUTO, BackendOptions
+from runtime.classifier import Classifier, from_artifact
+from runtime.errors import (
+    BackendError,
+    DeviceUnavailableError,
+    InputError,
+    MissingDependencyError,
+)
+from runtime.quiet import silenced
+from toolkit.parity import audits, words
+from toolkit.parity.causes import Failure, explain, input_range
+from toolkit.parity.metrics import measure
+from toolkit.parity.report import FAIL, PASS, REFUSED, ArtifactParity, ParityReport, overall
+from toolkit.progress import SILENT, Reporter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from exporters.budget import ParityBudget
+    from runtime.artifact import Artifact
+    from toolkit.parity.reference import Reference
+
+    Observer = Callable[[ArtifactParity, NDArray[np.float32], NDArray[np.float32]], None]
+
+_CHUNK = 100  # images between two steps of the progress bar
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An artifact in an engine.
+
+    Attributes:
+        artifact: the model file.
+        backend: the engine's name, or ``auto``.
+        options: device and threads.
+        budget: its limits; None takes those of its format.
+    """
+
+    artifact: Artifact
+    backend: str = AUTO
+    options: BackendOptions = BackendOptions()
+    budget: ParityBudget | None = None
+
+    @property
+    def format(self) -> str:
+        """The export format; ``unknown`` where another tool made the file."""
+        return self.artifact.manifest.format if self.artifact.manifest else "unknown"
+
+
+@dataclass(frozen=True, eq=False)
+class Questions:
+    """What every artifact is asked, and what Keras answers.
+
+    Attributes:
+        reference: the Keras model.
+        images: uint8 (n, height, width, channels).
+        truth: int64 (n,).
+        expected: Keras's probabilities (n, classes).
+    """
+
+    reference: Reference
+    images: NDArray[np.uint8]
+    truth: NDArray[np.int64]
+    expected: NDArray[np.float32]
+
+
+def budget_for(format_name: str) -> ParityBudget:
+    """Return the budget of a format; a file of unknown format gets that of int8."""
+    exporter = formats.registry().get(format_name)
+    return exporter.budget if exporter else budgets.INTEGER
+
+
+def compare(
+    reference: Reference,
+    candidates: Sequence[Candidate],
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    budget: ParityBudget | None = None,
+    reporter: Reporter = SILENT,
+    observe: Observer | None = None,
+) -> ParityReport:
+    """Run the same images through Keras and through each artifact in its real engine.
+
+    Args:
+        reference: the Keras model.
+        candidates: what to judge.
+        images: uint8 (n, height, width, channels).
+        labels: int64 (n,), the truth.
+        budget: the limits for all; None takes those of each candidate.
+        reporter: shows progress.
+        observe: gets the verdict, the artifact's probabilities and Keras's, both
+            (n, classes), of each artifact that answered.
+
+    Returns:
+        One verdict each, and one for all.
+
+    Raises:
+        InputError: no images or no candidates.
+    """
+    if len(images) == 0 or not candidates:
+        raise InputError("nothing to compare: no images or no artifacts")
+    questions = Questions(reference, images, labels, reference.answer(images))
+    entries = tuple(
+        _judge(c, questions, budget or c.budget or budget_for(c.format), reporter, observe)
+        for c in candidates
+    )
+    return ParityReport(
+        verdict=overall(entries),
+        reference_accuracy=float((questions.expected.argmax(axis=1) == labels).mean()),
+        images=len(images),
+        artifacts=entries,
+    )
+
+
+def answers_in_order(
+    classifier: Classifier,
+    reference: Reference,
+    images: NDArray[np.uint8],
+    reporter: Reporter = SILENT,
+) -> NDArray[np.float32]:
+    """Return an artifact's probabilities (n, classes), its classes in Keras's order.
+
+    Classes are matched by name; where the two do not use the same names, by position.
+    """
+    title = f"{classifier.artifact.path.name} on {classifier.backend.name}"
+    parts = []
+    with reporter.task(title, len(images)) as tick:
+        for start in range(0, len(images), _CHUNK):
+            parts.append(classifier.predict_batch(images[start : start + _CHUNK]))
+            tick(len(parts[-1]))
+    answers = np.concatenate(parts)
+    ours, theirs = reference.labels, classifier.labels
+    if ours == theirs or sorted(ours) != sorted(theirs) or len(set(ours)) != len(ours):
+        return answers
+    ordered: NDArray[np.float32] = answers[:, [theirs.index(name) for name in ours]]
+    return ordered
+
+
+def _judge(
+    candidate: Candidate,
+    questions: Questions,
+    limits: ParityBudget,
+    reporter: Reporter,
+    observe: Observer | None,
+) -> ArtifactParity:
+    path = str(candidate.artifact.path)
+    entry = ArtifactParity(candidate.format, path, candidate.backend, REFUSED)
+    try:
+        with silenced():
+            classifier = from_artifact(candidate.artifact, candidate.backend, candidate.options)
+    except (MissingDependencyError, DeviceUnavailableError):
+        raise
+    except BackendError as error:
+        return _unanswered(entry, str(error))
+    entry = replace(entry, backend=classifier.backend.name, verdict=FAIL)
+    with classifier:
+        classes = questions.expected.shape[1]
+        if not classifier.spec.matches(questions.images) or len(classifier.labels) != classes:
+            what = f"{classifier.spec.shape}, {len(classifier.labels)} classes"
+            return _unanswered(entry, f"made for other data: {what}")
+        try:
+            answers = answers_in_order(classifier, questions.reference, questions.images, reporter)
+        except BackendError as error:
+            return _unanswered(entry, str(error))
+        entry = _verdict(entry, classifier, questions, answers, limits)
+    if observe is not None:
+        observe(entry, answers, questions.expected)
+    return entry
+
+
+def _unanswered(entry: ArtifactParity, reason: str) -> ArtifactParity:
+    name = Path(entry.path).name
+    what = f"refuses {name}" if entry.verdict == REFUSED else f"gives no answers with {name}"
+    return replace(entry, reasons=(reason,), sentence=f"{entry.backend} {what}: {reason}")
+
+
+def _verdict(
+    entry: ArtifactParity,
+    classifier: Classifier,
+    questions: Questions,
+    answers: NDArray[np.float32],
+    limits: ParityBudget,
+) -> ArtifactParity:
+    reference, images = questions.reference, questions.images
+    found = measure(
+        questions.expected, answers, questions.truth, reference.labels, limits.tie_margin
+    )
+    failure = Failure(
+        classifier=classifier,
+        inside=audits.look_inside(classifier.artifact),
+        reference=reference,
+        images=images,
+        expected=questions.expected,
+        answers=answers,
+        budget=limits,
+    )
+    over = words.reasons(found, limits)
+    causes = _causes(failure, answered_wrong=bool(over))
+    return replace(
+        entry,
+        verdict=FAIL if over or causes else PASS,
+        reasons=(*over, *causes),
+        causes=causes,
+        notes=words.notes(found, limits) + _names(reference.labels, classifier.labels),
+        sentence=words.sentence(entry.format, found, limits),
+        metrics=found,
+        budget=limits,
+    )
+
+
+def _causes(case: Failure, *, answered_wrong: bool) -> tuple[str, ...]:
+    """Return what is wrong with the file, even where the answers do not show it."""
+    classifier, reference = case.classifier, case.reference
+    found = audits.label_names(reference.labels, classifier.labels)
+    found += audits.pictures(classifier, reference, case.images, case.budget)
+    if case.inside is not None:
+        found += audits.weights(case.inside, reference)
+    if found:
+        return found
+    return explain(case) if answered_wrong else input_range(case)
+
+
+def _names(ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]:
+    if sorted(ours) == sorted(theirs):
+        return ()
+    pairs = ", ".join(f"{b} = {a}" for a, b in zip(ours, theirs, strict=True) if a != b)
+    return (f"its class names are others than Keras's and are taken in their order: {pairs}",)

@@ -1,0 +1,187 @@
+"""Negative controls: files that are broken on purpose, each of which the gate must fail."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exporters import formats
+from runtime import artifact as artifacts
+from runtime.backends import AUTO, BackendOptions, open_backend
+from runtime.errors import BackendError, ExportError, InputError
+from runtime.quiet import silenced
+from toolkit.parity.breaking import flip_weight_byte, shift_zero_point
+from toolkit.parity.compare import Candidate, compare
+from toolkit.parity.report import PASS
+from toolkit.progress import SILENT, Reporter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from exporters.base import ExportRequest
+    from runtime.artifact import Artifact
+    from runtime.manifest import Manifest
+    from toolkit.parity.reference import Reference
+
+_NOISE_IMAGES, _DARK = 128, 26  # noise in a tenth of the pixel range
+
+
+@dataclass(frozen=True, slots=True)
+class ControlResult:
+    """What the gate said of one broken file.
+
+    Attributes:
+        control: how the file was broken.
+        format: of the file.
+        caught: whether the gate failed it; None where the file cannot be broken this way.
+        reasons: what the gate said; or why the control does not apply.
+    """
+
+    control: str
+    format: str
+    caught: bool | None
+    reasons: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self) | {"reasons": list(self.reasons)}
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A correct file, and what is needed to make it again.
+
+    Attributes:
+        artifact: the file, with a manifest.
+        request: for exporting it once more with other calibration images.
+    """
+
+    artifact: Artifact
+    request: ExportRequest
+
+    @property
+    def manifest(self) -> Manifest:
+        """Its manifest.
+
+        Raises:
+            InputError: another tool made the file.
+        """
+        if self.artifact.manifest is None:
+            raise InputError(f"{self.artifact.path} has no manifest: export it with this toolkit")
+        return self.artifact.manifest
+
+
+def self_check(
+    base: Base,
+    reference: Reference,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    reporter: Reporter = SILENT,
+) -> tuple[ControlResult, ...]:
+    """Break a correct file in every way known and let the gate judge each.
+
+    Args:
+        base: a file that passes the gate.
+        reference: the Keras model.
+        images: uint8 (n, height, width, channels).
+        labels: int64 (n,), the truth.
+        reporter: shows progress.
+
+    Raises:
+        InputError: the file does not pass, so that failing would prove nothing.
+    """
+    report = compare(reference, [Candidate(base.artifact)], images, labels)
+    if report.verdict != PASS:
+        raise InputError(
+            f"{base.artifact.path.name} itself fails the gate; a self-check needs a correct file"
+        )
+    results = []
+    with reporter.task("negative controls", len(CONTROLS)) as tick:
+        for name, broken in CONTROLS.items():
+            results.append(_try(name, broken, base, reference, (images, labels)))
+            tick(1)
+    return tuple(results)
+
+
+def _try(
+    name: str,
+    broken: Callable[[Base], Artifact | None],
+    base: Base,
+    reference: Reference,
+    data: tuple[NDArray[np.uint8], NDArray[np.int64]],
+) -> ControlResult:
+    kind = base.manifest.format
+    try:
+        artifact = broken(base)
+    except (BackendError, ExportError) as error:
+        return ControlResult(name, kind, caught=True, reasons=(str(error),))
+    if artifact is None:
+        return ControlResult(name, kind, caught=None, reasons=("does not apply to this file",))
+    (entry,) = compare(reference, [Candidate(artifact)], *data).artifacts
+    caught = entry.verdict != PASS
+    return ControlResult(name, kind, caught, entry.reasons)
+
+
+def _flipped_byte(base: Base) -> Artifact | None:
+    return _packed(base, flip_weight_byte(artifacts.payload(base.artifact), base.artifact.suffix))
+
+
+def _zero_point(base: Base) -> Artifact | None:
+    return _packed(base, shift_zero_point(artifacts.payload(base.artifact), base.artifact.suffix))
+
+
+def _noise(base: Base) -> Artifact | None:
+    exporter = formats.registry()[base.manifest.format]()
+    if base.request.calibration is None or not exporter.needs_calibration:
+        return None
+    spec = base.manifest.preprocess
+    shape = (_NOISE_IMAGES, *spec.shape)
+    noise = np.random.default_rng(0).integers(0, _DARK, shape).astype(np.uint8)
+    calibration = replace(base.request.calibration, batch=spec.apply(noise))
+    draft = exporter.draft(replace(base.request, calibration=calibration))
+    return _packed(base, draft.data)
+
+
+def _swapped_labels(base: Base) -> Artifact | None:
+    first, second, *rest = base.manifest.labels
+    return _restated(base, replace(base.manifest, labels=(second, first, *rest)))
+
+
+def _no_scale(base: Base) -> Artifact | None:
+    spec = base.manifest.preprocess
+    other = 1.0 if abs(spec.scale * 255 - 1) < 1e-3 else spec.scale / 255
+    return _restated(base, replace(base.manifest, preprocess=replace(spec, scale=other)))
+
+
+def _polarity(base: Base) -> Artifact | None:
+    spec = base.manifest.preprocess
+    other = "as-is" if spec.polarity == "invert" else "invert"
+    return _restated(base, replace(base.manifest, preprocess=replace(spec, polarity=other)))
+
+
+def _restated(base: Base, manifest: Manifest) -> Artifact:
+    return artifacts.restate(base.artifact, manifest)
+
+
+def _packed(base: Base, payload: bytes | None) -> Artifact | None:
+    """Seal a broken payload with a manifest that tells of its tensors as they are now."""
+    if payload is None:
+        return None
+    draft = replace(base.artifact, data=payload, manifest=None)
+    with silenced(), open_backend(draft, AUTO, BackendOptions()) as backend:
+        manifest = replace(base.manifest, input=backend.input, output=backend.output)
+    return artifacts.pack(base.artifact.path, payload, manifest)
+
+
+CONTROLS: dict[str, Callable[[Base], Artifact | None]] = {
+    "one weight byte flipped": _flipped_byte,
+    "two labels swapped": _swapped_labels,
+    "pixels not divided by 255": _no_scale,
+    "polarity inverted": _polarity,
+    "wrong zero point": _zero_point,
+    "calibrated on noise": _noise,
+}

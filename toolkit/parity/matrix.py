@@ -1,0 +1,175 @@
+"""The engine matrix: one file in every engine, batch size and number of threads."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exporters.check import margins
+from runtime.backends import BackendOptions, for_suffix
+from runtime.classifier import Classifier, from_artifact
+from runtime.errors import BackendError, InputError
+from runtime.quiet import silenced
+from toolkit.parity.report import FAIL, PASS, REFUSED
+from toolkit.progress import SILENT, Reporter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from exporters.budget import ParityBudget
+    from runtime.artifact import Artifact
+
+BATCHES, THREADS = (1, 7, 64), (1, 2)
+_IMAGES, _IMAGES_OF_SLOW_FILES = 256, 64
+_SLOW = 0.005  # seconds an image; int16x8 without XNNPACK takes four times that
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixCell:
+    """One file in one engine, with one batch size and one number of threads.
+
+    Attributes:
+        format: of the artifact.
+        path: of the artifact.
+        backend: the engine.
+        batch: images handed over at a time; None if the engine refuses the file.
+        threads: of one inference; None if the engine refuses the file.
+        images: how many were answered.
+        different: on how many the label differs from that of the first cell of the file.
+        near_ties: on how many of those the first cell was itself unsure.
+        max_difference: largest difference of a probability to the first cell; None if
+            the engine refuses the file.
+        verdict: ``pass`` if the labels are the same, near ties aside, ``fail``, or
+            ``refused``.
+        reason: why it is not ``pass``.
+    """
+
+    format: str
+    path: str
+    backend: str
+    batch: int | None
+    threads: int | None
+    images: int
+    different: int
+    near_ties: int
+    max_difference: float | None
+    verdict: str
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+
+def engine_matrix(
+    files: Sequence[Artifact],
+    images: NDArray[np.uint8],
+    budget_of: Callable[[str], ParityBudget],
+    reporter: Reporter = SILENT,
+) -> tuple[MatrixCell, ...]:
+    """Answer the same images in every installed engine, at batch 1, 7 and 64, 1 and 2 threads.
+
+    Args:
+        files: the artifacts.
+        images: uint8 (n, height, width, channels); the first 256 are used, 64 of them
+            for files that take more than 5 ms an image.
+        budget_of: returns the budget of a format, for its ``tie_margin``.
+        reporter: shows progress.
+
+    Returns:
+        One cell each. The first of a file (first engine, batch 1, 1 thread) is what the
+        others are compared with.
+
+    Raises:
+        InputError: no files, no images, or images that are not for a file.
+    """
+    if not files or len(images) == 0:
+        raise InputError("nothing to compare: no images or no artifacts")
+    cells: list[MatrixCell] = []
+    with reporter.task("engines", len(files)) as tick:
+        for file in files:
+            name = file.manifest.format if file.manifest else "unknown"
+            cells += _rows(file, name, images[:_IMAGES], budget_of(name).tie_margin)
+            tick(1)
+    return tuple(cells)
+
+
+def _rows(
+    file: Artifact, name: str, images: NDArray[np.uint8], tie_margin: float
+) -> Iterator[MatrixCell]:
+    first: NDArray[np.float32] | None = None
+    for backend in for_suffix(file.suffix):
+        if not backend.installed():
+            continue
+        for threads in THREADS:
+            try:
+                with silenced():
+                    classifier = from_artifact(file, backend.name, BackendOptions(threads=threads))
+            except BackendError as error:
+                yield _refused(file, name, backend.name, str(error))
+                break
+            with classifier:
+                if first is None:
+                    images = _bounded(classifier, images)
+                for batch in BATCHES:
+                    answers = _in_batches(classifier, images, batch)
+                    first = answers if first is None else first
+                    of = (file, name, backend.name)
+                    yield _cell(of, (batch, threads), (first, answers), tie_margin)
+
+
+def _bounded(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Take fewer images for a slow file."""
+    seconds = []
+    for _ in range(4):  # the best of them, so that a busy machine does not count
+        started = time.perf_counter()
+        classifier.predict_batch(images[:1])
+        seconds.append(time.perf_counter() - started)
+    return images[:_IMAGES_OF_SLOW_FILES] if min(seconds) > _SLOW else images
+
+
+def _in_batches(
+    classifier: Classifier, images: NDArray[np.uint8], size: int
+) -> NDArray[np.float32]:
+    return np.concatenate(
+        [
+            classifier.predict_batch(images[start : start + size])
+            for start in range(0, len(images), size)
+        ]
+    )
+
+
+def _cell(
+    of: tuple[Artifact, str, str],
+    setting: tuple[int, int],
+    pair: tuple[NDArray[np.float32], NDArray[np.float32]],
+    tie_margin: float,
+) -> MatrixCell:
+    file, name, backend = of
+    batch, threads = setting
+    first, answers = pair
+    moved = first.argmax(axis=1) != answers.argmax(axis=1)
+    unsure = moved & (margins(first) < tie_margin)
+    different, near_ties = int(moved.sum()), int(unsure.sum())
+    return MatrixCell(
+        format=name,
+        path=str(file.path),
+        backend=backend,
+        batch=batch,
+        threads=threads,
+        images=len(answers),
+        different=different,
+        near_ties=near_ties,
+        max_difference=float(np.abs(first - answers).max()),
+        verdict=PASS if different == near_ties else FAIL,
+        reason="" if different == near_ties else f"other labels on {different - near_ties} images",
+    )
+
+
+def _refused(file: Artifact, name: str, backend: str, reason: str) -> MatrixCell:
+    return MatrixCell(name, str(file.path), backend, None, None, 0, 0, 0, None, REFUSED, reason)

@@ -1,0 +1,188 @@
+"""How far the answers of an artifact are from those of Keras, in numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exporters.check import margins
+from runtime.errors import MissingDependencyError
+from toolkit.parity.statistics import Interval, mcnemar, paired_interval, wilson
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# What other tools compare with, element by element: absolute and relative tolerance.
+ALLCLOSE = (1e-5, 1e-4, 1e-3)
+_LEAST = 1e-6  # a probability of 0 (quantized softmax) would make the divergence infinite
+_SHOWN = 100  # flips listed in JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """An image that Keras and the artifact answer differently.
+
+    Attributes:
+        image: its index in the images that were compared.
+        margin: Keras's margin between its first two classes, 0…1; small means unsure.
+        expected: the label that Keras gives.
+        answer: the label that the artifact gives.
+        truth: the right label.
+        near_tie: whether Keras was unsure: its margin is below the budget's ``tie_margin``.
+    """
+
+    image: int
+    margin: float
+    expected: str
+    answer: str
+    truth: str
+    near_tie: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """One artifact against Keras on the same images.
+
+    Attributes:
+        images: how many were compared.
+        reference_accuracy: of Keras, 0…1.
+        accuracy: of the artifact, 0…1.
+        accuracy_delta: artifact minus Keras.
+        accuracy_delta_interval: its 95 % interval, paired.
+        mcnemar_p: exact two-sided McNemar test: how likely chance alone makes the two
+            differ in right answers this much.
+        agreement: share of images with the same label.
+        agreement_interval: its 95 % Wilson interval.
+        max_abs_error: largest difference of a probability.
+        mean_abs_error: mean difference of a probability.
+        kl_divergence: mean Kullback-Leibler divergence from Keras's probabilities, nats.
+        cosine: mean cosine similarity of the probabilities.
+        sqnr_db: power of Keras's probabilities over that of the differences, dB; infinite
+            if there are none.
+        allclose: whether all probabilities are equal within an absolute and relative
+            tolerance, as other tools ask, by tolerance.
+        flips: the images with another label, the surest first.
+    """
+
+    images: int
+    reference_accuracy: float
+    accuracy: float
+    accuracy_delta: float
+    accuracy_delta_interval: Interval
+    mcnemar_p: float
+    agreement: float
+    agreement_interval: Interval
+    max_abs_error: float
+    mean_abs_error: float
+    kl_divergence: float
+    cosine: float
+    sqnr_db: float
+    allclose: dict[str, bool]
+    flips: tuple[Flip, ...]
+
+    @property
+    def real_flips(self) -> tuple[Flip, ...]:
+        """The flips on which Keras was sure."""
+        return tuple(flip for flip in self.flips if not flip.near_tie)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values; at most 100 flips, the surest first."""
+        values = asdict(self)
+        del values["images"], values["reference_accuracy"]
+        return values | {
+            "accuracy_delta_interval": list(self.accuracy_delta_interval),
+            "agreement_interval": list(self.agreement_interval),
+            "sqnr_db": self.sqnr_db if math.isfinite(self.sqnr_db) else None,
+            "different": len(self.flips),
+            "near_ties": len(self.flips) - len(self.real_flips),
+            "flips": [asdict(flip) for flip in self.flips[:_SHOWN]],
+        }
+
+
+def measure(
+    expected: NDArray[np.float32],
+    answers: NDArray[np.float32],
+    truth: NDArray[np.int64],
+    labels: tuple[str, ...],
+    tie_margin: float,
+) -> Metrics:
+    """Compare probabilities of the same images.
+
+    Args:
+        expected: Keras's, (n, classes).
+        answers: the artifact's, (n, classes), columns in the same order.
+        truth: (n,) class indices.
+        labels: the class names.
+        tie_margin: Keras is unsure where its first two classes are closer than this.
+    """
+    wanted, given = expected.argmax(axis=1), answers.argmax(axis=1)
+    reference_right, artifact_right = wanted == truth, given == truth
+    same = wanted == given
+    errors = np.abs(expected.astype(np.float64) - answers)
+    return Metrics(
+        images=len(truth),
+        reference_accuracy=float(reference_right.mean()),
+        accuracy=float(artifact_right.mean()),
+        accuracy_delta=(int(artifact_right.sum()) - int(reference_right.sum())) / len(truth),
+        accuracy_delta_interval=paired_interval(reference_right, artifact_right),
+        mcnemar_p=mcnemar(reference_right, artifact_right),
+        agreement=float(same.mean()),
+        agreement_interval=wilson(int(same.sum()), len(truth)),
+        max_abs_error=float(errors.max()),
+        mean_abs_error=float(errors.mean()),
+        kl_divergence=_kl(expected, answers),
+        cosine=_cosine(expected, answers),
+        sqnr_db=_sqnr(expected, errors),
+        allclose={f"{t:g}": bool(np.allclose(answers, expected, rtol=t, atol=t)) for t in ALLCLOSE},
+        flips=_flips(expected, given, truth, labels, tie_margin),
+    )
+
+
+def _flips(
+    expected: NDArray[np.float32],
+    given: NDArray[np.int64],
+    truth: NDArray[np.int64],
+    labels: tuple[str, ...],
+    tie_margin: float,
+) -> tuple[Flip, ...]:
+    wanted, margin = expected.argmax(axis=1), margins(expected)
+    different = np.flatnonzero(wanted != given)
+    surest = different[np.argsort(-margin[different], kind="stable")]
+    return tuple(
+        Flip(
+            image=int(index),
+            margin=float(margin[index]),
+            expected=labels[wanted[index]],
+            answer=labels[given[index]],
+            truth=labels[truth[index]],
+            near_tie=bool(margin[index] < tie_margin),
+        )
+        for index in surest
+    )
+
+
+def _kl(expected: NDArray[np.float32], answers: NDArray[np.float32]) -> float:
+    from scipy.special import rel_entr
+
+    p = np.clip(expected.astype(np.float64), _LEAST, None)
+    q = np.clip(answers.astype(np.float64), _LEAST, None)
+    p /= p.sum(axis=1, keepdims=True)
+    q /= q.sum(axis=1, keepdims=True)
+    return float(rel_entr(p, q).sum(axis=1).mean())
+
+
+def _cosine(expected: NDArray[np.float32], answers: NDArray[np.float32]) -> float:
+    try:
+        from sklearn.metrics.pairwise import paired_cosine_distances
+    except ImportError as error:
+        raise MissingDependencyError("scikit-learn", "train", "compute metrics") from error
+    return float(1.0 - paired_cosine_distances(expected, answers).mean())
+
+
+def _sqnr(expected: NDArray[np.float32], errors: NDArray[np.float64]) -> float:
+    noise = float((errors**2).sum())
+    signal = float((expected.astype(np.float64) ** 2).sum())
+    return 10 * math.log10(signal / noise) if noise > 0 else math.inf

@@ -1,0 +1,117 @@
+"""What the gate returns: a verdict per artifact and engine, and one for all."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from exporters.budget import ParityBudget
+    from toolkit.parity.metrics import Metrics
+
+PASS, FAIL, REFUSED = "pass", "fail", "refused"
+_ALWAYS = ("accuracy", "accuracy_delta", "agreement", "max_abs_error", "mcnemar_p")
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactParity:
+    """The verdict on one artifact in one engine.
+
+    Attributes:
+        format: of the artifact.
+        path: of the artifact.
+        backend: the engine that ran it.
+        verdict: ``pass``, ``fail``, or ``refused`` (the engine does not take the file).
+        reasons: why it is not ``pass``; empty if it is.
+        causes: what most likely made it fail, where that can be told.
+        notes: what does not decide, but should be known.
+        sentence: the verdict in words.
+        metrics: the numbers; None if nothing was answered.
+        budget: the limits that were applied; None if nothing was answered.
+    """
+
+    format: str
+    path: str
+    backend: str
+    verdict: str
+    reasons: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    sentence: str = ""
+    metrics: Metrics | None = None
+    budget: ParityBudget | None = None
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of right answers, 0…1; None if nothing was answered."""
+        return self.metrics.accuracy if self.metrics else None
+
+    @property
+    def accuracy_delta(self) -> float | None:
+        """Artifact minus Keras; None if nothing was answered."""
+        return self.metrics.accuracy_delta if self.metrics else None
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of images with Keras's label; None if nothing was answered."""
+        return self.metrics.agreement if self.metrics else None
+
+    @property
+    def max_abs_error(self) -> float | None:
+        """Largest difference of a probability; None if nothing was answered."""
+        return self.metrics.max_abs_error if self.metrics else None
+
+    @property
+    def mcnemar_p(self) -> float | None:
+        """P-value of the exact McNemar test; None if nothing was answered."""
+        return self.metrics.mcnemar_p if self.metrics else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values, the metrics beside the other keys."""
+        names = ("format", "path", "backend", "verdict", "sentence", *_ALWAYS)
+        always = {name: getattr(self, name) for name in names}
+        texts = {name: list(getattr(self, name)) for name in ("reasons", "causes", "notes")}
+        numbers = self.metrics.to_json() if self.metrics else {}
+        return always | numbers | texts | {"budget": self._budget()}
+
+    def _budget(self) -> dict[str, float | None] | None:
+        if self.budget is None:
+            return None
+        finite = float("inf")
+        return {k: v if abs(v) < finite else None for k, v in asdict(self.budget).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ParityReport:
+    """All verdicts.
+
+    Attributes:
+        verdict: ``pass`` if every artifact passes in at least one engine and none fails.
+        reference_accuracy: of the Keras model, 0…1.
+        images: how many were compared.
+        artifacts: one entry an artifact and engine.
+        notes: what should be known of all of them.
+    """
+
+    verdict: str
+    reference_accuracy: float
+    images: int
+    artifacts: tuple[ArtifactParity, ...]
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "verdict": self.verdict,
+            "images": self.images,
+            "reference": {"accuracy": self.reference_accuracy},
+            "notes": list(self.notes),
+            "artifacts": [entry.to_json() for entry in self.artifacts],
+        }
+
+
+def overall(entries: tuple[ArtifactParity, ...]) -> str:
+    """Fail if an artifact fails somewhere, or is refused everywhere."""
+    passed = {entry.path for entry in entries if entry.verdict == PASS}
+    failed = any(entry.verdict == FAIL for entry in entries)
+    return FAIL if failed or any(entry.path not in passed for entry in entries) else PASS

@@ -1,0 +1,90 @@
+"""The statistics of two classifiers that answered the same images; all from scipy."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from runtime.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Interval = tuple[float, float]
+_CONFIDENCE = 0.95
+
+
+def mcnemar(reference_right: NDArray[np.bool_], artifact_right: NDArray[np.bool_]) -> float:
+    """Return the exact two-sided p-value of McNemar's test for two paired classifiers.
+
+    Source: McNemar, Psychometrika 12 (1947); exact form: a binomial test on the images
+    that only one of the two answers rightly.
+    """
+    only_reference = int((reference_right & ~artifact_right).sum())
+    only_artifact = int((artifact_right & ~reference_right).sum())
+    if only_reference + only_artifact == 0:
+        return 1.0
+    test = _scipy_stats().binomtest(only_reference, only_reference + only_artifact, 0.5)
+    return float(test.pvalue)
+
+
+def wilson(successes: int, images: int) -> Interval:
+    """Return the 95 % Wilson interval of a share.
+
+    Source: Wilson, JASA 22 (1927).
+    """
+    test = _scipy_stats().binomtest(successes, images)
+    interval = test.proportion_ci(_CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def paired_interval(
+    reference_right: NDArray[np.bool_], artifact_right: NDArray[np.bool_]
+) -> Interval:
+    """Return the 95 % interval of the difference in accuracy, artifact minus reference.
+
+    Both answered the same images, so the interval is that of paired shares: narrower
+    than two intervals side by side, and of some width even where no answer differs.
+
+    Source: Newcombe, Statistics in Medicine 17 (1998) 2635-2650: Wilson intervals of both
+    shares, squared and added, with the correlation (phi) of the two.
+    """
+    images = len(reference_right)
+    artifact, reference = float(artifact_right.mean()), float(reference_right.mean())
+    low_a, high_a = wilson(int(artifact_right.sum()), images)
+    low_r, high_r = wilson(int(reference_right.sum()), images)
+    phi = _correlation(reference_right, artifact_right)
+    below = _joined(artifact - low_a, high_r - reference, phi)
+    above = _joined(high_a - artifact, reference - low_r, phi)
+    delta = artifact - reference
+    return max(-1.0, delta - below), min(1.0, delta + above)
+
+
+def unseen_drop(images: int) -> float:
+    """Return the largest drop of accuracy, 0…1, that may leave no trace in so many images.
+
+    With a smaller drop, the chance that not one image shows it is above 5 %: the exact
+    upper limit of a share of which none was found (Clopper, Pearson, Biometrika 26, 1934).
+    """
+    test = _scipy_stats().binomtest(0, images, alternative="less")
+    return float(test.proportion_ci(_CONFIDENCE, method="exact").high)
+
+
+def _joined(first: float, second: float, phi: float) -> float:
+    return math.sqrt(max(0.0, first**2 - 2 * phi * first * second + second**2))
+
+
+def _correlation(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Return the phi coefficient; where one of the two is constant, 1 if they are equal."""
+    if first.all() or second.all() or not first.any() or not second.any():
+        return 1.0 if (first == second).all() else 0.0
+    return float(_scipy_stats().pearsonr(first.astype(float), second.astype(float)).statistic)
+
+
+def _scipy_stats() -> Any:
+    try:
+        from scipy import stats
+    except ImportError as error:
+        raise MissingDependencyError("scipy", "train", "compute statistics") from error
+    return stats

@@ -1,0 +1,111 @@
+"""The verdict in words that a person understands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.parity.statistics import unseen_drop
+
+if TYPE_CHECKING:
+    from exporters.budget import ParityBudget
+    from toolkit.parity.metrics import Metrics
+
+SIGNIFICANT = 0.05  # a difference with a higher McNemar p may be chance
+
+
+def sentence(name: str, found: Metrics, budget: ParityBudget) -> str:
+    """Say how an artifact answers: where it differs, how sure Keras was, the accuracies.
+
+    Args:
+        name: of the format.
+        found: the numbers.
+        budget: for the margin below which Keras is unsure.
+    """
+    return f"{name} {_labels(found, budget)}; {_accuracy(found)}"
+
+
+def reasons(found: Metrics, budget: ParityBudget) -> tuple[str, ...]:
+    """Return what is beyond the limits, one text each; empty if nothing is."""
+    rows = [_drop(found, budget), _flips(found, budget)]
+    for name, value, limit, low in (
+        ("the largest difference of a probability", "max_abs_error", "max_abs_error", False),
+        ("the mean difference of a probability", "mean_abs_error", "max_mean_error", False),
+        ("the KL divergence (nats)", "kl_divergence", "max_kl", False),
+        ("the cosine similarity", "cosine", "min_cosine", True),
+        ("the signal to noise ratio (dB)", "sqnr_db", "min_sqnr", True),
+    ):
+        number, bound = getattr(found, value), getattr(budget, limit)
+        if number < bound if low else number > bound:
+            rows.append(f"{name} is {number:.3g} (limit {bound:g})")
+    return tuple(row for row in rows if row)
+
+
+def notes(found: Metrics, budget: ParityBudget) -> tuple[str, ...]:
+    """Say where the images are too few to decide, or a drop is left to chance."""
+    rows = []
+    unseen = unseen_drop(found.images)
+    if 100 * unseen > budget.max_drop:
+        rows.append(
+            f"with {found.images:,} images a drop below {100 * unseen:.2g} points cannot be "
+            f"seen (limit {budget.max_drop:g}); compare on more"
+        )
+    drop = -100 * found.accuracy_delta
+    if drop > budget.max_drop and found.mcnemar_p >= SIGNIFICANT:
+        rows.append(
+            f"the accuracy is {drop:.2f} points lower (limit {budget.max_drop:g}), which chance "
+            f"alone may explain (McNemar p = {p_value(found.mcnemar_p)}); compare on more images"
+        )
+    return tuple(rows)
+
+
+def p_value(value: float) -> str:
+    """Return a p-value as it is printed in papers."""
+    return "< 0.0001" if value < 1e-4 else f"{value:.2g}" if value < 0.95 else f"{value:.1f}"
+
+
+def _labels(found: Metrics, budget: ParityBudget) -> str:
+    count = len(found.flips)
+    if count == 0:
+        return f"gives Keras's label on all {found.images:,} images"
+    unsure = count - len(found.real_flips)
+    who = "it" if count == 1 else f"{unsure:,} of them"
+    if unsure == 0:
+        doubt = "Keras was sure" + (" of it" if count == 1 else " of all of them")
+    else:
+        doubt = f"Keras was unsure on {who} (margin < {budget.tie_margin:g})"
+    return f"answers differently on {count:,} of {found.images:,} images; {doubt}"
+
+
+def _accuracy(found: Metrics) -> str:
+    before, after = found.reference_accuracy, found.accuracy
+    if round(before * found.images) == round(after * found.images):
+        return f"accuracy {after:.2%} like Keras"
+    low, high = (100 * bound for bound in found.accuracy_delta_interval)
+    change = (
+        f"accuracy {100 * before:.2f} → {100 * after:.2f} % "
+        f"({100 * found.accuracy_delta:+.2f} points, 95 % interval {low:+.2f} … {high:+.2f})"
+    )
+    chance = "a difference that chance alone would explain"
+    if found.mcnemar_p < SIGNIFICANT:
+        chance = "more than chance would explain"
+    return f"{change}, {chance} (McNemar p = {p_value(found.mcnemar_p)})".replace("= <", "<")
+
+
+def _drop(found: Metrics, budget: ParityBudget) -> str | None:
+    drop = -100 * found.accuracy_delta
+    if drop <= budget.max_drop or found.mcnemar_p >= SIGNIFICANT:
+        return None
+    return (
+        f"accuracy fell by {drop:.2f} points (limit {budget.max_drop:g}; McNemar p = "
+        f"{p_value(found.mcnemar_p)})"
+    ).replace("= <", "<")
+
+
+def _flips(found: Metrics, budget: ParityBudget) -> str | None:
+    flips, allowed = len(found.real_flips), budget.allowed_flips(found.images)
+    if flips <= allowed:
+        return None
+    return (
+        f"other label than Keras on {flips:,} of {found.images:,} images, near ties left aside "
+        f"(limit {allowed:,})"
+    )
