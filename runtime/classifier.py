@@ -124,7 +124,9 @@ class Classifier:
             BackendError: the engine failed, or answered with NaN or infinity.
         """
         prepared = self.prepare(image)
-        return Prediction.of(self._scores(prepared.pixels[None])[0], self.labels, prepared.steps)
+        return Prediction.of(
+            self.run(self.spec.apply(prepared.pixels[None]))[0], self.labels, prepared.steps
+        )
 
     def prepare(self, image: Path | str | bytes | Image.Image | NDArray[Any]) -> Prepared:
         """Bring one image to the model's size; see :meth:`predict`."""
@@ -159,7 +161,8 @@ class Classifier:
         if len(images) and not self.spec.matches(images):
             images = np.stack([self._prepare_array(image).pixels for image in images])
         parts = [
-            self._scores(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)
+            self.run(self.spec.apply(images[start : start + _BATCH]))
+            for start in range(0, len(images), _BATCH)
         ]
         return np.concatenate(parts) if parts else np.empty((0, len(self.labels)), np.float32)
 
@@ -180,8 +183,20 @@ class Classifier:
         """Close the classifier."""
         self.close()
 
-    def _scores(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        scores = self.backend.run(self.spec.apply(images))
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Classify model input that is already preprocessed.
+
+        Args:
+            batch: float32 (n, height, width, channels) in model units.
+
+        Returns:
+            float32 (n, classes) probabilities.
+
+        Raises:
+            InputError: wrong shape or dtype.
+            BackendError: the engine failed, or answered with NaN or infinity.
+        """
+        scores = self.backend.run(batch)
         if not np.isfinite(scores).all():
             raise BackendError(
                 f"{self.artifact.path.name} answers with NaN or infinity on {self.backend.name}; "

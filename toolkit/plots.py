@@ -74,14 +74,14 @@ def plot_images(
     """
     columns = min(10, len(images))
     rows = -(-len(images) // columns)
-    figure = _figure(max(4.0, 1.5 * columns), 1.8 * rows + 0.5)
+    figure = _figure(max(5.0, 1.5 * columns), 1.8 * rows + 0.5)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, image, caption in zip(grid.flat, images, captions, strict=False):
         axes.imshow(image, cmap="gray", vmin=0, vmax=255)
         axes.set_title(caption, fontsize=7)
-    figure.suptitle(title)
+    figure.suptitle(title, fontsize=9)
     _save(figure, path)
 
 

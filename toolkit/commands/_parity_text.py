@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.commands._reporter import render
+from toolkit.parity.metrics import ALLCLOSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,12 +57,20 @@ def control_lines(results: Sequence[ControlResult]) -> Iterator[str]:
     yield ""
     yield "Self-check: files broken on purpose, each of which must fail."
     said = {True: "caught", False: "NOT CAUGHT", None: "-"}
-    yield _table(
-        ("broken how", "format", "gate"), [[r.control, r.format, said[r.caught]] for r in results]
-    )
+    yield "The last columns: what np.allclose on the outputs would have said, by tolerance."
+    tolerances = [f"{tolerance:g}" for tolerance in ALLCLOSE]
+    rows = [
+        [r.control, r.format, said[r.caught], *(_let_pass(r.allclose.get(t)) for t in tolerances)]
+        for r in results
+    ]
+    yield _table(("broken how", "format", "gate", *tolerances), rows)
     for result in results:
         reason = result.reasons[-1] if result.reasons else "the gate let it pass"
         yield from _wrap(f"{result.control} ({result.format}): {reason}")
+
+
+def _let_pass(same: bool | None) -> str:
+    return "" if same is None else "pass" if same else "fail"
 
 
 def _cells(entry: ArtifactParity) -> list[str]:

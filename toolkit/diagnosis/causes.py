@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toolkit.inspection.rounding import unexplained
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from toolkit.inspection import Kernel, TensorRange
 
-_ROUNDING = 0.51  # of a step: rounding to the nearest, and float32 noise
-_FLOAT = 1.1e-3  # relative to the channel's largest weight: float16 keeps 11 bits
 _BIAS = 0.1  # of an output step: a shift that small is rounded away
 _BIAS_FLOAT = 2e-3  # relative to the largest bias or weight, where the output is float
 _SAME = 0.02  # relative: TFLite's own tolerance for the scale of a bias
@@ -77,15 +77,7 @@ def wrong_weights(stored: Kernel, model: Kernel) -> int:
         stored: in the file.
         model: in the float graph of the same format.
     """
-    ours, wanted = stored.matrix, model.matrix
-    off = np.abs(ours - wanted)
-    allowed = np.maximum(_ROUNDING * stored.step, 0) + 1e-6
-    if not (stored.step > 0).any():
-        return int((off > _FLOAT * np.abs(wanted).max(axis=0) + 1e-7).sum())
-    allowed = allowed + 4e-6 * np.abs(wanted).max(axis=0)
-    end = np.abs(ours) >= np.abs(ours).max(axis=0)  # a quantizer may cut outliers off there
-    cut_off = end & (np.abs(wanted) >= np.abs(ours)) & (np.sign(wanted) == np.sign(ours))
-    return int(((off > allowed) & ~cut_off).sum())
+    return int(unexplained(stored.matrix, model.matrix, stored.step).sum())
 
 
 def expected_step(stored: Kernel, model: Kernel) -> float | None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exporters.check import agreement
-from runtime.classifier import softmax
 from runtime.errors import EdgeError
 from toolkit.parity import audits
 from toolkit.parity.audits import in_words
@@ -75,7 +74,9 @@ def _preprocessing(failure: Failure) -> tuple[str, ...]:
     for spec in (ours, theirs):
         batch = spec.apply(images)
         found = agreement(
-            failure.reference.predict(batch), _run(failure, batch), failure.budget.tie_margin
+            failure.reference.predict(batch),
+            failure.classifier.run(batch),
+            failure.budget.tie_margin,
         )
         if found.flips(len(images)) <= failure.budget.allowed_flips(len(images)):
             return (
@@ -86,12 +87,6 @@ def _preprocessing(failure: Failure) -> tuple[str, ...]:
                 ),
             )
     return ()
-
-
-def _run(failure: Failure, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-    scores = failure.classifier.backend.run(batch)
-    manifest = failure.classifier.artifact.manifest
-    return softmax(scores) if manifest and manifest.scores == "logits" else scores
 
 
 def _permutation(failure: Failure) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +10,12 @@ import numpy as np
 from exporters import formats
 from runtime import artifact as artifacts
 from runtime.backends import AUTO, BackendOptions, open_backend
+from runtime.classifier import from_artifact
 from runtime.errors import BackendError, ExportError, InputError
 from runtime.quiet import silenced
 from toolkit.parity.breaking import flip_weight_byte, shift_zero_point
 from toolkit.parity.compare import Candidate, compare
+from toolkit.parity.metrics import allclose
 from toolkit.parity.report import PASS
 from toolkit.progress import SILENT, Reporter
 
@@ -39,12 +41,15 @@ class ControlResult:
         format: of the file.
         caught: whether the gate failed it; None where the file cannot be broken this way.
         reasons: what the gate said; or why the control does not apply.
+        allclose: whether an element-wise comparison of the outputs, on the same arrays,
+            would have let the file pass, by tolerance; empty if nothing was run.
     """
 
     control: str
     format: str
     caught: bool | None
     reasons: tuple[str, ...]
+    allclose: dict[str, bool] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -123,7 +128,20 @@ def _try(
         return ControlResult(name, kind, caught=None, reasons=("does not apply to this file",))
     (entry,) = compare(reference, [Candidate(artifact)], *data).artifacts
     caught = entry.verdict != PASS
-    return ControlResult(name, kind, caught, entry.reasons)
+    return ControlResult(
+        name, kind, caught, entry.reasons, _element_wise(artifact, reference, data[0])
+    )
+
+
+def _element_wise(
+    artifact: Artifact, reference: Reference, images: NDArray[np.uint8]
+) -> dict[str, bool]:
+    """Compare as other tools do: output arrays for the same input arrays, no names, no files."""
+    batch = reference.spec.apply(images)
+    with silenced():
+        classifier = from_artifact(artifact)
+    with classifier:
+        return allclose(reference.predict(batch), classifier.run(batch))
 
 
 def _flipped_byte(base: Base) -> Artifact | None:

@@ -136,9 +136,14 @@ def measure(
         kl_divergence=_kl(expected, answers),
         cosine=_cosine(expected, answers),
         sqnr_db=_sqnr(expected, errors),
-        allclose={f"{t:g}": bool(np.allclose(answers, expected, rtol=t, atol=t)) for t in ALLCLOSE},
+        allclose=allclose(expected, answers),
         flips=_flips(expected, given, truth, labels, tie_margin),
     )
+
+
+def allclose(expected: NDArray[np.float32], answers: NDArray[np.float32]) -> dict[str, bool]:
+    """Return whether all elements are equal, by absolute and relative tolerance."""
+    return {f"{t:g}": bool(np.allclose(answers, expected, rtol=t, atol=t)) for t in ALLCLOSE}
 
 
 def _flips(

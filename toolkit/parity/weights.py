@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolkit.inspection.rounding import unexplained
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
 
     from toolkit.inspection import Kernel
 
-_ROUNDING = 0.51  # of a step: rounding to the nearest, and float32 noise from folding
-_FLOAT32, _FLOAT16 = 4e-6, 1.1e-3  # relative to the largest weight; one weight's own size
-_LIMIT = 126.5  # a weight stored at the end of int8 may be a clipped one
 _FEW = 0.01  # more weights than this share: not a damage but another way of quantizing
 
 
@@ -110,28 +109,13 @@ def _compare(
         stored, wanted = matrix, form
         if not kernel.keras_order:
             stored, wanted = np.sort(matrix, axis=0), np.sort(form, axis=0)
-        off = _off(stored, wanted, kernel.step)
+        off = unexplained(stored, wanted, kernel.step)
         if not off.any():
             return None
         worst = np.unravel_index(np.argmax(np.abs(stored - wanted) * off), off.shape)
         found, expected = float(stored[worst]), float(wanted[worst])
         findings.append(WeightFinding(model.layer, int(off.sum()), off.size, found, expected))
     return min(findings, key=lambda finding: finding.wrong)
-
-
-def _off(
-    stored: NDArray[np.float32], wanted: NDArray[np.float32], step: NDArray[np.float32]
-) -> NDArray[np.bool_]:
-    """Mark the weights that rounding alone does not explain."""
-    largest = np.abs(wanted).max(axis=0)
-    if (step > 0).any():
-        allowed = _ROUNDING * step + _FLOAT32 * largest
-        clipped = (np.abs(stored) >= _LIMIT * step) & (np.abs(wanted) >= np.abs(stored))
-        clipped &= np.sign(stored) == np.sign(wanted)
-        return np.asarray((np.abs(stored - wanted) > allowed) & ~clipped)
-    if np.array_equal(stored, stored.astype(np.float16).astype(np.float32)):
-        return np.asarray(np.abs(stored - wanted) > _FLOAT16 * np.abs(wanted) + 1e-7)
-    return np.asarray(np.abs(stored - wanted) > _FLOAT32 * largest)
 
 
 def _kernels(model: keras.Model) -> Iterator[ModelKernel]:

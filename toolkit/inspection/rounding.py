@@ -1,0 +1,35 @@
+"""Which stored weights are not the model's, and not what rounding makes of them either."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_ROUNDING = 0.51  # of a step: rounding to the nearest, and float32 noise from folding
+_FLOAT32 = 4e-6  # relative to the largest weight of the channel: batch norm is folded in
+_FLOAT16 = 1.1e-3  # relative to the weight: float16 keeps 11 bits
+_LIMIT = 126.5  # steps; a weight stored at the end of int8 may be a clipped one
+
+
+def unexplained(
+    stored: NDArray[np.float32], wanted: NDArray[np.float32], step: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Mark the weights that neither rounding nor clipping explains.
+
+    Args:
+        stored: in the file, (inputs, output channels).
+        wanted: of the model, in the same order.
+        step: (output channels,), distance of two neighbouring values; 0 in float.
+    """
+    off, largest = np.abs(stored - wanted), np.abs(wanted).max(axis=0)
+    if (step > 0).any():
+        clipped = (np.abs(stored) >= _LIMIT * step) & (np.abs(wanted) >= np.abs(stored))
+        clipped &= np.sign(stored) == np.sign(wanted)
+        return np.asarray((off > _ROUNDING * step + _FLOAT32 * largest) & ~clipped)
+    if np.array_equal(stored, stored.astype(np.float16).astype(np.float32)):
+        return np.asarray(off > _FLOAT16 * np.abs(wanted) + 1e-7)
+    return np.asarray(off > _FLOAT32 * largest)
