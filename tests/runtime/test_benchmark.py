@@ -1,0 +1,112 @@
+"""How long a call takes, measured."""
+
+import gc
+import platform
+import time
+from itertools import pairwise
+
+import pytest
+
+from runtime import benchmark
+from runtime.benchmark import Latency, host, measure_interleaved, measure_latency
+from runtime.errors import InputError
+
+
+def test_a_sleeping_call_is_timed_within_a_factor():
+    found = measure_latency(lambda: time.sleep(0.004), seconds=0.3)
+    assert 4.0 <= found.min_ms <= found.median_ms < 12.0
+    assert found.samples >= 10
+
+
+def test_the_slower_of_two_is_found_to_be_slower_by_its_factor():
+    fast, slow = measure_interleaved(
+        [lambda: time.sleep(0.002), lambda: time.sleep(0.010)], seconds=0.4
+    )
+    assert 3.0 < slow.median_ms / fast.median_ms < 7.0
+
+
+def test_the_runs_take_turns(monkeypatch):
+    monkeypatch.setattr(benchmark, "_warm_up", lambda run: None)
+    calls = []
+
+    def run(name):
+        return lambda: (calls.append(name), time.sleep(0.001))
+
+    measure_interleaved([run("a"), run("b")], seconds=0.2)
+    changes = sum(one != other for one, other in pairwise(calls))
+    assert changes >= 2 * benchmark._LEAST_TURNS - 1
+    assert 0.3 < calls.count("a") / len(calls) < 0.7
+
+
+def test_a_moment_of_slowness_does_not_hit_one_run_alone():
+    """For the first half of the time every call takes three times as long."""
+    start = time.perf_counter()
+
+    def run():
+        time.sleep(0.003 if time.perf_counter() - start < 0.5 else 0.001)
+
+    one, other = measure_interleaved([run, run], seconds=0.4)
+    assert one.median_ms == pytest.approx(other.median_ms, rel=0.5)
+
+
+def test_a_very_slow_call_ends_in_time_and_is_timed_three_times():
+    start = time.perf_counter()
+    found = measure_latency(lambda: time.sleep(0.12), seconds=0.05)
+    assert time.perf_counter() - start < 2.0
+    assert found.samples == 3
+
+
+def test_the_first_call_of_a_slice_is_not_counted():
+    """It refills the caches; here it is told apart by taking longer."""
+    calls = []
+
+    def run():
+        calls.append(1)
+        time.sleep(0.005 if len(calls) == 1 else 0.0005)
+
+    found = []
+    benchmark._one_slice(run, 10_000_000, found)
+    assert len(found) == len(calls) - 1 >= 1
+    assert max(found) < 5_000_000
+
+
+def test_percentiles_need_enough_samples():
+    few = Latency.of([1_000_000] * 63)
+    assert few == Latency(1.0, 1.0, None, 63)
+    many = Latency.of([1_000_000] * 80 + [9_000_000] * 20)
+    assert (many.median_ms, many.min_ms, many.samples) == (1.0, 1.0, 100)
+    assert many.p90_ms == pytest.approx(9.0)
+
+
+def test_garbage_collection_is_off_while_timing_and_as_before_after_it():
+    seen = set()
+    measure_latency(lambda: seen.add(gc.isenabled()), seconds=0.01)
+    assert seen == {False}
+    assert gc.isenabled()
+
+    def broken():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        measure_latency(broken, seconds=0.01)
+    assert gc.isenabled()
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_time_that_is_none_is_refused(seconds):
+    with pytest.raises(InputError, match="above 0"):
+        measure_latency(time.time, seconds)
+
+
+def test_nothing_to_time_is_refused():
+    with pytest.raises(InputError, match="nothing to measure"):
+        measure_interleaved([])
+    with pytest.raises(InputError, match="no call"):
+        Latency.of([])
+
+
+def test_the_machine_has_a_name_and_cores():
+    found = host()
+    assert found.cpu
+    assert found.cores >= 1
+    assert found.architecture == platform.machine()

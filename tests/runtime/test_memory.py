@@ -1,0 +1,100 @@
+"""How much memory a fresh process takes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime import memory
+from runtime.backends import BackendOptions
+from runtime.errors import BackendError, InputError, IntegrityError
+from runtime.memory import colon_fields, peak_memory
+
+
+def test_a_fresh_process_takes_far_less_than_this_one(tiny):
+    """Its own memory counts, not that of the program that starts it."""
+    pytest.importorskip("onnxruntime")
+    ballast = np.ones(60_000_000, np.float64)  # touched: 480 MB
+    own = memory._own_peak() / 1e6
+    found = peak_memory(tiny.path)
+    assert own > ballast.nbytes / 1e6
+    assert 20 < found < 200
+    assert found < own / 2
+
+
+def test_what_the_file_needs_is_counted(make_onnx, tmp_path):
+    pytest.importorskip("onnxruntime")
+    small, large = tmp_path / "small.onnx", tmp_path / "large.onnx"
+    small.write_bytes(make_onnx((1, 8, 8, 1), 3))
+    large.write_bytes(make_onnx((1, 1000, 1000, 1), 20))  # 80 MB of weights
+    assert peak_memory(large) - peak_memory(small) > 80
+
+
+def test_no_tensorflow_is_loaded_by_it():
+    code = (
+        "import sys, runtime.memory as m; "
+        "m._child(sys.argv[1], 'auto', 'cpu', '1'); "
+        "sys.exit(bool({'tensorflow', 'keras', 'toolkit', 'exporters'} & set(sys.modules)))"
+    )
+    model = Path(__file__).parents[2] / "examples/models/mnist-cnn.int8.tflite"
+    subprocess.run([sys.executable, "-c", code, str(model)], check=True, capture_output=True)
+
+
+def test_a_folder_called_runtime_where_the_user_stands_is_not_imported(tiny, tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "runtime").mkdir()
+    (tmp_path / "runtime" / "__init__.py").write_text("raise SystemExit('the wrong one')")
+    monkeypatch.chdir(tmp_path)
+    assert peak_memory(tiny.path.resolve()) > 20
+
+
+def test_the_engine_and_its_threads_are_passed_on(tiny):
+    with pytest.raises(BackendError, match=r"runs \.tflite files"):
+        peak_memory(tiny.path, "litert")
+    with pytest.raises(BackendError, match="no GPU support"):
+        peak_memory(tiny.path, "onnxruntime", BackendOptions("gpu"))
+
+
+def test_a_bad_file_is_told_by_its_own_error(tiny, tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        peak_memory(tmp_path / "gone.onnx")
+    data = bytearray(tiny.data)
+    data[50] ^= 1
+    (tmp_path / "damaged.onnx").write_bytes(data)
+    with pytest.raises(IntegrityError, match=r"damaged\.onnx"):
+        peak_memory(tmp_path / "damaged.onnx")
+
+
+def test_an_engine_that_kills_python_is_told(tiny, monkeypatch, tmp_path):
+    """A bad wheel does that; its signal must not reach this process."""
+    (tmp_path / "sitecustomize.py").write_text("import os; os.kill(os.getpid(), 4)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(BackendError, match=r"process of its own: .* -4"):
+        peak_memory(tiny.path)
+
+
+def test_a_process_that_hangs_is_ended(tiny, monkeypatch):
+    monkeypatch.setattr(memory, "_CHILD_SECONDS", 0.01)
+    with pytest.raises(BackendError, match="has not answered"):
+        peak_memory(tiny.path)
+
+
+def test_the_answer_is_the_last_line_of_what_was_printed():
+    assert memory._last_json('noise\n{"peak_mb": 3}\n') == {"peak_mb": 3}
+    assert memory._last_json("") == memory._last_json("noise") == memory._last_json("[1]") == {}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_without_proc_the_system_call_serves(monkeypatch):
+    own = memory._own_peak()
+    monkeypatch.setattr(memory, "colon_fields", lambda text: {})
+    assert memory._own_peak() == pytest.approx(own, rel=0.5)
+
+
+def test_lines_of_proc_are_read_as_fields():
+    text = "VmHWM:\t  123 kB\nodd line\nmodel name : A: B\n"
+    fields = colon_fields(text)
+    assert fields["VmHWM"] == "123 kB"
+    assert fields["model name"] == "A: B"
