@@ -8,10 +8,18 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from exporters.check import CheckImages, compare
+from exporters.layer_names import short_name
+from exporters.quantization import QuantizationOptions
 from runtime import artifact as artifacts
 from runtime.artifact import Artifact
 from runtime.backends import BackendOptions, for_suffix
-from runtime.errors import BackendError, ExportError, InputError
+from runtime.errors import (
+    BackendError,
+    CalibrationError,
+    ExportError,
+    InputError,
+    ParityError,
+)
 from runtime.files import write_atomically
 from runtime.manifest import (
     SCHEMA_VERSION,
@@ -46,8 +54,10 @@ class ExportRequest:
         check: real images on which each file is compared with Keras.
         calibration: training images; needed by the quantized formats.
         dataset: what the model was trained on.
-        versions: of the packages at work, recorded in the file.
         out: the folder to write to.
+        versions: of the packages at work, recorded in the file.
+        quantization: choices that a format may leave; one that cannot honour them refuses.
+        force: write a file that fails the check all the same, and record why it failed.
     """
 
     source: KerasSource
@@ -59,6 +69,8 @@ class ExportRequest:
     dataset: str
     out: Path
     versions: dict[str, str] = field(default_factory=dict)
+    quantization: QuantizationOptions = field(default_factory=QuantizationOptions)
+    force: bool = False
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other.
@@ -70,6 +82,16 @@ class ExportRequest:
             raise InputError(f"'{self.name}' cannot be a file name: use letters, digits, . _ -")
         self.source.require(self.spec, self.labels)
 
+    def require_calibration(self, format_name: str) -> CalibrationSet:
+        """Return the calibration images.
+
+        Raises:
+            CalibrationError: there are none.
+        """
+        if self.calibration is None:
+            raise CalibrationError(f"format {format_name} needs calibration images: --data PATH")
+        return self.calibration
+
 
 class Exporter(ABC):
     """One export format; a file in ``formats`` with such a class adds it.
@@ -80,7 +102,10 @@ class Exporter(ABC):
         variant: the part of the file name that tells formats of one suffix apart.
         extra: the extra of this distribution that brings the converter.
         needs_calibration: whether activations are quantized ahead of time.
-        scheme: how numbers are stored and computed, in words.
+        scheme: how numbers are stored and computed by default, in words.
+        methods: how ranges can be taken from activations; empty without calibration.
+        per_tensor: whether all channels of a layer can be made to share one scale.
+        mixed: whether layers can be left in float.
         budget: how far the file may be from Keras.
         rank: order in lists.
         check_images: how many images the check before writing uses.
@@ -92,6 +117,9 @@ class Exporter(ABC):
     extra: ClassVar[str] = "export"
     needs_calibration: ClassVar[bool] = False
     scheme: ClassVar[str]
+    methods: ClassVar[tuple[str, ...]] = ()
+    per_tensor: ClassVar[bool] = False
+    mixed: ClassVar[bool] = False
     budget: ClassVar[ParityBudget]
     rank: ClassVar[int] = 0
     check_images: ClassVar[int] = 256
@@ -104,23 +132,50 @@ class Exporter(ABC):
 
         Raises:
             CalibrationError: the format needs calibration images and there are none.
-            ExportError: the model cannot be converted.
-            ParityError: the converted model answers differently; nothing is written.
+            ExportError: the model cannot be converted, or not with these options.
+            ParityError: the converted model answers differently; nothing is written,
+                except with ``force`` where the answers are finite.
         """
-        if self.needs_calibration and request.calibration is None:
-            raise ExportError(f"format {self.name} needs calibration images: --data PATH")
-        payload = self._convert(request)
+        return self.write(request, self.draft(request))
+
+    def draft(self, request: ExportRequest) -> Artifact:
+        """Convert in memory: the engine's file, neither checked nor sealed.
+
+        Raises:
+            CalibrationError: the format needs calibration images and there are none.
+            ExportError: the model cannot be converted, or not with these options.
+        """
+        if self.needs_calibration:
+            request.require_calibration(self.name)
+        self._require(request.quantization)
         path = request.out / f"{request.name}.{self.variant}{self.suffix}"
-        draft = Artifact(path, payload, None, artifacts.UNSEALED)
-        with self._open(draft) as backend:
-            accuracy = compare(
-                backend, request.source, request.check.first(self.check_images), self.budget
-            )
-            manifest = self._manifest(request, draft, backend)
-        packed = artifacts.pack(path, payload, replace(manifest, accuracy=accuracy))
-        with self._open(packed):
-            write_atomically(path, packed.data)
-        return artifacts.read(path)
+        return Artifact(path, self._convert(request), None, artifacts.UNSEALED)
+
+    def write(self, request: ExportRequest, draft: Artifact) -> Artifact:
+        """Check a draft of the same request, seal it and write it; see :meth:`export`."""
+        check = request.check.first(self.check_images)
+        with self.open(draft) as backend:
+            found = compare(backend, request.source, check, self.budget)
+            if found.refusal and not request.force:
+                raise ParityError(self._ways_on(found.refusal, draft.path))
+            manifest = self._manifest(request, draft, backend, found.refusal)
+        packed = artifacts.pack(draft.path, draft.data, replace(manifest, accuracy=found.accuracy))
+        with self.open(packed):
+            write_atomically(draft.path, packed.data)
+        return artifacts.read(draft.path)
+
+    def open(self, artifact: Artifact) -> Backend:
+        """Open a file in the preferred engine; one that cannot be checked is not written.
+
+        Raises:
+            ExportError: the engine is missing or refuses the file.
+        """
+        preferred = for_suffix(self.suffix)[0]
+        try:
+            with silenced():
+                return preferred(artifact)
+        except BackendError as error:
+            raise ExportError(f"format {self.name}: {error}") from error
 
     @abstractmethod
     def _convert(self, request: ExportRequest) -> bytes:
@@ -130,17 +185,57 @@ class Exporter(ABC):
     def _operators(self, payload: bytes) -> dict[str, int]:
         """Return the operators with their versions, or the operator set."""
 
-    def _open(self, artifact: Artifact) -> Backend:
-        """Open a file in the preferred engine; one that cannot be checked is not written."""
-        preferred = for_suffix(self.suffix)[0]
-        try:
-            with silenced():
-                return preferred(artifact)
-        except BackendError as error:
-            raise ExportError(f"format {self.name}: {error}") from error
+    def _require(self, options: QuantizationOptions) -> None:
+        """Refuse options that the format cannot honour.
 
-    def _manifest(self, request: ExportRequest, draft: Artifact, backend: Backend) -> Manifest:
-        calibration = request.calibration if self.needs_calibration else None
+        Raises:
+            ExportError: names the option and what the format takes.
+        """
+        if options.method != QuantizationOptions().method and options.method not in self.methods:
+            takes = f"takes {', '.join(self.methods)}" if self.methods else "is not calibrated"
+            raise ExportError(
+                f"format {self.name} {takes}: no --calibration-method {options.method}"
+            )
+        if not options.per_channel and not self.per_tensor:
+            raise ExportError(f"format {self.name} cannot share scales: no --per-tensor")
+        if options.float_layers and not self.mixed:
+            raise ExportError(f"format {self.name} cannot leave single layers in float")
+
+    def _ways_on(self, refusal: str, path: Path) -> str:
+        mend = ", or let the export look for settings that pass: --max-drop 0.5"
+        return (
+            f"{refusal}; it was not written. Find the cause: export it with --force, then "
+            f"toolkit diagnose {path}{mend if self.mixed else ''}"
+        )
+
+    def _quantization(
+        self, request: ExportRequest, backend: Backend, refusal: str | None
+    ) -> Quantization:
+        """Describe what was really done."""
+        options, calibration = request.quantization, None
+        if self.needs_calibration:
+            drawn = request.require_calibration(self.name).record
+            calibration = replace(drawn, method=options.method)
+        scheme = self.scheme
+        if not options.per_channel:
+            scheme = scheme.replace("per channel", "per tensor")
+        if options.float_layers:
+            ends = f"{backend.input.dtype} in, {backend.output.dtype} out"
+            if ends != "int8 in, int8 out":
+                scheme = scheme.replace("int8 in and out", ends)
+            count = len(options.float_layers)
+            scheme = f"{scheme}; {count} layer{'s' if count > 1 else ''} in float32"
+        names = tuple(self._layer_name(request, key) for key in options.float_layers)
+        return Quantization(scheme, calibration, names, refusal)
+
+    def _layer_name(self, request: ExportRequest, key: str) -> str:
+        """Return a readable name of a layer that was left in float."""
+        del request
+        return short_name(key)
+
+    def _manifest(
+        self, request: ExportRequest, draft: Artifact, backend: Backend, refusal: str | None
+    ) -> Manifest:
         return Manifest(
             name=request.name,
             format=self.name,
@@ -149,7 +244,7 @@ class Exporter(ABC):
             output=backend.output,
             labels=request.labels,
             preprocess=request.spec,
-            quantization=Quantization(self.scheme, calibration.record if calibration else None),
+            quantization=self._quantization(request, backend, refusal),
             requirements=Requirements(self._operators(draft.data), _engines(draft)),
             created=Created(
                 tool=f"edge-toolkit {request.versions.get('edge-toolkit', 'unknown')}",

@@ -94,6 +94,20 @@ class KerasSource:
 
         return convert(self)
 
+    @cached_property
+    def onnx_prepared(self) -> Any:
+        """The float ``onnx.ModelProto`` that is quantized; its nodes are the layers there."""
+        from exporters.onnx_quantize import prepare
+
+        return prepare(self.onnx_graph)
+
+    @cached_property
+    def tflite_graph(self) -> bytes:
+        """The model as a float32 TFLite file; converted once, shared by all who need it."""
+        from exporters.tflite_graph import convert
+
+        return convert(self, "tflite")
+
 
 def run_keras(model: keras.Model, batch: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what a Keras model answers, (n, classes) float32.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from toolkit.choosing import Limits
 
 VERY_SLOW = 5.0  # times the latency of float32
-_UNDISTURBED = 0.9  # processor time over time; 0.99 on an idle machine
+_UNDISTURBED = 0.9  # processor time over time, of one busy thread
 _DROP = 0.1  # points of accuracy to mend to, where the user names no limit
 _KB = 1000
 

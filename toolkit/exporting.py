@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +17,8 @@ from exporters.calibration import (
     stratified_sample,
 )
 from exporters.check import CheckImages
-from runtime.errors import ExportError, ParityError
+from exporters.quantization import QuantizationOptions
+from runtime.errors import ExportError, InputError, ParityError
 from runtime.registry import pick
 from toolkit.progress import SILENT, Reporter
 from toolkit.versions import versions
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from runtime.artifact import Artifact
     from runtime.errors import EdgeError
+    from toolkit.attempts import Mending
     from toolkit.subject import Subject
 
 DEFAULT_FORMAT = "tflite-int8"
@@ -44,11 +46,34 @@ class ExportOptions:
         formats: format names; empty means all.
         out: folder; None means that of the run, or the current one.
         calibration: how calibration images are drawn.
+        quantization: choices that some formats leave; the others refuse them.
+        force: write a file that fails the check all the same.
+        max_drop: highest loss of accuracy on the validation images, in points; settings
+            are searched until it holds. None searches nothing.
     """
 
     formats: tuple[str, ...]
     out: Path | None = None
     calibration: CalibrationOptions = CalibrationOptions()
+    quantization: QuantizationOptions = field(default_factory=QuantizationOptions)
+    force: bool = False
+    max_drop: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the fields.
+
+        Raises:
+            InputError: the drop is out of its range, or is to be forced.
+        """
+        if self.max_drop is None:
+            return
+        if not 0.0 <= self.max_drop <= 100.0:
+            raise InputError(
+                f"--max-drop is in points of accuracy, 0…100, not {self.max_drop:g}; "
+                "0.5 is half a point"
+            )
+        if self.force:
+            raise InputError("--force writes what fails, --max-drop only what passes: choose one")
 
 
 def export(
@@ -56,6 +81,7 @@ def export(
     options: ExportOptions,
     reporter: Reporter = SILENT,
     on_failure: Callable[[str, EdgeError], None] | None = None,
+    on_mended: Callable[[Mending], None] | None = None,
 ) -> Iterator[Artifact]:
     """Write one artifact a format.
 
@@ -65,6 +91,7 @@ def export(
         reporter: told what is at work.
         on_failure: takes the format and the error of a conversion that failed, and the
             other formats go on; None raises the first error.
+        on_mended: takes what the search did, before each file that it led to.
 
     Yields:
         Each file once it is on disk.
@@ -74,12 +101,11 @@ def export(
         EdgeError: see :meth:`Exporter.export`; files yielded before stay.
     """
     exporters = select(options.formats)
-    needed = any(exporter.needs_calibration for exporter in exporters)
-    request = _request(subject, options, calibrate=needed)
+    write = _mender(subject, options, reporter, on_mended) or _writer(subject, options, exporters)
     with reporter.task("exporting", len(exporters)) as tick:
         for exporter in exporters:
             try:
-                yield exporter().export(request)
+                yield write(exporter())
             except (ExportError, ParityError) as error:
                 if on_failure is None:
                     raise
@@ -117,24 +143,67 @@ def keras_warning(artifact: Artifact) -> str | None:
     )
 
 
-def _request(subject: Subject, options: ExportOptions, *, calibrate: bool) -> ExportRequest:
+def build_request(subject: Subject, options: ExportOptions, *, calibrate: bool) -> ExportRequest:
+    """Return what an exporter needs of a model.
+
+    Args:
+        subject: the model with its data.
+        options: what to write.
+        calibrate: whether to draw calibration images.
+    """
     return ExportRequest(
         source=subject.source,
         name=subject.name,
         labels=subject.labels,
         spec=subject.spec,
         check=_check_images(subject),
-        calibration=_calibration(subject, options.calibration) if calibrate else None,
+        calibration=draw_calibration(subject, options.calibration) if calibrate else None,
         dataset=subject.dataset.name,
         out=options.out or subject.exports,
         versions=versions(),
+        quantization=options.quantization,
+        force=options.force,
     )
 
 
-def _calibration(subject: Subject, options: CalibrationOptions) -> CalibrationSet:
+def draw_calibration(subject: Subject, options: CalibrationOptions) -> CalibrationSet:
+    """Draw calibration images out of the training part.
+
+    Raises:
+        CalibrationError: there is nothing to draw from, or all images are equal.
+    """
     dataset = subject.dataset
     source = TrainingImages(dataset.x_train, dataset.y_train, subject.training, dataset.name)
     return draw(source, subject.spec, options)
+
+
+def _writer(
+    subject: Subject, options: ExportOptions, exporters: Sequence[type[Exporter]]
+) -> Callable[[Exporter], Artifact]:
+    needed = any(exporter.needs_calibration for exporter in exporters)
+    request = build_request(subject, options, calibrate=needed)
+    return lambda exporter: exporter.export(request)
+
+
+def _mender(
+    subject: Subject,
+    options: ExportOptions,
+    reporter: Reporter,
+    on_mended: Callable[[Mending], None] | None,
+) -> Callable[[Exporter], Artifact] | None:
+    if options.max_drop is None:
+        return None
+    from toolkit.mending import Mender
+
+    mender = Mender(subject, options, reporter)
+
+    def write(exporter: Exporter) -> Artifact:
+        artifact, record = mender.mend(exporter)
+        if on_mended is not None:
+            on_mended(record)
+        return artifact
+
+    return write
 
 
 def _check_images(subject: Subject) -> CheckImages:

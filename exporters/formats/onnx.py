@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
-from exporters import budget
+from exporters import budget, onnx_quantize
 from exporters.base import Exporter, ExportRequest
-from exporters.onnx_graph import INPUT, check, drop_unused_opsets
-from runtime.errors import ExportError
-from runtime.quiet import silenced
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import numpy as np
-    from numpy.typing import NDArray
-
-_CALIBRATION_BATCH = 64
+from exporters.conversion import converting
+from exporters.onnx_graph import check
+from exporters.quantization import ENTROPY, MIN_MAX, PERCENTILE
 
 
 class OnnxExporter(Exporter):
@@ -62,12 +52,9 @@ class Float16(OnnxExporter):
 
         copy = onnx.ModelProto()
         copy.CopyFrom(request.source.onnx_graph)
-        try:
-            with silenced():
-                model = convert_float_to_float16(copy, keep_io_types=True)
-                OnnxModel(model).topological_sort()  # its casts stand at the end otherwise
-        except Exception as error:  # the tool raises many unrelated kinds
-            raise ExportError(f"format {self.name}: {error}") from error
+        with converting(self.name):
+            model = convert_float_to_float16(copy, keep_io_types=True)
+            OnnxModel(model).topological_sort()  # its casts stand at the end otherwise
         check(onnx, model)
         return bytes(model.SerializeToString())
 
@@ -79,56 +66,21 @@ class Int8(OnnxExporter):
     variant: ClassVar[str] = "int8"
     needs_calibration: ClassVar[bool] = True
     scheme: ClassVar[str] = "QDQ, int8 weights (per channel) and activations, float32 in and out"
+    methods: ClassVar[tuple[str, ...]] = (MIN_MAX, PERCENTILE, ENTROPY)
+    per_tensor: ClassVar[bool] = True
+    mixed: ClassVar[bool] = True
     budget: ClassVar[budget.ParityBudget] = budget.INTEGER
     rank: ClassVar[int] = 12
 
     def _convert(self, request: ExportRequest) -> bytes:
         import onnx
 
-        if request.calibration is None:
-            raise ExportError("no calibration images")
-        with tempfile.TemporaryDirectory() as folder:
-            target = Path(folder) / "int8.onnx"
-            try:
-                with silenced():
-                    _quantize(request, Path(folder), target)
-            except Exception as error:  # the tools raise many unrelated kinds
-                raise ExportError(f"format {self.name}: {error}") from error
-            model = onnx.load(target)
-        drop_unused_opsets(model)
+        calibration = request.require_calibration(self.name)
+        with converting(self.name):
+            prepared = request.source.onnx_prepared
+            model = onnx_quantize.quantize(prepared, calibration, request.quantization)
         check(onnx, model)
         return bytes(model.SerializeToString())
 
-
-def _quantize(request: ExportRequest, folder: Path, target: Path) -> None:
-    import onnx
-    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    source, prepared = folder / "float.onnx", folder / "prepared.onnx"
-    onnx.save(request.source.onnx_graph, source)
-    quant_pre_process(source, prepared)
-    assert request.calibration is not None  # noqa: S101 - checked by the caller
-    quantize_static(
-        prepared,
-        target,
-        _Reader(request.calibration.batch),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=QuantType.QInt8,
-        weight_type=QuantType.QInt8,
-    )
-
-
-class _Reader:
-    """Feeds calibration images; ORT asks any object with ``get_next``."""
-
-    def __init__(self, batch: NDArray[np.float32]) -> None:
-        self._batches: Iterator[dict[str, Any]] = iter(
-            {INPUT: batch[start : start + _CALIBRATION_BATCH]}
-            for start in range(0, len(batch), _CALIBRATION_BATCH)
-        )
-
-    def get_next(self) -> dict[str, Any] | None:
-        """Return the next batch, or None at the end."""
-        return next(self._batches, None)
+    def _layer_name(self, request: ExportRequest, key: str) -> str:
+        return onnx_quantize.layer_name(request.source.onnx_prepared.graph, key)

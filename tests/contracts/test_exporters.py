@@ -45,7 +45,7 @@ def rgb_request(rgb_model, tmp_path_factory) -> ExportRequest:
     data = DataOptions(path=rgb_model / "colors.npz")
     subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
     options = exporting.ExportOptions((), tmp_path_factory.mktemp("out"))
-    return exporting._request(subject, options, calibrate=True)
+    return exporting.build_request(subject, options, calibrate=True)
 
 
 @pytest.fixture(scope="module")
@@ -212,9 +212,23 @@ def test_without_calibration_a_quantized_format_says_what_it_needs(
 def test_a_file_that_answers_differently_is_not_written(name, exporter, rgb_request, tmp_path):
     """Other images than those that the engine gets stand for a wrong conversion."""
     request = replace(rgb_request, source=Inverted(rgb_request.source), out=tmp_path / "out")
-    with pytest.raises(ParityError, match="not written"):
+    with pytest.raises(ParityError, match="not written") as found:
         exporter().export(request)
     assert not files_below(tmp_path)
+    assert "export it with --force, then toolkit diagnose" in str(found.value)
+    assert ("--max-drop" in str(found.value)) == exporter.mixed
+
+
+def test_a_refused_file_can_be_forced_and_says_so(name, exporter, rgb_request, tmp_path):
+    request = replace(rgb_request, source=Inverted(rgb_request.source), out=tmp_path, force=True)
+    file = artifacts.read(exporter().export(request).path)
+    assert "another label than Keras" in file.manifest.quantization.refusal
+    assert file.manifest.accuracy.agreement < 0.9
+
+
+def test_a_file_that_passes_is_not_marked_by_force(exporter, rgb_request, tmp_path):
+    file = exporter().export(replace(rgb_request, out=tmp_path, force=True))
+    assert file.manifest.quantization.refusal is None
 
 
 class Inverted:

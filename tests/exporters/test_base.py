@@ -9,8 +9,9 @@ import pytest
 from exporters import base, formats
 from exporters.base import ExportRequest
 from exporters.check import CheckImages
+from exporters.quantization import QuantizationOptions
 from exporters.source import KerasSource
-from runtime.errors import BackendError, ExportError, InputError
+from runtime.errors import BackendError, CalibrationError, ExportError, InputError
 from runtime.preprocess import PreprocessSpec
 
 
@@ -74,7 +75,35 @@ def test_a_file_that_the_engine_refuses_is_not_written(subject, tmp_path, monkey
 
     monkeypatch.setattr(base, "for_suffix", lambda suffix: [Refusing])
     options = exporting.ExportOptions((), tmp_path / "out")
-    request = exporting._request(subject, options, calibrate=False)
+    request = exporting.build_request(subject, options, calibrate=False)
     with pytest.raises(ExportError, match="format tflite: no such operator"):
         formats.registry()["tflite"]().export(request)
     assert not (tmp_path / "out").exists()
+
+
+def test_calibration_images_are_asked_for_in_one_place(request_):
+    with pytest.raises(CalibrationError, match="format x needs calibration images: --data PATH"):
+        request_.require_calibration("x")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("tflite", {"method": "mse"}, "is not calibrated: no --calibration-method mse"),
+        ("tflite-int16x8", {"method": "mse"}, "takes min-max: no --calibration-method mse"),
+        ("onnx-int8", {"method": "mse"}, "takes min-max, percentile, entropy: no"),
+        ("onnx", {"per_channel": False}, "cannot share scales: no --per-tensor"),
+        ("tflite-int16x8", {"per_channel": False}, "cannot share scales: no --per-tensor"),
+        ("tflite-float16", {"per_channel": False}, "cannot share scales: no --per-tensor"),
+        ("tflite-dynamic", {"float_layers": ("a",)}, "cannot leave single layers in float"),
+        ("tflite-int16x8", {"float_layers": ("a",)}, "cannot leave single layers in float"),
+    ],
+)
+def test_options_that_a_format_cannot_honour_are_refused(subject, tmp_path, name, options, words):
+    from toolkit import exporting
+
+    options = exporting.ExportOptions((), tmp_path, quantization=QuantizationOptions(**options))
+    request = exporting.build_request(subject, options, calibrate=True)
+    with pytest.raises(ExportError, match=f"format {name} {words}"):
+        formats.registry()[name]().export(request)
+    assert not list(tmp_path.iterdir())

@@ -2,26 +2,45 @@
 
 import pytest
 
-from exporters.budget import EXACT, HALF, INTEGER, ParityBudget
+from exporters.budget import EXACT, HALF, INT16_ACTIVATIONS, INTEGER, ParityBudget
 from runtime.errors import InputError
 
 
-@pytest.mark.parametrize("field", range(4))
+@pytest.mark.parametrize("field", range(1, 4))
 @pytest.mark.parametrize("value", [-0.01, 1.01, float("nan"), float("inf")])
-def test_a_limit_outside_0_1_is_refused(field, value):
+def test_a_share_outside_0_1_is_refused(field, value):
     limits = [0.1, 0.9, 0.1, 0.1]
     limits[field] = value
     with pytest.raises(InputError, match="0…1"):
         ParityBudget(*limits)
 
 
+@pytest.mark.parametrize("value", [-0.01, 100.1, float("nan"), float("inf")])
+def test_a_drop_outside_0_100_points_is_refused(value):
+    with pytest.raises(InputError, match="points of accuracy, 0…100"):
+        ParityBudget(value, 0.9, 0.1, 0.1)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"max_kl": -0.1}, {"max_kl": float("nan")}, {"min_sqnr": float("nan")}]
+)
+def test_limits_that_mean_nothing_are_refused(limits):
+    with pytest.raises(InputError, match="max-kl must not be negative"):
+        ParityBudget(0.1, 0.9, 0.1, 0.1, **limits)
+
+
 @pytest.mark.parametrize("limit", [0.0, 1.0])
 def test_the_ends_are_allowed(limit):
-    ParityBudget(limit, limit, limit, limit)
+    ParityBudget(100 * limit, limit, limit, limit)
+
+
+def test_one_image_may_always_differ():
+    budget = ParityBudget(0.5, 0.99, 0.5, 0.1)
+    assert [budget.allowed_flips(n) for n in (1, 99, 100, 199, 200, 1000)] == [1, 1, 1, 1, 2, 10]
 
 
 def test_less_precise_formats_have_wider_budgets():
-    for narrow, wide in ((EXACT, HALF), (HALF, INTEGER)):
-        assert narrow.max_accuracy_drop < wide.max_accuracy_drop
+    for narrow, wide in ((EXACT, HALF), (HALF, INT16_ACTIVATIONS), (INT16_ACTIVATIONS, INTEGER)):
+        assert narrow.max_drop < wide.max_drop
         assert narrow.min_agreement > wide.min_agreement
         assert narrow.max_abs_error < wide.max_abs_error

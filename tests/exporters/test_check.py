@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from exporters.budget import INTEGER, ParityBudget
-from exporters.check import CheckImages, agreement, compare
+from exporters.check import CheckImages, agreement, compare, margins
 from runtime.errors import ParityError
 
 BUDGET = ParityBudget(0.01, 0.95, 0.2, tie_margin=0.05)
@@ -63,21 +63,24 @@ def test_a_good_engine_gives_the_accuracies():
     reference, answers = certain(100), certain(100)
     answers[3] = [0.1, 0.9]
     wide = ParityBudget(1, 0.9, 1, 0)
-    found = compare(Engine(answers), Source(reference), check(100), wide)
+    checked = compare(Engine(answers), Source(reference), check(100), wide)
+    assert checked.refusal is None
+    found = checked.accuracy
     assert (found.reference, found.artifact, found.agreement) == (1.0, 0.99, 0.99)
     assert (found.dataset, found.images) == ("x", 100)
 
 
 def test_other_labels_are_refused():
     answers = np.concatenate([certain(90), certain(10, 1)])
-    with pytest.raises(ParityError, match=r"another label than Keras on 10 of 100 .*not written"):
-        compare(Engine(answers), Source(certain(100)), check(100), BUDGET)
+    found = compare(Engine(answers), Source(certain(100)), check(100), BUDGET)
+    assert "another label than Keras on 10 of 100 images (limit 5)" in found.refusal
+    assert found.accuracy.artifact == 0.9
 
 
 def test_other_probabilities_are_refused():
     answers = np.full((100, 2), [0.7, 0.3], np.float32)
-    with pytest.raises(ParityError, match=r"differs from Keras by 0\.3 \(limit 0\.2\)"):
-        compare(Engine(answers), Source(certain(100)), check(100), BUDGET)
+    found = compare(Engine(answers), Source(certain(100)), check(100), BUDGET)
+    assert "differs from Keras by 0.3 (limit 0.2)" in found.refusal
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -92,14 +95,19 @@ def test_one_other_label_in_a_small_set_is_no_failure():
     answers = certain(20)
     answers[0] = [0.4, 0.6]
     wide = ParityBudget(1, 0.99, 1, 0)
-    assert compare(Engine(answers), Source(certain(20)), check(20), wide).agreement == 0.95
+    found = compare(Engine(answers), Source(certain(20)), check(20), wide)
+    assert (found.refusal, found.accuracy.agreement) == (None, 0.95)
 
 
 def test_logits_are_compared_as_probabilities():
     source = Source(rows([0.5, 0.5]))
     source.scores = "logits"
     found = compare(Engine(rows([7.0, 7.0])), source, check(1), BUDGET)
-    assert found.max_abs_error == 0.0
+    assert found.accuracy.max_abs_error == 0.0
+
+
+def test_the_margin_is_between_the_two_first_classes():
+    assert margins(rows([0.1, 0.6, 0.3], [0.5, 0.0, 0.5])) == pytest.approx([0.3, 0.0])
 
 
 def test_the_first_images_can_be_taken():

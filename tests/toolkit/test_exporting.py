@@ -31,9 +31,9 @@ def test_a_mistyped_format_writes_nothing(subject, tmp_path):
 
 
 def test_files_go_to_the_run_or_where_asked(subject, tmp_path):
-    request = exporting._request(subject, ExportOptions(()), calibrate=False)
+    request = exporting.build_request(subject, ExportOptions(()), calibrate=False)
     assert request.out == subject.exports
-    request = exporting._request(subject, ExportOptions((), tmp_path), calibrate=False)
+    request = exporting.build_request(subject, ExportOptions((), tmp_path), calibrate=False)
     assert request.out == tmp_path
     assert request.calibration is None
 
@@ -41,7 +41,7 @@ def test_files_go_to_the_run_or_where_asked(subject, tmp_path):
 @pytest.mark.parametrize("seed", [0, 5])
 def test_the_calibration_record_can_be_checked_by_hand(subject, seed):
     options = ExportOptions((), calibration=CalibrationOptions(100, seed))
-    record = exporting._request(subject, options, calibrate=True).calibration.record
+    record = exporting.build_request(subject, options, calibrate=True).calibration.record
     indices = stratified_sample(
         subject.dataset.y_train, subject.training, CalibrationOptions(100, seed)
     )

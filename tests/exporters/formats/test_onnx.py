@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+import numpy as np
 import onnx
 import pytest
 
 from exporters.formats import registry
-from exporters.formats.onnx import _Reader
+from exporters.onnx_quantize import _Reader
 from runtime.errors import ExportError
 
 
@@ -53,13 +54,15 @@ def test_files_shrink_with_their_weights(exports):
     assert sizes["onnx-int8"] == pytest.approx(887_530, rel=0.1)
 
 
-def test_calibration_is_read_in_batches(rng):
-    batch = rng.random((130, 2, 2, 1))
+@pytest.mark.parametrize(("images", "size"), [(128, 64), (130, 26), (127, 1), (5, 5), (512, 64)])
+def test_calibration_is_read_in_batches_of_one_size(rng, images, size):
+    batch = rng.random((images, 2, 2, 1))
     reader = _Reader(batch)
-    sizes = []
+    read = []
     while (found := reader.get_next()) is not None:
-        sizes.append(len(found["image"]))
-    assert sizes == [64, 64, 2]
+        read.append(found["image"])
+    assert {len(part) for part in read} == {size}
+    assert np.array_equal(np.concatenate(read), batch)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +79,7 @@ def test_a_failure_of_a_tool_is_one_error(subject, tmp_path, monkeypatch, name, 
         raise AssertionError("something inside")
 
     options = exporting.ExportOptions((), tmp_path / "out")
-    request = exporting._request(subject, options, calibrate=True)
+    request = exporting.build_request(subject, options, calibrate=True)
     monkeypatch.setattr(target, broken)
     with pytest.raises(ExportError, match=f"format {name}: something inside"):
         registry()[name]().export(replace(request))

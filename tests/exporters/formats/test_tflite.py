@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from exporters import tflite_graph
 from exporters.formats import registry, tflite
 from exporters.source import KerasSource
 from exporters.tensorflow_setup import import_tensorflow
@@ -23,10 +24,9 @@ def keras():
 
 def test_a_file_without_its_weights_is_refused():
     """from_concrete_functions of a wrapped model has written such files."""
-    model = SimpleNamespace(count_params=lambda: 887_530)
-    request = SimpleNamespace(source=SimpleNamespace(model=model))
+    source = SimpleNamespace(model=SimpleNamespace(count_params=lambda: 887_530))
     with pytest.raises(ExportError, match="wrote 8,000 bytes for 887,530 weights"):
-        tflite._check_weights(bytes(8000), request)
+        tflite_graph._check_weights(bytes(8000), source)
 
 
 def test_an_operator_that_needs_flex_is_refused(keras, tmp_path):
@@ -96,8 +96,8 @@ def test_weights_of_int8_are_quantized_per_channel(exports):
     ],
 )
 def test_the_telling_line_of_a_long_message_is_shown(message, expected):
-    assert tflite._reason(ValueError(message)).startswith(expected)
-    assert len(tflite._reason(ValueError(message))) <= 300
+    assert tflite_graph._reason(ValueError(message)).startswith(expected)
+    assert len(tflite_graph._reason(ValueError(message))) <= 300
 
 
 def test_calibration_images_are_fed_one_by_one(rng):
@@ -112,6 +112,6 @@ def test_other_calibration_images_give_other_scales(subject, exports, tmp_path):
     from toolkit import exporting
 
     options = exporting.ExportOptions((), tmp_path, CalibrationOptions(3))
-    request = exporting._request(subject, options, calibrate=True)
+    request = exporting.build_request(subject, options, calibrate=True)
     file = registry()["tflite-int8"]()._convert(replace(request, out=tmp_path))
     assert file != exports["tflite-int8"].read_bytes()[: len(file)]

@@ -205,3 +205,84 @@ def test_stdout_holds_json_only_and_stderr_no_converter_noise(own, tmp_path):
     assert lines[0].startswith("tflite-int8")
     assert lines[2].startswith("Classes")
     assert lines[3].startswith("Next: ")
+
+
+def test_a_search_says_what_it_did(toolkit_cli, own, tmp_path):
+    formats = ("--format", "tflite-int8", "--format", "onnx-int8")
+    result = toolkit_cli("export", *own, *formats, "--out", tmp_path, "--max-drop", 50, "--json")
+    assert result.exit_code == 0, result.stderr
+    for entry in json.loads(result.stdout)["artifacts"]:
+        record = entry["mending"]
+        assert record["max_drop"] == 50
+        assert record["chosen"] == record["attempts"][-1]["what"]
+        assert {"accuracy_drop", "agreement", "passes", "bytes", "latency_ms"} <= set(
+            record["attempts"][0]
+        )
+        assert record["attempts"][0]["latency_ms"] > 0
+    assert "set aside to measure on" in result.stderr
+    assert "tflite-int8: at most 50 points of accuracy on 15 colors" in result.stderr
+
+
+def test_a_search_without_a_way_out_writes_nothing(toolkit_cli, own, tmp_path, monkeypatch):
+    from toolkit.mending import Mender
+
+    judge = Mender.judge
+    monkeypatch.setattr(Mender, "judge", lambda *a: (judge(*a)[0], ("7.00 points lost",)))
+    out = tmp_path / "out"
+    arguments = ("--format", "tflite-float16", "--max-drop", 0.1, "--out", out)
+    result = toolkit_cli("export", *own, *arguments)
+    assert result.exit_code == 1
+    errors = [line for line in result.stderr.splitlines() if line.startswith("Error")]
+    assert len(errors) == 1
+    assert "7.00 points lost" in errors[0]
+    assert not out.exists()
+
+
+def test_a_refused_file_is_written_by_force_and_fails_all_the_same(
+    toolkit_cli, own, tmp_path, monkeypatch
+):
+    from dataclasses import replace
+
+    from exporters.formats.tflite import Float32
+
+    strict = replace(Float32.budget, max_abs_error=0.0)
+    monkeypatch.setattr(Float32, "budget", strict)
+    arguments = ("--format", "tflite", "--out", tmp_path)
+    refused = toolkit_cli("export", *own, *arguments)
+    assert refused.exit_code == 1
+    assert "export it with --force, then toolkit diagnose" in refused.stderr
+    assert not list(tmp_path.iterdir())
+    forced = toolkit_cli("export", *own, *arguments, "--force", "--json")
+    assert forced.exit_code == 1
+    assert "FAILED the check and was written by force" in forced.stderr
+    (entry,) = json.loads(forced.stdout)["artifacts"]
+    assert "differs from Keras" in entry["refusal"]
+    path = Path(entry["path"])
+    assert f"Next: toolkit diagnose {path}" in forced.stderr
+    assert artifacts.read(path).manifest.quantization.refusal == entry["refusal"]
+
+
+def test_options_of_the_quantization_are_recorded(toolkit_cli, own, tmp_path):
+    options = ("--format", "tflite-int8", "--per-tensor", "--calibration-method", "percentile")
+    result = toolkit_cli("export", *own, *options, "--out", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    record = artifacts.read(tmp_path / "colors.int8.tflite").manifest.quantization
+    assert record.calibration.method == "percentile"
+    assert record.scheme == "int8 weights (per tensor) and activations, int8 in and out"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--max-drop", -1), "--max-drop is in points of accuracy"),
+        (("--max-drop", 1, "--force"), "choose one"),
+        (("--calibration-method", "mean"), "unknown calibration method 'mean'"),
+        (("--format", "onnx-int8", "--calibration-method", "mse"), "takes min-max, percentile"),
+        (("--format", "tflite", "--per-tensor"), "cannot share scales"),
+    ],
+)
+def test_options_that_cannot_be_honoured_are_refused(toolkit_cli, own, tmp_path, arguments, words):
+    result = toolkit_cli("export", *own, *arguments, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert not (tmp_path / "out").exists()
