@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ParityError,
         UnknownNameError,
     )
+    from runtime.golden import Golden, GoldenReport, replay
     from runtime.manifest import Manifest, TensorSpec
     from runtime.prediction import Prediction
     from runtime.preprocess import PreprocessSpec
@@ -49,6 +50,8 @@ __all__ = [
     "DeviceUnavailableError",
     "EdgeError",
     "ExportError",
+    "Golden",
+    "GoldenReport",
     "InputError",
     "IntegrityError",
     "LoadOptions",
@@ -60,6 +63,7 @@ __all__ = [
     "TensorSpec",
     "UnknownNameError",
     "load",
+    "replay",
 ]
 
 _HOMES = {
@@ -67,12 +71,15 @@ _HOMES = {
     "Backend": "backends",
     "BackendOptions": "backends",
     "Classifier": "classifier",
+    "Golden": "golden",
+    "GoldenReport": "golden",
     "LoadOptions": "classifier",
     "Manifest": "manifest",
     "Prediction": "prediction",
     "PreprocessSpec": "preprocess",
     "TensorSpec": "manifest",
     "load": "classifier",
+    "replay": "golden",
 }
 
 

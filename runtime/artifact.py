@@ -74,6 +74,24 @@ def pack(path: Path, payload: bytes, manifest: Manifest) -> Artifact:
     return Artifact(path, data, manifest, SEALED)
 
 
+def restate(artifact: Artifact, manifest: Manifest) -> Artifact:
+    """Return the same payload with another manifest, sealed, in memory.
+
+    Raises:
+        ArtifactError: the payload cannot be told from what else is in the file.
+    """
+    return pack(artifact.path, payload(artifact), manifest)
+
+
+def payload(artifact: Artifact) -> bytes:
+    """Return the engine's file that :func:`pack` was given.
+
+    Raises:
+        ArtifactError: it cannot be told from what else is in the file.
+    """
+    return _container(artifact.path).payload(artifact.data)
+
+
 def _read(path: Path, data: bytes, container: Container) -> Artifact:
     if not data:
         raise ArtifactError("the file is empty; copy it again")

@@ -9,6 +9,7 @@ from runtime.console import LazyGroup
 _COMMANDS = {
     "predict": "Classify images with a model file.",
     "info": "Show what a model file says of itself.",
+    "verify": "Check that a model file answers here as the Keras model did.",
 }
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runtime.errors import ArtifactError, InputError
+from runtime.golden_record import Golden
 from runtime.preprocess import PreprocessSpec
 
 if TYPE_CHECKING:
@@ -68,10 +69,15 @@ class Quantization:
     Attributes:
         scheme: for example ``float32`` or ``int8 weights and activations, per channel``.
         calibration: None where none was needed.
+        float_layers: layers of a quantized file that were left in float, by name.
+        refusal: why the check before writing refused the file, which was written all the
+            same (``toolkit export --force``); None where it passed.
     """
 
     scheme: str
     calibration: Calibration | None = None
+    float_layers: tuple[str, ...] = ()
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +149,8 @@ class Manifest:
         created: where the file comes from.
         scores: what the output holds, ``probabilities`` or ``logits``.
         accuracy: measured when the file was made; None if it was not.
+        golden: inputs with Keras's answers for a self-test on the device; None if
+            nobody put them in.
         schema_version: of this record.
     """
 
@@ -158,6 +166,7 @@ class Manifest:
     created: Created
     scores: str = "probabilities"
     accuracy: Accuracy | None = None
+    golden: Golden | None = None
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -193,7 +202,7 @@ class Manifest:
     def _from_json(cls, values: Mapping[str, Any]) -> Manifest:
         quantization = dict(values["quantization"])
         calibration = quantization.get("calibration")
-        accuracy = values.get("accuracy")
+        accuracy, golden = values.get("accuracy"), values.get("golden")
         manifest = cls(
             name=_text(values["name"]),
             format=_text(values["format"]),
@@ -205,14 +214,19 @@ class Manifest:
             quantization=Quantization(
                 scheme=_text(quantization["scheme"]),
                 calibration=_known(Calibration, calibration) if calibration else None,
+                float_layers=tuple(_text(name) for name in quantization.get("float_layers", ())),
+                refusal=_text(refusal) if (refusal := quantization.get("refusal")) else None,
             ),
             requirements=_known(Requirements, values["requirements"]),
             created=_known(Created, values["created"]),
             scores=_text(values.get("scores", "probabilities")),
             accuracy=_known(Accuracy, accuracy) if accuracy else None,
+            golden=Golden.from_json(golden) if golden is not None else None,
         )
         if not manifest.labels or manifest.output.shape[-1] != len(manifest.labels):
             raise InputError(f"{len(manifest.labels)} labels for output {manifest.output.shape}")
+        if manifest.golden is not None:
+            manifest.golden.check_fits(manifest.preprocess.shape, len(manifest.labels))
         return manifest
 
 

@@ -86,6 +86,10 @@ def _manifest_rows(manifest: Manifest) -> list[tuple[str, str]]:
                 ),
             )
         )
+    text = "none (toolkit verify --golden)"
+    if golden := manifest.golden:
+        text = f"{golden.summary}, {golden.dataset} (runtime verify)"
+    rows.append(("golden", text))
     return rows
 
 

@@ -34,6 +34,14 @@ class Container(ABC):
         """Return payload and manifest as one sealed file."""
 
     @abstractmethod
+    def payload(self, data: bytes) -> bytes:
+        """Return what :meth:`embed` was given; a file without a manifest is all payload.
+
+        Raises:
+            ArtifactError: it cannot be told from what else is in the file.
+        """
+
+    @abstractmethod
     def manifest(self, data: bytes) -> bytes | None:
         """Return the manifest's JSON, or None if the file carries none.
 

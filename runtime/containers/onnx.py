@@ -52,6 +52,11 @@ class OnnxContainer(Container):
         entries = _metadata(_KEY, manifest.dumps()) + _metadata(b"names", names)
         return self.seal(payload + entries)
 
+    def payload(self, data: bytes) -> bytes:
+        """Cut off what was appended, from the manifest's entry on."""
+        text = self.manifest(data)
+        return data if text is None else data[: data.rfind(_metadata(_KEY, text))]
+
     def manifest(self, data: bytes) -> bytes | None:
         """Return the value of the last entry called ``manifest``."""
         found = None

@@ -58,6 +58,17 @@ class TfliteContainer(Container):
             archive.comment = self.trailer + b"0" * DIGEST_CHARS
         return self.seal(stream.getvalue()[: -DIGEST_CHARS - len(self.trailer)])
 
+    def payload(self, data: bytes) -> bytes:
+        """Cut off the archive."""
+        if self.manifest(data) is None:
+            return data
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = {entry.filename: entry.header_offset for entry in archive.infolist()}
+        others = sorted(set(entries) - {MANIFEST, LABELS})
+        if others:
+            raise ArtifactError(f"its archive holds files of another tool: {', '.join(others)}")
+        return data[: min(entries.values())]
+
     def manifest(self, data: bytes) -> bytes | None:
         """Return the archive's ``manifest.json``."""
         if data.rfind(_ZIP_ENTRY) < 0 or not zipfile.is_zipfile(io.BytesIO(data)):

@@ -1,12 +1,19 @@
 """The device side in environments of its own, from the wheel, as a user types it."""
 
+import base64
+import dataclasses
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import runtime
+from runtime import artifact as artifacts
+from runtime.golden_record import Golden, to_strip
 
 ROOT = Path(__file__).parents[2]
 MODELS, IMAGES = ROOT / "examples" / "models", ROOT / "examples" / "images"
@@ -58,6 +65,68 @@ def test_info_shows_manifest_and_integrity(litert_environment):
     assert record["format"] == "tflite-int8"
     assert record["integrity"] == "sha256 verified"
     assert record["input"]["dtype"] == record["output"]["dtype"] == "int8"
+
+
+@pytest.fixture(scope="module")
+def golden_models(tmp_path_factory):
+    """The example models with the ten example images as golden inputs.
+
+    The answers are the float32 file's, which are Keras's to 1e-6.
+    """
+    pytest.importorskip("ai_edge_litert", reason="no engine to make golden inputs with")
+    folder = tmp_path_factory.mktemp("golden")
+    images, answers = golden_answers()
+    for variant in ("float32", "float16", "dynamic", "int8", "int16x8"):
+        file = artifacts.read(model(variant))
+        golden = Golden(
+            images=base64.b64encode(to_strip(images)).decode(),
+            answers=tuple(tuple(round(float(v), 6) for v in row) for row in answers),
+            truth=tuple(range(10)),
+            labels=file.manifest.labels,
+            tolerance=1e-4 if variant == "float32" else 0.15,
+            tie_margin=0.1,
+            dataset="example images",
+        )
+        sealed = artifacts.restate(file, dataclasses.replace(file.manifest, golden=golden))
+        (folder / file.path.name).write_bytes(sealed.data)
+    return folder
+
+
+def golden_answers():
+    paths = [next(p for p in IMAGES.glob(f"{name}.*") if p.suffix != ".py") for name in NAMES]
+    with runtime.load(model("float32")) as classifier:
+        images = np.stack([classifier.prepare(path).pixels for path in paths])
+        return images, classifier.predict_batch(images)
+
+
+def check_self_test(environment, path):
+    result = environment.run("verify", path, "--json")
+    assert result.returncode == 0, result.stdout + result.stderr
+    report = json.loads(result.stdout)
+    assert (report["verdict"], report["images"], report["agreement"]) == ("pass", 10, 1.0)
+    broken = path.with_name(f"broken-{path.name}")
+    file = artifacts.read(path)
+    # the negative: these ten digits are too clear for a smaller change to show
+    spec = dataclasses.replace(file.manifest.preprocess, scale=-1 / 255, mean=(-1.0,))
+    manifest = dataclasses.replace(file.manifest, preprocess=spec)
+    broken.write_bytes(artifacts.restate(file, manifest).data)
+    result = environment.run("verify", broken, "--json")
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["reasons"]
+
+
+@pytest.mark.parametrize("variant", ["float32", "float16", "dynamic", "int8", "int16x8"])
+def test_litert_passes_the_self_test_and_fails_a_broken_file(
+    litert_environment, golden_models, variant
+):
+    check_self_test(litert_environment, golden_models / model(variant).name)
+
+
+@pytest.mark.parametrize("variant", ["float32", "float16", "int8", "int16x8"])
+def test_tflite_runtime_passes_the_self_test_and_fails_a_broken_file(
+    tflite_environment, golden_models, variant
+):
+    check_self_test(tflite_environment, golden_models / model(variant).name)
 
 
 def test_missing_engine_is_one_line_with_the_command_that_mends_it(litert_environment):

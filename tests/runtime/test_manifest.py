@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import random
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runtime.errors import ArtifactError
+from runtime.golden_record import Golden, to_strip
 from runtime.manifest import Manifest
 
 FUZZ = settings(
@@ -26,6 +30,22 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=5,
 )
+
+
+@pytest.fixture(scope="module")
+def with_golden(manifest):
+    """The manifest with two golden inputs."""
+    strip = to_strip(np.arange(128, dtype=np.uint8).reshape(2, 8, 8, 1))
+    golden = Golden(
+        images=base64.b64encode(strip).decode(),
+        answers=((0.5, 0.25, 0.25), (0.0, 1.0, 0.0)),
+        truth=(0, 1),
+        labels=manifest.labels,
+        tolerance=0.1,
+        tie_margin=0.2,
+        dataset="d test images",
+    )
+    return replace(manifest, golden=golden)
 
 
 def places(value, path=()):
@@ -70,6 +90,14 @@ def test_what_is_dumped_is_loaded_again(manifest):
     assert Manifest.loads(manifest.dumps()) == manifest
 
 
+def test_golden_inputs_are_loaded_again_and_older_files_have_none(manifest, with_golden):
+    assert Manifest.loads(with_golden.dumps()) == with_golden
+    record = json.loads(manifest.dumps())
+    del record["golden"]
+    assert loads(record) == manifest
+    assert loads(record).golden is None
+
+
 def test_dumps_is_utf8_json_that_others_read(manifest):
     record = json.loads(manifest.dumps().decode("utf-8"))
     assert record["labels"] == ["null", "eins", "größer"]
@@ -97,6 +125,45 @@ def test_keys_of_a_later_version_are_ignored(manifest, place):
     record = json.loads(manifest.dumps())
     (record[place] if place else record)["from_the_future"] = [1]
     assert loads(record) == manifest
+
+
+def test_keys_of_a_later_golden_record_are_ignored(with_golden):
+    record = json.loads(with_golden.dumps())
+    record["golden"]["from_the_future"] = [1]
+    assert loads(record) == with_golden
+
+
+@pytest.mark.parametrize(
+    "key", ["images", "answers", "truth", "labels", "tolerance", "tie_margin", "dataset"]
+)
+def test_a_golden_record_without_a_field_is_refused(with_golden, key):
+    record = json.loads(with_golden.dumps())
+    del record["golden"][key]
+    with pytest.raises(ArtifactError, match=f"manifest is broken.*{key}"):
+        loads(record)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ((), []),
+        ((), {}),
+        ((), "x"),
+        (("images",), ""),
+        (("images",), None),
+        (("answers", 0, 0), float("nan")),
+        (("answers", 0), [0.5, 0.5]),
+        (("answers",), [[0.5, 0.25, 0.25]] * 3),
+        (("answers",), 3),
+        (("truth", 0), 3),
+        (("labels",), ["a", "b"]),
+        (("tolerance",), 10**400),
+        (("tolerance",), None),
+    ],
+)
+def test_a_wrong_golden_record_is_refused(with_golden, path, value):
+    with pytest.raises(ArtifactError, match="manifest is broken"):
+        loads(replaced(json.loads(with_golden.dumps()), ("golden", *path), value))
 
 
 @pytest.mark.parametrize("version", [2, 0, "1", None])
@@ -162,8 +229,8 @@ def test_what_is_no_manifest_is_refused(text):
 
 @given(seed=st.integers(0, 2**32), value=JSON_VALUES)
 @FUZZ
-def test_any_value_at_any_place_raises_nothing_but_artifact_error(manifest, seed, value):
-    record = json.loads(manifest.dumps())
+def test_any_value_at_any_place_raises_nothing_but_artifact_error(with_golden, seed, value):
+    record = json.loads(with_golden.dumps())
     pick = random.Random(seed)
     path = pick.choice(list(places(record)))
     changed = without(record, path) if path and pick.random() < 0.3 else None
@@ -176,9 +243,9 @@ def test_any_value_at_any_place_raises_nothing_but_artifact_error(manifest, seed
 
 @given(seed=st.integers(0, 2**32))
 @FUZZ
-def test_mutated_text_raises_nothing_but_artifact_error(manifest, seed):
+def test_mutated_text_raises_nothing_but_artifact_error(with_golden, seed):
     pick = random.Random(seed)
-    text = bytearray(manifest.dumps())
+    text = bytearray(with_golden.dumps())
     for _ in range(pick.randint(1, 5)):
         text[pick.randrange(len(text))] = pick.randrange(256)
     try:

@@ -1,0 +1,52 @@
+"""``runtime verify``: the self-test of a model file on this device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runtime.commands._options import EngineChoice, ModelChoice, engine_options, open_classifier
+from runtime.console import Output, output_options
+from runtime.errors import EXIT_CHECK_FAILED
+
+if TYPE_CHECKING:
+    from runtime.golden import GoldenReport
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@engine_options
+@output_options
+def command(model: Path, engine: EngineChoice, output: Output) -> None:
+    """Check that a MODEL file answers on this device as the Keras model did.
+
+    It replays the golden inputs that travel in the file: a few test images with the
+    Keras model's answers, put there by: toolkit verify --golden. No dataset is needed.
+    Whoever gets the file can look at these images.
+
+    Exit code 0: it does; 1: it does not; 2: the file has no golden inputs; 3: no engine.
+    """
+    from runtime.golden import PASS, replay
+
+    with open_classifier(model, engine, ModelChoice()) as classifier:
+        report = replay(classifier)
+    output.data(report.to_json(), _text(report))
+    if report.verdict != PASS:
+        output.next(f"copy the file again, or try another engine: runtime verify {model} --backend")
+        raise click.exceptions.Exit(EXIT_CHECK_FAILED)
+
+
+def _text(report: GoldenReport) -> str:
+    answer = "no answer"
+    if report.agreement is not None and report.max_abs_error is not None:
+        answer = (
+            f"Keras's label on {report.agreement:.2%}, largest difference of a probability "
+            f"{report.max_abs_error:.2g} ({report.tolerance:.2g} accepted)"
+        )
+    head = (
+        f"{report.images} golden inputs ({report.dataset}) on {report.backend} "
+        f"({report.device}), {report.seconds * 1000:.0f} ms:\n{answer}"
+    )
+    return "\n".join([head, *report.reasons, f"Verdict: {report.verdict}"])
