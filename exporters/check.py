@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runtime.classifier import softmax
-from runtime.errors import ParityError
+from runtime.errors import MissingDependencyError, ParityError
 from runtime.manifest import Accuracy
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def probabilities(
 
 def _refusal(found: Agreement, budget: ParityBudget, images: int) -> str | None:
     """Say what no correct conversion shows, or None."""
-    flips, allowed = found.flips(images), budget.allowed_flips(images)
+    flips, allowed = found.flips(images), _allowed(budget, images)
     if flips > allowed:
         return (
             f"the converted model gives another label than Keras on {flips} of {images} images "
@@ -158,3 +158,16 @@ def _refusal(found: Agreement, budget: ParityBudget, images: int) -> str | None:
             f"{found.max_abs_error:.3g} (limit {budget.max_abs_error:g})"
         )
     return None
+
+
+def _allowed(budget: ParityBudget, images: int) -> int:
+    """Return how many flips so few images may show by bad luck.
+
+    A file that is just within the budget shows more in one of twenty draws; only the gate
+    on all test images can tell the two apart.
+    """
+    try:
+        from scipy.stats import binom
+    except ImportError as error:
+        raise MissingDependencyError("scipy", "export", "compute statistics") from error
+    return max(1, int(binom.ppf(0.95, images, 1 - budget.min_agreement)))

@@ -88,7 +88,8 @@ def add_golden(
         images: uint8 (n, height, width, channels), of the model's size.
         truth: (n,), the true classes.
         labels: the class names, in the order of the Keras model's output.
-        accuracy: what was measured on all images; replaces what the file says.
+        accuracy: what was measured on all images; replaces what the file says, if these
+            are images of the data that the model was trained on.
         budget: what the file was judged by.
 
     Returns:
@@ -128,6 +129,9 @@ def seal(artifact: Artifact, golden: Golden, accuracy: Accuracy) -> Artifact:
     if artifact.manifest is None:
         raise ArtifactError(f"{artifact.path} has no manifest; export it: toolkit export")
     golden.check_fits(artifact.manifest.preprocess.shape, len(artifact.manifest.labels))
+    own = accuracy.dataset.startswith(artifact.manifest.created.dataset)
+    if artifact.manifest.accuracy and not own:
+        accuracy = artifact.manifest.accuracy  # other data says less than the model's own
     manifest = replace(artifact.manifest, golden=golden, accuracy=accuracy)
     write_atomically(artifact.path, artifacts.restate(artifact, manifest).data)
     return artifacts.read(artifact.path)

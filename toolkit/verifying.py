@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from exporters import formats
 from runtime import artifact as artifacts
 from runtime.backends import AUTO, BackendOptions, for_suffix
-from runtime.errors import InputError
+from runtime.errors import ArtifactError, InputError, ParityError
 from runtime.manifest import Accuracy
 from toolkit import exporting
 from toolkit.golden import add_golden
@@ -91,8 +91,7 @@ class Verification:
     def compare(self, reporter: Reporter = SILENT) -> ParityReport:
         """Judge each file in each engine; with ``golden``, seal those that pass.
 
-        Raises:
-            ParityError: a file cannot take golden inputs.
+        Where a file cannot take golden inputs, a note of the report says why.
         """
         answers: dict[str, tuple[ArtifactParity, NDArray[np.float32], NDArray[np.float32]]] = {}
 
@@ -110,10 +109,12 @@ class Verification:
             observe=keep if self.options.golden else None,
         )
         failed = {entry.path for entry in report.artifacts if entry.verdict == FAIL}
-        for file in self.files:
-            if str(file.path) in answers.keys() - failed:
-                self._seal(file, *answers[str(file.path)])
-        return report
+        notes = [
+            self._seal(file, *answers[str(file.path)])
+            for file in self.files
+            if str(file.path) in answers.keys() - failed
+        ]
+        return replace(report, notes=(*report.notes, *filter(None, notes)))
 
     def matrix(self, reporter: Reporter = SILENT) -> tuple[MatrixCell, ...]:
         """Run each file in every engine, batch size and number of threads."""
@@ -140,20 +141,24 @@ class Verification:
         entry: ArtifactParity,
         answers: NDArray[np.float32],
         expected: NDArray[np.float32],
-    ) -> None:
+    ) -> str | None:
         found, limits = entry.metrics, entry.budget
         if entry.verdict != PASS or found is None or limits is None:
-            return
-        accuracy = Accuracy(
+            return None
+        dataset, labels = self.subject.dataset.name, self.subject.labels
+        measured = Accuracy(
             reference=found.reference_accuracy,
             artifact=found.accuracy,
             agreement=found.agreement,
             max_abs_error=found.max_abs_error,
-            dataset=f"{self.subject.dataset.name} test images",
+            dataset=f"{dataset} test images",
             images=found.images,
         )
-        labels = self.subject.labels
-        add_golden(file, answers, expected, self.images, self.labels, labels, accuracy, limits)
+        try:
+            add_golden(file, answers, expected, self.images, self.labels, labels, measured, limits)
+        except (ArtifactError, InputError, ParityError) as error:
+            return f"no golden inputs in {file.path.name}: {error}"
+        return None
 
 
 def prepare(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT) -> Verification:

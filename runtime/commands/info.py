@@ -86,6 +86,8 @@ def _manifest_rows(manifest: Manifest) -> list[tuple[str, str]]:
                 ),
             )
         )
+    if refusal := manifest.quantization.refusal:
+        rows.append(("refused", f"written with --force although {refusal}"))
     text = "none (toolkit verify --golden)"
     if golden := manifest.golden:
         text = f"{golden.summary}, {golden.dataset} (runtime verify)"

@@ -73,8 +73,15 @@ def test_a_good_engine_gives_the_accuracies():
 def test_other_labels_are_refused():
     answers = np.concatenate([certain(90), certain(10, 1)])
     found = compare(Engine(answers), Source(certain(100)), check(100), BUDGET)
-    assert "another label than Keras on 10 of 100 images (limit 5)" in found.refusal
+    assert "another label than Keras on 10 of 100 images (limit 9)" in found.refusal
     assert found.accuracy.artifact == 0.9
+
+
+def test_bad_luck_with_few_images_is_no_refusal():
+    """A file that flips 5 % shows 9 of 100 or fewer in 95 of 100 draws."""
+    answers = np.concatenate([certain(91), certain(9, 1)])
+    wide = ParityBudget(1, 0.95, 1, 0)
+    assert compare(Engine(answers), Source(certain(100)), check(100), wide).refusal is None
 
 
 def test_other_probabilities_are_refused():

@@ -37,7 +37,7 @@ class Answered:
     def add(self, **changes):
         found = replace(self, **changes)
         same = (found.answers.argmax(1) == found.expected.argmax(1)).mean()
-        accuracy = Accuracy(0.9, 0.8, float(same), 0.0, "all test images", len(found.images))
+        accuracy = Accuracy(0.9, 0.8, float(same), 0.0, "digits test images", len(found.images))
         return add_golden(
             found.artifact,
             found.answers,
@@ -85,7 +85,7 @@ def test_the_file_on_disk_has_them_and_is_otherwise_the_same(sealed, exports, na
     before, after = artifacts.read(exports[name]), artifacts.read(sealed[name].path)
     golden = after.manifest.golden
     assert after.integrity == "sha256 verified"
-    assert after.manifest.accuracy.dataset == golden.dataset == "all test images"
+    assert after.manifest.accuracy.dataset == golden.dataset == "digits test images"
     kept = replace(after.manifest, golden=None, accuracy=before.manifest.accuracy)
     assert kept == before.manifest
     assert artifacts.restate(after, before.manifest).data == before.data

@@ -29,8 +29,7 @@ def report_text(report: ParityReport) -> str:
     headings = ("format", "engine", "accuracy", "change", "same", "max diff", "verdict")
     rows = [_cells(entry) for entry in report.artifacts]
     lines = [line for entry in report.artifacts for line in _sentences(entry)]
-    notes = dict.fromkeys(note for entry in report.artifacts for note in entry.notes)
-    lines += [line for note in notes for line in _wrap(f"Note: {note}")]
+    lines += [line for note in report.all_notes for line in _wrap(f"Note: {note}")]
     return "\n".join([head, _table(headings, rows), *lines, f"Verdict: {report.verdict}"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,7 @@ def command(
     head = as_markdown(report) if markdown else text.report_text(report)
     output.data(record, "\n".join([head, *text.matrix_lines(cells), *text.control_lines(controls)]))
     if golden:
-        _say_golden(report, output)
+        _say_golden(job, output)
     if (
         report.verdict != "pass"
         or any(cell.verdict == "fail" for cell in cells)
@@ -107,11 +108,14 @@ def _flips(job: Verification, report: ParityReport, folder: Path, output: Output
     return {"flips_page": str(page)}
 
 
-def _say_golden(report: ParityReport, output: Output) -> None:
-    failed = {entry.path for entry in report.artifacts if entry.verdict == "fail"}
-    passed = [entry.path for entry in report.artifacts if entry.verdict == "pass"]
-    sealed = [path for path in dict.fromkeys(passed) if path not in failed]
-    for path in sealed:
-        output.say(f"Golden inputs: {path}")
-    if sealed:
-        output.next(f"runtime verify {sealed[0]}")
+def _say_golden(job: Verification, output: Output) -> None:
+    from runtime import artifact as artifacts
+
+    sealed = [artifacts.read(file.path) for file in job.files]
+    for file in sealed:
+        if file.manifest and file.manifest.golden:
+            output.say(f"Golden inputs in {file.path}: {file.manifest.golden.summary}")
+    ready = [file.path for file in sealed if file.manifest and file.manifest.golden]
+    if ready:
+        usual = [path for path in ready if path.name.endswith(".int8.tflite")]
+        output.next(f"runtime verify {shlex.quote(str((usual or ready)[0]))}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exporters.tflite_graph import pack
 from runtime.errors import ArtifactError, BackendError, MissingDependencyError
 from runtime.quiet import silenced
 from toolkit.inspection.base import Coding, per_channel
@@ -156,8 +157,6 @@ class TfliteGraph:
 
     def cut(self, operators: Sequence[Any], inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
         """Return a model of these operators alone, with what they need of the constants."""
-        import flatbuffers
-
         tensors: dict[int, int] = {}
         buffers = [self._schema.BufferT()]
         graph = self._schema.SubGraphT(tensors=[])
@@ -175,9 +174,7 @@ class TfliteGraph:
         graph.outputs = [tensors[i] for i in outputs]
         graph.operators = [_renumbered(operator, tensors) for operator in operators]
         model = self._schema.ModelT(3, self._model.operatorCodes, [graph], "part", buffers)
-        builder = flatbuffers.Builder(1 << 16)
-        builder.Finish(model.Pack(builder), _IDENTIFIER)
-        return bytes(builder.Output())
+        return pack(model)
 
     def _stored(self, tensor: Any) -> NDArray[Any] | None:
         data = self._model.buffers[tensor.buffer].data

@@ -215,7 +215,7 @@ def _verdict(
         verdict=FAIL if over or causes else PASS,
         reasons=(*over, *causes),
         causes=causes,
-        notes=words.notes(found, limits) + _names(reference.labels, classifier.labels),
+        notes=words.notes(found, limits) + _remarks(classifier, reference.labels),
         sentence=words.sentence(entry.format, found, limits),
         metrics=found,
         budget=limits,
@@ -234,8 +234,16 @@ def _causes(case: Failure, *, answered_wrong: bool) -> tuple[str, ...]:
     return explain(case) if answered_wrong else input_range(case)
 
 
-def _names(ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]:
-    if sorted(ours) == sorted(theirs):
-        return ()
-    pairs = ", ".join(f"{b} = {a}" for a, b in zip(ours, theirs, strict=True) if a != b)
-    return (f"its class names are others than Keras's and are taken in their order: {pairs}",)
+def _remarks(classifier: Classifier, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what should be known of a file although it does not decide."""
+    rows = []
+    manifest = classifier.artifact.manifest
+    if manifest and manifest.quantization.refusal:
+        rows.append(
+            f"{classifier.artifact.path.name} was written with --force: its export refused it"
+        )
+    if sorted(labels) != sorted(classifier.labels):
+        pairs = zip(labels, classifier.labels, strict=True)
+        named = ", ".join(f"{theirs} = {ours}" for ours, theirs in pairs if ours != theirs)
+        rows.append(f"its class names are others than Keras's, taken in their order: {named}")
+    return tuple(rows)

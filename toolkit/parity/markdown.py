@@ -51,8 +51,7 @@ def _sentences(report: ParityReport) -> list[str]:
     for entry in report.artifacts:
         rows.append(f"- {Path(entry.path).name} on {entry.backend}: {entry.sentence}")
         rows += [f"  - {reason}" for reason in entry.reasons if reason not in entry.sentence]
-    notes = {note: None for entry in report.artifacts for note in entry.notes}
-    return rows + [f"- Note: {note}" for note in notes]
+    return rows + [f"- Note: {note}" for note in report.all_notes]
 
 
 def _row(cells: Sequence[str]) -> str:

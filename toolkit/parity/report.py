@@ -99,6 +99,12 @@ class ParityReport:
     artifacts: tuple[ArtifactParity, ...]
     notes: tuple[str, ...] = ()
 
+    @property
+    def all_notes(self) -> tuple[str, ...]:
+        """The notes of the artifacts and of all of them, each once."""
+        single = (note for entry in self.artifacts for note in entry.notes)
+        return tuple(dict.fromkeys((*single, *self.notes)))
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return {

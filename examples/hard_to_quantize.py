@@ -1,0 +1,112 @@
+"""A network that int8 hurts: plain files, why they fail, and the mended one, side by side.
+
+    toolkit train --architecture mobilenet-small --dataset fashion-mnist
+    python examples/hard_to_quantize.py runs/latest
+
+Writes the files into a folder (--out) and prints a table in Markdown. MODEL may also be
+a .keras file; name its data then: --dataset fashion-mnist.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from exporters.quantization import QuantizationOptions
+from runtime.errors import EdgeError
+from toolkit.datasets import DataOptions
+from toolkit.diagnosis.file import DiagnoseOptions, diagnose_file
+from toolkit.exporting import ExportOptions, export
+from toolkit.subject import Subject, resolve
+from toolkit.verifying import VerifyOptions, verify
+
+FORMAT = "tflite-int8"
+HEAD = "| file | bytes | accuracy | change | other label | gate | worst layer |"
+RULE = "|---|---|---|---|---|---|---|"
+
+
+class Printer:
+    """Prints the remarks of the toolkit; draws no bars."""
+
+    def say(self, text: str) -> None:
+        """Print a remark on stderr."""
+        print(text, file=sys.stderr)
+
+    def task(self, title: str, total: int) -> Printer:
+        """Open nothing."""
+        del title, total
+        return self
+
+    def __enter__(self) -> object:
+        """Return a tick that does nothing."""
+        return lambda _steps: None
+
+    def __exit__(self, *error: object) -> None:
+        """Close nothing."""
+
+
+def main() -> None:
+    """Export three files, judge and diagnose each, print the table."""
+    arguments = parse()
+    data = DataOptions(arguments.dataset, arguments.data)
+    subject = resolve(arguments.model, data, reporter=Printer())
+    plain = {
+        "plain, per tensor": ExportOptions(
+            (FORMAT,), arguments.out / "per-tensor", quantization=per_tensor(), force=True
+        ),
+        "plain, per channel": ExportOptions((FORMAT,), arguments.out / "per-channel", force=True),
+        f"per tensor, mended to {arguments.max_drop:g} points": ExportOptions(
+            (FORMAT,),
+            arguments.out / "per-tensor-mended",
+            quantization=per_tensor(),
+            max_drop=arguments.max_drop,
+        ),
+        f"per channel, mended to {arguments.max_drop:g} points": ExportOptions(
+            (FORMAT,), arguments.out / "per-channel-mended", max_drop=arguments.max_drop
+        ),
+    }
+    rows = [row(title, subject, options, arguments.limit) for title, options in plain.items()]
+    print("\n".join([HEAD, RULE, *rows]))
+
+
+def per_tensor() -> QuantizationOptions:
+    """Let all channels of a layer share one scale, as old converters did."""
+    return QuantizationOptions(per_channel=False)
+
+
+def row(title: str, subject: Subject, options: ExportOptions, limit: int | None) -> str:
+    """Export one file, compare it on the test images, diagnose it on training images."""
+    try:
+        (artifact,) = export(subject, options, Printer())
+    except EdgeError as error:
+        print(error, file=sys.stderr)
+        return f"| {title} | | | | | not written | |"
+    (entry,) = verify(subject, VerifyOptions((artifact.path,), limit=limit)).artifacts
+    found = diagnose_file(subject, artifact.path, DiagnoseOptions()).found.worst
+    numbers = entry.metrics
+    if numbers is None:
+        return f"| {title} | {len(artifact.data):,} | | | | {entry.verdict} | |"
+    print(entry.sentence, *entry.reasons, sep="\n  ", file=sys.stderr)
+    return (
+        f"| {title} | {len(artifact.data):,} | {numbers.accuracy:.2%} "
+        f"| {100 * numbers.accuracy_delta:+.2f} "
+        f"| {len(numbers.flips):,} of {numbers.images:,} | {entry.verdict} "
+        f"| {found.name}, {found.own_sqnr:.0f} dB {found.remark} |"
+    )
+
+
+def parse() -> argparse.Namespace:
+    """Return the arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path, nargs="?", help="run folder or .keras file")
+    parser.add_argument("--dataset", help="of a .keras file")
+    parser.add_argument("--data", type=Path, help="where the data is")
+    parser.add_argument("--max-drop", type=float, default=0.5, help="points of accuracy")
+    parser.add_argument("--limit", type=int, help="test images")
+    parser.add_argument("--out", type=Path, default=Path("hard-to-quantize"))
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
