@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from exporters.check import CheckImages, compare
+from exporters.check import Checked, CheckImages, compare
 from exporters.layer_names import short_name
 from exporters.quantization import QuantizationOptions
 from runtime import artifact as artifacts
@@ -151,15 +151,26 @@ class Exporter(ABC):
         path = request.out / f"{request.name}.{self.variant}{self.suffix}"
         return Artifact(path, self._convert(request), None, artifacts.UNSEALED)
 
-    def write(self, request: ExportRequest, draft: Artifact) -> Artifact:
-        """Check a draft of the same request, seal it and write it; see :meth:`export`."""
-        check = request.check.first(self.check_images)
+    def write(
+        self, request: ExportRequest, draft: Artifact, checked: Checked | None = None
+    ) -> Artifact:
+        """Check a draft of the same request, seal it and write it; see :meth:`export`.
+
+        Args:
+            request: what the draft was made from.
+            draft: the engine's file.
+            checked: what was found on other images; None compares on those of the request.
+        """
         with self.open(draft) as backend:
-            found = compare(backend, request.source, check, self.budget)
-            if found.refusal and not request.force:
-                raise ParityError(self._ways_on(found.refusal, draft.path))
-            manifest = self._manifest(request, draft, backend, found.refusal)
-        packed = artifacts.pack(draft.path, draft.data, replace(manifest, accuracy=found.accuracy))
+            if checked is None:
+                check = request.check.first(self.check_images)
+                checked = compare(backend, request.source, check, self.budget)
+            if checked.refusal and not request.force:
+                raise ParityError(self._ways_on(checked.refusal, draft.path))
+            manifest = self._manifest(request, draft, backend, checked.refusal)
+        packed = artifacts.pack(
+            draft.path, draft.data, replace(manifest, accuracy=checked.accuracy)
+        )
         with self.open(packed):
             write_atomically(draft.path, packed.data)
         return artifacts.read(draft.path)

@@ -15,7 +15,8 @@ from runtime import artifact as artifacts
 from runtime.errors import InputError, ParityError
 from toolkit.attempts import HEADING, Attempt, Mending, best, failure, points
 from toolkit.exporting import ExportOptions
-from toolkit.mending import Mender, _Search
+from toolkit.mending import Mender
+from toolkit.mending_search import Search
 from toolkit.progress import SILENT
 
 
@@ -24,7 +25,7 @@ def attempt(what="plain", drop=0.0, agreement=1.0, *, passes=True, floats=(), si
     return Attempt(what, drop, agreement, 0.0, passes, reasons, size, 1.0, 1.0, float_layers=floats)
 
 
-class Scripted(_Search):
+class Scripted(Search):
     """A search over made-up layers that passes from a number of them on."""
 
     def __init__(self, layers, needed):

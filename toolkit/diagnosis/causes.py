@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from toolkit.inspection import Kernel, TensorRange
 
 _BIAS = 0.1  # of an output step: a shift that small is rounded away
+_BIAS_STEP = 1.01  # of its own step: some quantizers cut off instead of rounding
 _BIAS_FLOAT = 2e-3  # relative to the largest bias or weight, where the output is float
 _SAME = 0.02  # relative: TFLite's own tolerance for the scale of a bias
 _CLIPPED = 0.001  # share of values; less is what percentile calibration cuts on purpose
@@ -117,7 +118,8 @@ def _wrong_biases(stored: Kernel, model: Kernel, held: TensorRange | None) -> in
     wanted = zero if model.bias is None else model.bias
     largest = float(np.abs(wanted).max(initial=0.0))
     allowed = _BIAS * held.step if held else _BIAS_FLOAT * (largest or 1.0)
-    return int((np.abs(ours - wanted) > allowed).sum())
+    rounding = 0.0 if stored.bias_step is None else _BIAS_STEP * stored.bias_step
+    return int((np.abs(ours - wanted) > np.maximum(allowed, rounding)).sum())
 
 
 def _not_theirs(count: int, total: int, what: str) -> str:
