@@ -12,7 +12,12 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "examples/models/README.md"]
+PAGES = [
+    "README.md",
+    "docs/parity.md",
+    "examples/models/README.md",
+    "examples/fashion-mnist/README.md",
+]
 # Appended so that a command which takes an hour is run for seconds.
 SHORTER = {
     "toolkit train": "--limit 300 --epochs 1",
