@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,10 +38,7 @@ def write_flips(report: ParityReport, images: NDArray[np.uint8], folder: Path) -
         InputError: the folder cannot be made.
         MissingDependencyError: jinja2 or matplotlib is not installed.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make {folder}: {error.strerror}") from error
+    require_folder(folder)
     answered = [entry for entry in report.artifacts if entry.metrics]
     page = folder / PAGE
     entries = [_entry(entry, images) for entry in answered]
@@ -48,6 +46,20 @@ def write_flips(report: ParityReport, images: NDArray[np.uint8], folder: Path) -
     for entry in answered:
         _write_sheet(entry, images, folder)
     return page
+
+
+def require_folder(folder: Path) -> None:
+    """Make the folder, and see that something can be written there.
+
+    Raises:
+        InputError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write to {folder}: {error.strerror}") from error
 
 
 def _entry(entry: ArtifactParity, images: NDArray[np.uint8]) -> dict[str, Any]:

@@ -58,8 +58,8 @@ class Subject:
         training: int64, indices of the training images that were neither validation
             images nor left out: what calibration may use.
         exports: where artifacts go.
-        stated: what the user said of a bare ``.keras`` file; None for a run, which has
-            a record of its own.
+        stated: what the user said of a bare ``.keras`` file; None for a run, or a file
+            beside its ``config.json``, which have a record of their own.
     """
 
     source: KerasSource
@@ -135,16 +135,22 @@ def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Report
     source = load_keras(path)
     height, width, channels = source.image_shape
     sized = replace(data, image_size=(height, width), channels=channels)
-    dataset, training = _training_part(load_dataset(sized, reporter), runs.config_beside(path))
+    config = runs.config_beside(path)
+    dataset, training = _training_part(load_dataset(sized, reporter), config)
+    labels, spec = extra.labels, dataset.spec
+    stated: Overrides | None = extra
+    if config:  # the record of its training is worth more than what its exports say
+        run = runs.Run(path.parent, config)
+        labels, spec, stated = extra.labels or run.labels, _adapted(run.spec, data), None
     return Subject(
         source=source,
         name=extra.name or runs.slug(path.stem),
-        labels=extra.labels or dataset.labels,
-        spec=extra.spec(dataset.spec),
-        dataset=in_order(dataset, extra.labels, reporter),
+        labels=labels or dataset.labels,
+        spec=extra.spec(spec),
+        dataset=in_order(dataset, labels, reporter),
         training=training,
         exports=Path(),
-        stated=extra,
+        stated=stated,
     )
 
 

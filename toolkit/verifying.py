@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from exporters.budget import ParityBudget
     from runtime.artifact import Artifact
     from toolkit.parity import ArtifactParity
     from toolkit.subject import Subject
@@ -102,7 +103,7 @@ class Verification:
 
         report = compare(
             Reference.of(self.subject),
-            [c for file in self.files for c in _candidates(file, self.options)],
+            [c for file in self.files for c in self._candidates(file)],
             self.images,
             self.labels,
             reporter=reporter,
@@ -124,7 +125,7 @@ class Verification:
         """Break one file of each kind, the int8 one if there is one, and judge each.
 
         Raises:
-            InputError: a file does not pass before it is broken.
+            InputError: another tool made a file.
         """
         request = exporting.build_request(self.subject, exporting.ExportOptions(()), calibrate=True)
         images, labels = self.images[:_CONTROL_IMAGES], self.labels[:_CONTROL_IMAGES]
@@ -132,8 +133,21 @@ class Verification:
         return tuple(
             result
             for file in _one_of_each_kind(self.files)
-            for result in self_check(Base(file, request), reference, images, labels, reporter)
+            for result in self_check(
+                Base(file, request, self._budget(file)), reference, images, labels, reporter
+            )
         )
+
+    def _candidates(self, file: Artifact) -> list[Candidate]:
+        options, budget = self.options, self._budget(file)
+        names = [options.backend]
+        if options.backend == ALL:
+            installed = [b.name for b in for_suffix(file.suffix) if b.installed()]
+            names = installed or [AUTO]
+        return [Candidate(file, name, options.engine, budget) for name in names]
+
+    def _budget(self, file: Artifact) -> ParityBudget:
+        return self.options.budgets.of(file.manifest.format if file.manifest else "")
 
     def _seal(
         self,
@@ -158,6 +172,8 @@ class Verification:
             add_golden(file, answers, expected, self.images, self.labels, labels, measured, limits)
         except (ArtifactError, InputError, ParityError) as error:
             return f"no golden inputs in {file.path.name}: {error}"
+        except OSError as error:
+            return f"no golden inputs in {file.path}: it cannot be written ({error.strerror})"
         return None
 
 
@@ -190,18 +206,26 @@ def _as_exported(subject: Subject, files: tuple[Artifact, ...], reporter: Report
     """
     if subject.stated is None:
         return subject
-    for file in files:
-        manifest = file.manifest
-        if manifest and manifest.created.source_sha256 == subject.source.sha256:
-            reporter.say(f"What you do not say of the Keras model is taken from {file.path.name}")
-            labels = subject.stated.labels or manifest.labels
-            return replace(
-                subject,
-                spec=subject.stated.spec(manifest.preprocess),
-                labels=labels,
-                dataset=in_order(subject.dataset, labels, reporter),
-            )
-    return subject
+    made = [f for f in files if f.manifest]
+    own = [
+        m for f in made if (m := f.manifest) and m.created.source_sha256 == subject.source.sha256
+    ]
+    if not own:
+        return subject
+    labels = subject.stated.labels or own[0].labels
+    specs = {subject.stated.spec(manifest.preprocess) for manifest in own}
+    if len(specs) > 1 or any((subject.stated.labels or m.labels) != labels for m in own):
+        raise InputError(
+            "the files do not agree on labels or preprocessing; say what is right for the Keras "
+            "model: --labels, --scale, --mean, --std, --fit, --polarity"
+        )
+    reporter.say(f"What you do not say of the Keras model is taken from {made[0].path.name}")
+    return replace(
+        subject,
+        spec=specs.pop(),
+        labels=labels,
+        dataset=in_order(subject.dataset, labels, reporter),
+    )
 
 
 def _exports(subject: Subject) -> tuple[Artifact, ...]:
@@ -229,15 +253,3 @@ def _one_of_each_kind(files: tuple[Artifact, ...]) -> list[Artifact]:
 
     kinds = ([f for f in files if f.suffix == suffix] for suffix in _SUFFIXES)
     return [next(filter(calibrated, kind), kind[0]) for kind in kinds if kind]
-
-
-def _candidates(file: Artifact, options: VerifyOptions) -> list[Candidate]:
-    name = file.manifest.format if file.manifest else ""
-    budget = options.budgets.of(name)
-    if options.backend != ALL:
-        return [Candidate(file, options.backend, options.engine, budget)]
-    return [
-        Candidate(file, backend.name, options.engine, budget)
-        for backend in for_suffix(file.suffix)
-        if backend.installed()
-    ] or [Candidate(file, AUTO, options.engine, budget)]

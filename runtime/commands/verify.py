@@ -34,7 +34,7 @@ def command(model: Path, engine: EngineChoice, output: Output) -> None:
         report = replay(classifier)
     output.data(report.to_json(), _text(report))
     if report.verdict != PASS:
-        output.next(f"copy the file again, or try another engine: runtime verify {model} --backend")
+        output.say("Copy the file again, or try another engine: --backend")
         raise click.exceptions.Exit(EXIT_CHECK_FAILED)
 
 

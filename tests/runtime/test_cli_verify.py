@@ -78,7 +78,7 @@ def test_a_changed_scale_fails_with_reasons_and_what_to_do(runtime_cli, write, t
     assert result.exit_code == 1
     assert "a probability is off by" in result.stdout
     assert result.stdout.splitlines()[-1] == "Verdict: fail"
-    assert "Next: copy the file again" in result.stderr
+    assert "Copy the file again, or try another engine" in result.stderr
     record = json.loads(runtime_cli("verify", path, "--json").stdout)
     assert record["verdict"] == "fail"
     assert record["reasons"]

@@ -59,5 +59,5 @@ def test_there_is_a_sheet_for_each_file_and_engine(report, subject, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_an_error(report, subject, tmp_path):
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(InputError, match="cannot make"):
+    with pytest.raises(InputError, match="cannot write to"):
         write_flips(report, subject.dataset.x_test, tmp_path / "taken")

@@ -34,10 +34,14 @@ def test_without_any_file_it_says_how_to_make_some(subject, tmp_path):
         verify(replace(subject, exports=tmp_path), VerifyOptions())
 
 
-def test_all_installed_engines_are_asked(exports):
-    found = verifying._candidates(artifacts.read(exports["tflite"]), VerifyOptions(backend=ALL))
+def test_all_installed_engines_are_asked(exports, subject):
+    def _asked(path):
+        job = verifying.prepare(subject, VerifyOptions((path,), backend=ALL))
+        return job._candidates(job.files[0])
+
+    found = _asked(exports["tflite"])
     assert "litert" in [candidate.backend for candidate in found]
-    found = verifying._candidates(artifacts.read(exports["onnx"]), VerifyOptions(backend=ALL))
+    found = _asked(exports["onnx"])
     assert [candidate.backend for candidate in found] == ["onnxruntime"]
 
 
@@ -73,3 +77,18 @@ def test_labels_in_another_order_are_taken_from_the_export_too(rgb_model, tmp_pa
         assert report.verdict == "pass"
         whole = file.manifest.accuracy
         assert report.reference_accuracy == pytest.approx(whole.reference, abs=0.2)
+
+
+def test_files_that_do_not_agree_on_preprocessing_are_refused(rgb_model, tmp_path):
+    """Nobody says which one the bare Keras model was trained with."""
+    data = DataOptions(path=rgb_model / "colors.npz")
+    scaled = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
+    (file,) = export(scaled, ExportOptions(("tflite",), out=tmp_path))
+    other = tmp_path / "other.tflite"
+    spec = replace(file.manifest.preprocess, scale=0.5)
+    other.write_bytes(artifacts.restate(file, replace(file.manifest, preprocess=spec)).data)
+    bare = resolve(rgb_model / "colors.keras", data)
+    with pytest.raises(InputError, match="do not agree on labels or preprocessing"):
+        verify(bare, VerifyOptions((file.path, other)))
+    report = verify(scaled, VerifyOptions((file.path, other)))
+    assert [entry.verdict for entry in report.artifacts] == ["pass", "fail"]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from toolkit.parity.matrix import MatrixCell
 
 _WIDTH = 80
+_FLIPS = 3  # that are listed for a file
 _LEFT = ("format", "engine", "file", "broken how")
 
 
@@ -90,6 +91,14 @@ def _cells(entry: ArtifactParity) -> list[str]:
 def _sentences(entry: ArtifactParity) -> Iterator[str]:
     yield from _wrap(f"{entry.sentence} ({entry.backend})" if entry.metrics else entry.sentence)
     if entry.metrics:
+        for flip in entry.metrics.flips[:_FLIPS]:
+            unsure = ", unsure" if flip.near_tie else ""
+            yield (
+                f"  image {flip.image}: Keras {flip.expected} (margin {flip.margin:.2f}{unsure}), "
+                f"file {flip.answer}, truth {flip.truth}"
+            )
+        if more := len(entry.metrics.flips) - _FLIPS:
+            yield from [f"  and {more:,} more: --flips DIR, --json"] if more > 0 else []
         for reason in entry.reasons:
             yield from _wrap(f"{entry.verdict}: {reason}", indent="  ")
 

@@ -80,6 +80,10 @@ def command(
     )
     if budgets.origin:
         reporter.say(f"Limits are taken from {budgets.origin}")
+    if flips:
+        from toolkit.flips import require_folder
+
+        require_folder(flips)
     job = prepare(resolve(against, data, overrides, reporter), options, reporter)
     report = job.compare(reporter)
     cells = job.matrix(reporter) if matrix else ()

@@ -56,7 +56,7 @@ def find(
         use: share of that which real values use.
         own_sqnr: dB, of the layer alone.
     """
-    texts = _constants(*kernels, held) if kernels else []
+    texts = constants(*kernels, held) if kernels else []
     wrong = bool(texts)
     if held is not None and saturated > _CLIPPED:
         texts.append(f"{_percent(saturated)} of its values are clipped: calibration")
@@ -101,7 +101,14 @@ def differs(step: float, expected: float) -> bool:
     return abs(step - expected) > _SAME * expected
 
 
-def _constants(stored: Kernel, model: Kernel, held: TensorRange | None) -> list[str]:
+def constants(stored: Kernel, model: Kernel, held: TensorRange | None) -> list[str]:
+    """Return what is wrong with the weights and biases of a layer, in words.
+
+    Args:
+        stored: in the file.
+        model: in the float graph of the same format.
+        held: what the layer's output can hold; None in float.
+    """
     if stored.values.shape != model.values.shape:
         return ["its weights have another shape than those of the Keras model"]
     texts = []

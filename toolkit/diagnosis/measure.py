@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runtime.errors import ArtifactError, InputError
 from toolkit.diagnosis.causes import Finding, find
+from toolkit.diagnosis.constants import foreign, pair_kernels
 from toolkit.diagnosis.report import Diagnosis, LayerDiagnosis
 from toolkit.diagnosis.scales import rescaled
 from toolkit.diagnosis.sums import Difference, Extent
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _MEMORY = 1 << 26  # bytes of float activations held at once
 _MOST = 64  # images run at once
-_FOREIGN = 0.5  # share of layers with wrong weights that speaks for another model
 _CLIPPED, _LITTLE = 0.01, 1 / 3  # of the image's values; of the input's range
 
 
@@ -111,8 +111,7 @@ def _conclude(
     images: int,
 ) -> Diagnosis:
     names = {layer.reference.name: layer.quantized.name for layer in layers}
-    model = {names[kernel.layer]: kernel for kernel in reference.kernels()}
-    pairs = {k.layer: (k, model[k.layer]) for k in quantized.kernels() if k.layer in model}
+    pairs = pair_kernels(quantized, reference, names)
     changed = rescaled(quantized, pairs)
     found = []
     for position, layer in enumerate(layers):
@@ -123,7 +122,9 @@ def _conclude(
             one = replace(one, wrong=True, remark=remark)
         found.append(one)
     found.sort(key=lambda one: (not one.wrong, one.own_sqnr, one.position))
-    notes = [*_foreign(found, len(model)), *_input(quantized.input_range(), image)]
+    notes = [*_input(quantized.input_range(), image)]
+    if text := foreign(sum(one.wrong for one in found), len(pairs)):
+        notes.insert(0, text)
     if INPUT in changed:
         notes.append(f"the input: {changed[INPUT]}")
     return Diagnosis(tuple(found), images, tuple(notes))
@@ -152,16 +153,6 @@ def _layer(
         wrong=finding.wrong,
         remark=finding.remark,
     )
-
-
-def _foreign(found: list[LayerDiagnosis], kernels: int) -> Iterator[str]:
-    """Recognise a file of the same network after another training."""
-    wrong = sum(layer.wrong for layer in found)
-    if wrong > max(1, _FOREIGN * kernels):
-        yield (
-            f"the weights of {wrong} of {kernels} layers are not those of the Keras model: the "
-            "file was made from another training of it, or by a tool that changes weights"
-        )
 
 
 def _input(held: TensorRange | None, image: Extent) -> Iterator[str]:

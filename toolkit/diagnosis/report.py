@@ -8,6 +8,7 @@ from typing import Any
 
 _EXACT_DB = 55.0  # float16 weights give about 60 dB and more, int8 ones 20 to 45
 _GOOD_DB = 30.0  # a layer above this seldom costs accuracy
+_GOOD_END_DB = 15.0  # at the end of the file, with the noise of all layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ class Diagnosis:
     @property
     def is_good(self) -> bool:
         """Whether no layer stands out."""
-        return self.worst.own_sqnr > _GOOD_DB and not self.worst.remark
+        quiet = self.in_order[-1].sqnr > _GOOD_END_DB
+        return quiet and self.worst.own_sqnr > _GOOD_DB and not self.worst.remark
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""

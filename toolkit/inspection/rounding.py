@@ -30,6 +30,8 @@ def unexplained(
         clipped = (np.abs(stored) >= _LIMIT * step) & (np.abs(wanted) >= np.abs(stored))
         clipped &= np.sign(stored) == np.sign(wanted)
         return np.asarray((off > _ROUNDING * step + _FLOAT32 * largest) & ~clipped)
-    if np.array_equal(stored, stored.astype(np.float16).astype(np.float32)):
+    with np.errstate(over="ignore"):  # a damaged weight may be beyond float16
+        half = stored.astype(np.float16).astype(np.float32)
+    if np.array_equal(stored, half):
         return np.asarray(off > _FLOAT16 * np.abs(wanted) + 1e-7)
     return np.asarray(off > _FLOAT32 * largest)

@@ -9,11 +9,12 @@ import numpy as np
 from exporters.check import agreement
 from runtime.errors import ArtifactError, ExportError, InputError
 from runtime.preprocess import PreprocessSpec
+from toolkit.diagnosis.constants import changed
 from toolkit.inspection import GraphView, view
-from toolkit.parity.weights import audit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from PIL import Image
 
     from exporters.budget import ParityBudget
     from runtime.artifact import Artifact
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 _CLIPPED = 0.01  # share of input values beyond what the quantized input holds
 _LEAST_USED = 1 / 3  # of the quantized input's range; good calibration uses nearly all
-_PICTURES = 64
+_ARRAYS = 16  # that are made into pictures
+_SAME_PIXELS = 1e-3  # of the range; a quarter of an int8 step
 
 
 def look_inside(artifact: Artifact) -> GraphView | None:
@@ -33,9 +35,33 @@ def look_inside(artifact: Artifact) -> GraphView | None:
         return None
 
 
-def weights(inside: GraphView, reference: Reference) -> tuple[str, ...]:
-    """Return a text for each layer in which single weights are not those of Keras."""
-    return tuple(map(str, audit(inside.kernels(), reference.kernels)))
+def weights(inside: GraphView, artifact: Artifact, reference: Reference) -> tuple[str, ...]:
+    """Return a text for each layer whose weights, biases or scales are not the model's.
+
+    A file of another tool in which most layers differ is left to its answers: that tool
+    may choose its weights in another way.
+    """
+    try:
+        original = reference.float_view(artifact.suffix)
+        found = changed(inside, original) if original else ()
+    except (ArtifactError, ExportError):
+        return ()  # another network: the answers tell
+    return found if artifact.manifest or len(found) > 1 else ()
+
+
+def pixels(
+    ours: PreprocessSpec, theirs: PreprocessSpec, images: NDArray[np.uint8]
+) -> tuple[str, ...]:
+    """Return a text if a file turns pixels into other numbers than the model expects."""
+    wanted, given = ours.apply(images), theirs.apply(images)
+    if np.abs(wanted - given).max() <= _SAME_PIXELS * max(float(np.ptp(wanted)), 1e-6):
+        return ()
+    return (
+        (
+            f"preprocessing mismatch: the file reads pixels with {in_words(theirs)}, the "
+            f"model's own preprocessing is {in_words(ours)}"
+        ),
+    )
 
 
 def input_range(inside: GraphView, batch: NDArray[np.float32]) -> tuple[str, ...]:
@@ -76,9 +102,10 @@ def label_names(ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ..
         ours: Keras's class names.
         theirs: those of the file.
     """
-    if ours == theirs or sorted(ours) != sorted(theirs):
+    pairs = enumerate(zip(ours, theirs, strict=True))
+    moved = [(i, a, b) for i, (a, b) in pairs if a != b and b in ours]
+    if not moved:
         return ()
-    moved = [(i, a, b) for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a != b]
     shown = ", ".join(f"output {i} is '{b}', in Keras '{a}'" for i, a, b in moved[:3])
     more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""
     return (f"its labels stand in another order than Keras's: {shown}{more}",)
@@ -93,7 +120,8 @@ def pictures(
     """Return a text if image files are read otherwise than for Keras.
 
     Arrays of the model's size go past framing and polarity; pictures do not. The same
-    pictures, as they are and a half wider, go through both preprocessings.
+    pictures go through both preprocessings: as they are, a half wider, as a negative, and
+    small in a corner of a larger one.
     """
     if _framing(classifier.spec) == _framing(reference.spec):
         return ()
@@ -136,9 +164,9 @@ def _read(
 
     read: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
     unread = 0
-    for array in images[: _PICTURES // 2]:
+    for array in images[:_ARRAYS]:
         picture = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
-        for shown in (picture, picture.resize((picture.width * 3 // 2, picture.height))):
+        for shown in _variants(picture):
             try:
                 wanted = ours.prepare(shown).pixels
             except InputError:  # blank, for example
@@ -151,3 +179,13 @@ def _read(
         return images[:0], images[:0], unread
     first, second = zip(*read, strict=True)
     return np.stack(first), np.stack(second), unread
+
+
+def _variants(picture: Image.Image) -> list[Image.Image]:
+    from PIL import Image, ImageOps
+
+    width, height = picture.size
+    larger = Image.new(picture.mode, (2 * width, 2 * height), picture.getpixel((0, 0)))
+    larger.paste(picture, (width // 4, height // 4))
+    wider = picture.resize((width * 3 // 2, height))
+    return [picture, wider, ImageOps.invert(picture), larger]

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from exporters.check import agreement
 from runtime.errors import EdgeError
 from toolkit.parity import audits
-from toolkit.parity.audits import in_words
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from exporters.budget import ParityBudget
@@ -51,7 +49,7 @@ class Failure:
 
 def explain(failure: Failure) -> tuple[str, ...]:
     """Return the likeliest cause in words; empty where it cannot be told."""
-    for find in (_preprocessing, _permutation, input_range, _layer):
+    for find in (_permutation, input_range, _layer):
         if cause := find(failure):
             return cause
     return ()
@@ -65,28 +63,26 @@ def input_range(failure: Failure) -> tuple[str, ...]:
     return audits.input_range(failure.inside, batch)
 
 
-def _preprocessing(failure: Failure) -> tuple[str, ...]:
-    """Recognise a file that answers as Keras does when both get the same arrays."""
+def preprocessing(failure: Failure, *, answered_wrong: bool) -> tuple[str, ...]:
+    """Recognise a file that reads images otherwise; say so if arrays show that alone is wrong."""
     ours, theirs = failure.reference.spec, failure.classifier.spec
     images = failure.images[:_LOOKED_AT]
-    if np.array_equal(ours.apply(images), theirs.apply(images)):
-        return ()
+    found = audits.pixels(ours, theirs, images)
+    if not found or not answered_wrong:
+        return found
     for spec in (ours, theirs):
         batch = spec.apply(images)
-        found = agreement(
+        same = agreement(
             failure.reference.predict(batch),
             failure.classifier.run(batch),
             failure.budget.tie_margin,
         )
-        if found.flips(len(images)) <= failure.budget.allowed_flips(len(images)):
-            return (
-                (
-                    "preprocessing mismatch: on the same arrays the file agrees with Keras, on "
-                    f"images it does not; the file's preprocessing is {in_words(theirs)}, the "
-                    f"model's own {in_words(ours)}"
-                ),
+        if same.flips(len(images)) <= failure.budget.allowed_flips(len(images)):
+            told = "on the same arrays the file agrees with Keras, on images it does not"
+            return tuple(
+                text.replace("the file reads", f"{told}; the file reads") for text in found
             )
-    return ()
+    return found
 
 
 def _permutation(failure: Failure) -> tuple[str, ...]:
@@ -108,15 +104,13 @@ def _permutation(failure: Failure) -> tuple[str, ...]:
 
 def _layer(failure: Failure) -> tuple[str, ...]:
     """Name the layer that adds the most noise, for example by a bad calibration."""
-    if failure.inside is None or failure.reference.float_model is None:
-        return ()
     from toolkit.diagnosis import diagnose
-    from toolkit.inspection import view
 
-    suffix = failure.classifier.artifact.suffix
     batch = failure.reference.spec.apply(failure.images[:_DIAGNOSED])
     try:
-        original = view(failure.reference.float_model(suffix), suffix)
+        original = failure.reference.float_view(failure.classifier.artifact.suffix)
+        if failure.inside is None or original is None:
+            return ()
         worst = diagnose(failure.inside, original, batch).layers[0]
     except EdgeError:
         return ()  # the graphs differ: the numbers above must do

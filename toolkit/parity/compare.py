@@ -20,7 +20,7 @@ from runtime.errors import (
 )
 from runtime.quiet import silenced
 from toolkit.parity import audits, words
-from toolkit.parity.causes import Failure, explain, input_range
+from toolkit.parity.causes import Failure, explain, input_range, preprocessing
 from toolkit.parity.metrics import measure
 from toolkit.parity.report import FAIL, PASS, REFUSED, ArtifactParity, ParityReport, overall
 from toolkit.progress import SILENT, Reporter
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from exporters.budget import ParityBudget
     from runtime.artifact import Artifact
+    from toolkit.inspection import GraphView
     from toolkit.parity.reference import Reference
 
     Observer = Callable[[ArtifactParity, NDArray[np.float32], NDArray[np.float32]], None]
@@ -175,7 +176,10 @@ def _judge(
         try:
             answers = answers_in_order(classifier, questions.reference, questions.images, reporter)
         except BackendError as error:
-            return _unanswered(entry, str(error))
+            inside = audits.look_inside(candidate.artifact)
+            causes = _constant(classifier, questions.reference, inside)
+            entry = _unanswered(entry, str(error))
+            return replace(entry, causes=causes, reasons=(*entry.reasons, *causes))
         entry = _verdict(entry, classifier, questions, answers, limits)
     if observe is not None:
         observe(entry, answers, questions.expected)
@@ -224,14 +228,22 @@ def _verdict(
 
 def _causes(case: Failure, *, answered_wrong: bool) -> tuple[str, ...]:
     """Return what is wrong with the file, even where the answers do not show it."""
-    classifier, reference = case.classifier, case.reference
-    found = audits.label_names(reference.labels, classifier.labels)
-    found += audits.pictures(classifier, reference, case.images, case.budget)
-    if case.inside is not None:
-        found += audits.weights(case.inside, reference)
+    found = _constant(case.classifier, case.reference, case.inside)
+    found += preprocessing(case, answered_wrong=answered_wrong)
+    found += audits.pictures(case.classifier, case.reference, case.images, case.budget)
     if found:
         return found
     return explain(case) if answered_wrong else input_range(case)
+
+
+def _constant(
+    classifier: Classifier, reference: Reference, inside: GraphView | None
+) -> tuple[str, ...]:
+    """Return what can be seen without an answer: names, weights, biases, scales."""
+    found = audits.label_names(reference.labels, classifier.labels)
+    if inside is not None:
+        found += audits.weights(inside, classifier.artifact, reference)
+    return found
 
 
 def _remarks(classifier: Classifier, labels: tuple[str, ...]) -> tuple[str, ...]:

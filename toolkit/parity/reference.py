@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from toolkit.parity.weights import ModelKernel, model_kernels
+from toolkit.inspection import GraphView, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,16 +27,16 @@ class Reference:
             model's probabilities (n, classes).
         spec: how an image becomes model input.
         labels: the class names, in the order of the outputs.
-        find_kernels: returns the weights of its layers; for the weight audit.
         float_model: returns the model as a float32 file with a given suffix, in memory;
-            for finding the layer that is at fault. None if that is not to be had.
+            for the audit of weights and for finding the layer that is at fault. None if
+            that is not to be had.
     """
 
     predict: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     spec: PreprocessSpec
     labels: tuple[str, ...]
-    find_kernels: Callable[[], tuple[ModelKernel, ...]] = tuple
     float_model: Callable[[str], bytes] | None = None
+    _views: dict[str, GraphView] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, subject: Subject) -> Reference:
@@ -47,14 +46,16 @@ class Reference:
             source.predict,
             subject.spec,
             subject.labels,
-            lambda: model_kernels(source.model),
             lambda suffix: _float_model(source, suffix),
         )
 
-    @cached_property
-    def kernels(self) -> tuple[ModelKernel, ...]:
-        """The weights of its layers, in order."""
-        return self.find_kernels()
+    def float_view(self, suffix: str) -> GraphView | None:
+        """Return the float graph that a file with this suffix was made from, or None."""
+        if self.float_model is None:
+            return None
+        if suffix not in self._views:
+            self._views[suffix] = view(self.float_model(suffix), suffix)
+        return self._views[suffix]
 
     def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities (n, classes) for images of model size."""
@@ -62,7 +63,7 @@ class Reference:
 
 
 def _float_model(source: KerasSource, suffix: str) -> bytes:
-    """Return the model in float32, with the layers that its quantized files have."""
+    """Return the model in float32, as its files of that suffix are made from it."""
     if suffix == ".tflite":
         return source.tflite_graph
-    return bytes(source.onnx_prepared.SerializeToString())
+    return bytes(source.onnx_graph.SerializeToString())

@@ -68,7 +68,7 @@ def _labels(found: Metrics, budget: ParityBudget) -> str:
     if count == 0:
         return f"gives Keras's label on all {found.images:,} images"
     unsure = count - len(found.real_flips)
-    who = "it" if count == 1 else f"{unsure:,} of them"
+    who = "it" if count == 1 else "all of them" if unsure == count else f"{unsure:,} of them"
     if unsure == 0:
         doubt = "Keras was sure" + (" of it" if count == 1 else " of all of them")
     else:

@@ -112,6 +112,29 @@ def test_labels_in_another_order_fail_with_the_cause(toolkit_cli, digits_run, ex
     assert "labels stand in another order" in " ".join(result.stdout.split())
 
 
+def test_half_the_scale_is_a_mismatch_although_most_labels_stay(
+    toolkit_cli, digits_run, exports, tmp_path
+):
+    file = artifacts.read(exports["tflite-int8"])
+    spec = replace(file.manifest.preprocess, scale=file.manifest.preprocess.scale * 0.9)
+    path = tmp_path / "digits-cnn.int8.tflite"
+    path.write_bytes(artifacts.restate(file, replace(file.manifest, preprocess=spec)).data)
+    result = toolkit_cli("verify", path, "--against", digits_run.path, "--limit", 100, "--json")
+    assert result.exit_code == 1
+    (entry,) = json.loads(result.stdout)["artifacts"]
+    assert any(cause.startswith("preprocessing mismatch") for cause in entry["causes"])
+
+
+def test_flips_into_a_folder_that_cannot_be_are_told_before_the_comparison(
+    toolkit_cli, digits_run, exports, tmp_path
+):
+    (tmp_path / "taken").write_text("a file")
+    options = ("--against", digits_run.path, "--flips", tmp_path / "taken")
+    result = toolkit_cli("verify", exports["tflite"], *options)
+    assert result.exit_code == 2
+    assert f"cannot write to {tmp_path / 'taken'}" in result.stderr
+
+
 def test_other_names_are_taken_in_their_order_and_said(toolkit_cli, digits_run, exports, tmp_path):
     file = artifacts.read(exports["onnx"])
     manifest = replace(file.manifest, labels=tuple("abcdefghij"))
@@ -145,7 +168,7 @@ def test_the_verdict_is_a_sentence_and_too_few_images_are_said(toolkit_cli, digi
     )
     said = " ".join(result.stdout.split())
     assert "tflite-int8 gives Keras's label on all 200 images" in said or "answers differ" in said
-    assert "with 200 images a drop below 1.5 points cannot be seen (limit 0.5)" in said
+    assert "with 200 images a drop below 3 points cannot be seen (limit 0.5)" in said
     assert max(len(line) for line in result.stdout.splitlines()) <= 80
 
 

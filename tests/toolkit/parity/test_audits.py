@@ -51,6 +51,8 @@ def test_a_range_that_is_hardly_used_is_told():
 def test_labels_in_another_order():
     assert audits.label_names(("a", "b"), ("a", "b")) == ()
     assert audits.label_names(("a", "b"), ("x", "y")) == ()
+    (text,) = audits.label_names(tuple("abc"), ("b", "a", "new"))
+    assert "output 0 is 'b', in Keras 'a'" in text
     (text,) = audits.label_names(tuple("abcdef"), tuple("bcdefa"))
     assert "output 0 is 'b', in Keras 'a'" in text
     assert "and 3 more" in text
@@ -77,16 +79,25 @@ def test_the_same_framing_is_fine(look):
     assert look() == ()
 
 
-@pytest.mark.parametrize("changes", [{"polarity": "invert"}, {"fit": "stretch"}])
+@pytest.mark.parametrize(
+    "changes", [{"polarity": "invert"}, {"polarity": "as-is"}, {"fit": "stretch"}, {"fit": "pad"}]
+)
 def test_pictures_that_are_read_otherwise_are_a_mismatch(look, changes):
     (text,) = look(**changes)
     assert text.startswith("preprocessing mismatch: other label than Keras, or none, on ")
     assert next(iter(changes.values())) in text
 
 
-def test_another_framing_that_changes_nothing_is_fine(look):
-    """The digits are light on dark, which ``auto`` finds out and ``as-is`` takes for granted."""
-    assert look(polarity="as-is") == ()
+@pytest.mark.parametrize("changes", [{"scale": 1 / 128}, {"mean": (0.1,)}, {"std": (0.5,)}])
+def test_pixels_that_become_other_numbers_are_a_mismatch(subject, changes):
+    images = subject.dataset.x_test[:20]
+    (text,) = audits.pixels(subject.spec, replace(subject.spec, **changes), images)
+    assert text.startswith("preprocessing mismatch: the file reads pixels with ")
+
+
+def test_the_last_digits_of_a_typed_scale_do_not_matter(subject):
+    images = subject.dataset.x_test[:20]
+    assert audits.pixels(subject.spec, replace(subject.spec, scale=0.00392157), images) == ()
 
 
 def test_a_preprocessing_in_words():

@@ -62,10 +62,16 @@ def test_equal_answers_still_leave_an_interval():
     assert high - low < 0.05
 
 
-@pytest.mark.parametrize("images", [10, 200, 10_000])
-def test_a_drop_of_that_size_leaves_no_trace_in_one_of_twenty_samples(images):
-    assert binom.pmf(0, images, unseen_drop(images)) == pytest.approx(0.05)
+@pytest.mark.parametrize("images", [100, 200, 10_000])
+def test_the_least_drop_that_can_be_seen_is_one_that_mcnemar_rejects(images):
+    lost = round(unseen_drop(images) * images)
+    right = np.ones(images, bool)
+    for count, seen in ((lost, True), (lost - 1, False)):
+        wrong = right.copy()
+        wrong[:count] = False
+        assert (mcnemar(right, wrong) < 0.05) is seen
 
 
-def test_two_hundred_images_cannot_show_a_drop_of_one_point():
-    assert unseen_drop(200) == pytest.approx(0.0149, abs=1e-4)
+def test_two_hundred_images_cannot_show_a_drop_below_three_points():
+    assert unseen_drop(200) == pytest.approx(0.03)
+    assert unseen_drop(3) == 1.0

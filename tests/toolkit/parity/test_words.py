@@ -93,7 +93,7 @@ def test_each_limit_gives_its_own_reason(limit, value, words_of_it):
 def test_too_few_images_are_said():
     (note,) = words.notes(found(images=200, flips=0, unsure=0), replace(INTEGER, max_drop=0.5))
     assert note == (
-        "with 200 images a drop below 1.5 points cannot be seen (limit 0.5); compare on more"
+        "with 200 images a drop below 3 points cannot be seen (limit 0.5); compare on more"
     )
     assert words.notes(found(flips=0, unsure=0), INTEGER) == ()
 
@@ -102,7 +102,8 @@ def test_a_drop_that_chance_may_explain_does_not_fail_but_is_said():
     numbers = found(images=1_000, flips=4, unsure=0)
     limits = ParityBudget(0.31, 0, 1, 0.1)
     assert words.reasons(numbers, limits) == ()
-    (note,) = words.notes(numbers, limits)
+    unseen, note = words.notes(numbers, limits)
+    assert "cannot be seen" in unseen
     assert note.startswith("the accuracy is 0.40 points lower (limit 0.31), which chance alone")
 
 
