@@ -13,7 +13,16 @@ _COMMANDS = {
 }
 
 
+_HELP = """
+Run an exported model file on this device.
+
+\b
+Example: runtime predict mnist-cnn.int8.tflite seven.png
+"""
+
+
 @click.group(
+    help=_HELP,
     cls=LazyGroup,
     package="runtime.commands",
     lazy=_COMMANDS,
@@ -21,8 +30,4 @@ _COMMANDS = {
 )
 @click.version_option(package_name="edge-toolkit", prog_name="runtime")
 def main() -> None:
-    r"""Run an exported model file on this device.
-
-    \b
-    Example: runtime predict mnist-cnn.int8.tflite seven.png
-    """
+    """Run an exported model file on this device."""

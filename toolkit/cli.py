@@ -17,7 +17,20 @@ _COMMANDS = {
 }
 
 
+_HELP = """
+Train a Keras CNN, export it quantized, and prove that it still answers right.
+
+\b
+toolkit train                        train on MNIST, write runs/latest
+toolkit export --format tflite-int8  one self-describing file
+toolkit verify                       compare it with the Keras model
+scp runs/latest/exports/*.int8.tflite pi@raspberrypi:
+runtime predict mnist-cnn.int8.tflite seven.png     on the device
+"""
+
+
 @click.group(
+    help=_HELP,
     cls=LazyGroup,
     package="toolkit.commands",
     lazy=_COMMANDS,
@@ -25,12 +38,4 @@ _COMMANDS = {
 )
 @click.version_option(package_name="edge-toolkit", prog_name="toolkit")
 def main() -> None:
-    r"""Train a Keras CNN, export it quantized, and prove that it still answers right.
-
-    \b
-    toolkit train                        train on MNIST, write runs/latest
-    toolkit export --format tflite-int8  one self-describing file
-    toolkit verify                       compare it with the Keras model
-    scp runs/latest/exports/*.int8.tflite pi@raspberrypi:
-    runtime predict mnist-cnn.int8.tflite seven.png     on the device
-    """
+    """Train a Keras CNN, export it quantized, and prove that it still answers right."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.commands._reporter import render
+from toolkit.commands._reporter import render, wrap
 from toolkit.parity.metrics import ALLCLOSE
 
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from toolkit.parity.controls import ControlResult
     from toolkit.parity.matrix import MatrixCell
 
-_WIDTH = 80
 _FLIPS = 3  # that are listed for a file
 _LEFT = ("format", "engine", "file", "broken how")
 
@@ -30,7 +28,7 @@ def report_text(report: ParityReport) -> str:
     headings = ("format", "engine", "accuracy", "change", "same", "max diff", "verdict")
     rows = [_cells(entry) for entry in report.artifacts]
     lines = [line for entry in report.artifacts for line in _sentences(entry)]
-    lines += [line for note in report.all_notes for line in _wrap(f"Note: {note}")]
+    lines += [line for note in report.all_notes for line in wrap(f"Note: {note}")]
     return "\n".join([head, _table(headings, rows), *lines, f"Verdict: {report.verdict}"])
 
 
@@ -39,7 +37,7 @@ def matrix_lines(cells: Sequence[MatrixCell]) -> Iterator[str]:
     if not cells:
         return
     yield ""
-    yield "Each file in every engine, the labels against its first engine at batch 1, 1 thread:"
+    yield "Each file in every engine; labels against its first engine, batch 1, 1 thread:"
     headings = ("format", "engine", "batches", "threads", "other", "max diff", "verdict")
     rows: dict[tuple[str, str], list[MatrixCell]] = {}
     for cell in cells:
@@ -47,7 +45,7 @@ def matrix_lines(cells: Sequence[MatrixCell]) -> Iterator[str]:
     yield _table(headings, [_matrix_row(group) for group in rows.values()])
     for cell in cells:
         if cell.reason:
-            yield from _wrap(f"{Path(cell.path).name} on {cell.backend}: {cell.reason}")
+            yield from wrap(f"{Path(cell.path).name} on {cell.backend}: {cell.reason}")
 
 
 def control_lines(results: Sequence[ControlResult]) -> Iterator[str]:
@@ -66,7 +64,7 @@ def control_lines(results: Sequence[ControlResult]) -> Iterator[str]:
     yield _table(("broken how", "format", "gate", *tolerances), rows)
     for result in results:
         reason = result.reasons[-1] if result.reasons else "the gate let it pass"
-        yield from _wrap(f"{result.control} ({result.format}): {reason}")
+        yield from wrap(f"{result.control} ({result.format}): {reason}")
 
 
 def _let_pass(same: bool | None) -> str:
@@ -89,7 +87,7 @@ def _cells(entry: ArtifactParity) -> list[str]:
 
 
 def _sentences(entry: ArtifactParity) -> Iterator[str]:
-    yield from _wrap(f"{entry.sentence} ({entry.backend})" if entry.metrics else entry.sentence)
+    yield from wrap(f"{entry.sentence} ({entry.backend})" if entry.metrics else entry.sentence)
     if entry.metrics:
         for flip in entry.metrics.flips[:_FLIPS]:
             unsure = ", unsure" if flip.near_tie else ""
@@ -100,7 +98,7 @@ def _sentences(entry: ArtifactParity) -> Iterator[str]:
         if more := len(entry.metrics.flips) - _FLIPS:
             yield from [f"  and {more:,} more: --flips DIR, --json"] if more > 0 else []
         for reason in entry.reasons:
-            yield from _wrap(f"{entry.verdict}: {reason}", indent="  ")
+            yield from wrap(f"{entry.verdict}: {reason}", indent="  ")
 
 
 def _matrix_row(group: list[MatrixCell]) -> list[str]:
@@ -129,14 +127,3 @@ def _table(headings: Sequence[str], rows: list[list[str]]) -> str:
     for row in rows:
         grid.add_row(*row)
     return render(grid)
-
-
-def _wrap(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent + "  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

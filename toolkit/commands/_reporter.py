@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from runtime.console import Output
+
+WIDTH = 80  # columns
 
 
 class RichReporter:
@@ -89,7 +92,19 @@ def render(table: Table) -> str:
     """Return a rich table as plain text, at most 80 columns wide."""
     from rich.console import Console
 
-    console = Console(width=80, color_system=None)
+    console = Console(width=WIDTH, color_system=None)
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().splitlines() if line.strip())
+
+
+def wrap(text: str, indent: str = "") -> list[str]:
+    """Return a sentence as lines of at most 80 columns; words and paths stay whole."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -73,7 +73,7 @@ def table(report: FileDiagnosis) -> str:
     from rich.box import SIMPLE
     from rich.table import Table
 
-    from toolkit.commands._reporter import render
+    from toolkit.commands._reporter import render, wrap
 
     grid = Table(box=SIMPLE, padding=0)
     grid.add_column("layer", overflow="ellipsis", no_wrap=True, max_width=22)
@@ -85,7 +85,8 @@ def table(report: FileDiagnosis) -> str:
     causes = [f"{one.name}: {one.remark}" for one in report.found.layers if one.remark]
     head = f"{report.path.name}, {report.backend}, {report.found.images} training images.\n{_HEAD}"
     notes = [f"Note: {note}" for note in report.found.notes]
-    return "\n".join([head, render(grid), *causes, *notes, report.advice])
+    lines = [line for text in (*causes, *notes, report.advice) for line in wrap(text)]
+    return "\n".join([head, render(grid), *lines])
 
 
 def _cells(layer: LayerDiagnosis) -> list[str]:

@@ -108,7 +108,7 @@ def table(found: Recommendation) -> str:
     from rich.box import SIMPLE
     from rich.table import Table
 
-    from toolkit.commands._reporter import render
+    from toolkit.commands._reporter import render, wrap
 
     host = found.machine
     head = (
@@ -130,7 +130,8 @@ def table(found: Recommendation) -> str:
     ]
     remarks = [f"Note: {note}" for note in found.notes]
     label = "Recommended" if found.chosen else "Nothing to recommend"
-    return "\n".join([head, render(grid), *reasons, *remarks, f"{label}: {found.why}"])
+    texts = (*reasons, *remarks, f"{label}: {found.why}")
+    return "\n".join([head, render(grid), *(line for text in texts for line in wrap(text))])
 
 
 def _names(entries: tuple[Measured, ...]) -> list[str]:

@@ -55,8 +55,8 @@ def test_the_table_is_narrow_and_ends_with_what_to_do(toolkit_cli, digits_run, b
     lines = result.stdout.splitlines()
     rows = [line for line in lines if " conv" in line and ("exact" in line or "%" in line)]
     assert "conv2d_2" in rows[0]
-    assert max(map(len, lines[:14])) <= 80
-    assert lines[-1].startswith("Layer conv2d_2 is damaged")
+    assert max(map(len, lines)) <= 80
+    assert "Layer conv2d_2 is damaged" in " ".join(lines[-3:])
     assert f"toolkit export {digits_run.path} --format onnx-int8" in result.stderr
     assert plot.read_bytes().startswith(b"\x89PNG")
 
@@ -73,7 +73,7 @@ def test_a_float_file_has_nothing_to_diagnose(toolkit_cli, digits_run, exports):
     options = ("--against", digits_run.path, "--images", 8)
     result = toolkit_cli("diagnose", exports["tflite"], *options)
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[-1].startswith("Nothing to diagnose")
+    assert "Nothing to diagnose" in " ".join(result.stdout.splitlines()[-2:])
     assert "Next:" not in result.stderr
 
 
