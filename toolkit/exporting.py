@@ -133,12 +133,18 @@ def keras_warning(artifact: Artifact) -> str | None:
     accuracy = artifact.manifest.accuracy if artifact.manifest else None
     if artifact.manifest is None or accuracy is None:
         return None
-    chance = 1 / len(artifact.manifest.labels)
-    better = (accuracy.reference - chance) / (1 - chance)  # 0 is chance, 1 is perfect
-    if accuracy.images < _FEWEST or better > _HARDLY_BETTER:
+    classes = len(artifact.manifest.labels)
+    return chance_warning(accuracy.reference, classes, accuracy.images)
+
+
+def chance_warning(accuracy: float, classes: int, images: int) -> str | None:
+    """Return a remark if Keras's accuracy, 0…1, is hardly better than chance, else None."""
+    chance = 1 / classes
+    better = (accuracy - chance) / (1 - chance)  # 0 is chance, 1 is perfect
+    if images < _FEWEST or better > _HARDLY_BETTER:
         return None
     return (
-        f"the Keras model itself is right on only {accuracy.reference:.1%} of the images: its "
+        f"the Keras model itself is right on only {accuracy:.1%} of the images: its "
         "preprocessing or labels are probably others (--scale, --mean, --std, --labels)"
     )
 

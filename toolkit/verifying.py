@@ -115,6 +115,8 @@ class Verification:
             for file in self.files
             if str(file.path) in answers.keys() - failed
         ]
+        classes = len(self.subject.labels)
+        notes.append(exporting.chance_warning(report.reference_accuracy, classes, report.images))
         return replace(report, notes=(*report.notes, *filter(None, notes)))
 
     def matrix(self, reporter: Reporter = SILENT) -> tuple[MatrixCell, ...]:

@@ -92,3 +92,12 @@ def test_files_that_do_not_agree_on_preprocessing_are_refused(rgb_model, tmp_pat
         verify(bare, VerifyOptions((file.path, other)))
     report = verify(scaled, VerifyOptions((file.path, other)))
     assert [entry.verdict for entry in report.artifacts] == ["pass", "fail"]
+
+
+def test_a_keras_model_at_chance_is_told(rgb_model, tmp_path):
+    """The scale is wrong for both, so they agree; the accuracy shows it."""
+    data = DataOptions(path=rgb_model / "colors.npz")
+    wrong = resolve(rgb_model / "colors.keras", data, Overrides(scale=1e-5))
+    (file,) = export(wrong, ExportOptions(("tflite",), out=tmp_path))
+    report = verify(wrong, VerifyOptions((file.path,)))
+    assert any("the Keras model itself is right on only" in note for note in report.all_notes)
