@@ -10,6 +10,7 @@ import numpy as np
 from runtime.classifier import softmax
 from runtime.errors import MissingDependencyError, ParityError
 from runtime.manifest import Accuracy
+from runtime.prediction import margins
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,13 +70,6 @@ class Checked:
 
     accuracy: Accuracy
     refusal: str | None
-
-
-def margins(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the margin (n,) between the two highest of (n, classes) probabilities."""
-    best = np.sort(probabilities, axis=1)
-    result: NDArray[np.float32] = best[:, -1] - best[:, -2]
-    return result
 
 
 def agreement(

@@ -37,6 +37,11 @@ class Artifact:
         return self.path.suffix.lower()
 
     @property
+    def format(self) -> str:
+        """The export format; ``unknown`` where another tool made the file."""
+        return self.manifest.format if self.manifest else "unknown"
+
+    @property
     def sha256(self) -> str:
         """SHA-256 of the whole file, as hexadecimal digits."""
         return hashlib.sha256(self.data).hexdigest()

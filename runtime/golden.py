@@ -13,6 +13,7 @@ import numpy as np
 
 from runtime.errors import ArtifactError, BackendError
 from runtime.golden_record import Golden
+from runtime.prediction import margins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -153,12 +154,11 @@ def _flips(golden: Golden, answers: NDArray[np.float32]) -> str:
     """Say which images get another label, though Keras was not undecided."""
     expected = golden.expected
     keras, here = expected.argmax(axis=1), answers.argmax(axis=1)
-    best = np.sort(expected, axis=1)
-    margins = best[:, -1] - best[:, -2]
-    flips = np.flatnonzero((keras != here) & (margins >= golden.tie_margin))
+    margin = margins(expected)
+    flips = np.flatnonzero((keras != here) & (margin >= golden.tie_margin))
     cases = [
         f"image {i + 1} is '{golden.labels[here[i]]}' and not '{golden.labels[keras[i]]}' "
-        f"(Keras's margin {margins[i]:.2f})"
+        f"(Keras's margin {margin[i]:.2f})"
         for i in flips
     ]
     of_all = f"{len(cases)} of {len(golden)}"

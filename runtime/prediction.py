@@ -1,4 +1,4 @@
-"""One answer of a classifier."""
+"""The answers of a classifier."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+def margins(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the margin (n,) between the two highest of (n, classes) probabilities."""
+    best = np.sort(probabilities, axis=1)
+    result: NDArray[np.float32] = best[:, -1] - best[:, -2]
+    return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,7 @@ from runtime.errors import ArtifactError, InputError, ParityError
 from runtime.files import write_atomically
 from runtime.golden import judge
 from runtime.golden_record import Golden, to_strip
+from runtime.prediction import margins
 from toolkit.parity import budget_for
 
 if TYPE_CHECKING:
@@ -198,19 +199,18 @@ def _ranked(
     """Return the indices to take first, one a class, and those to take after them."""
     first: list[int] = []
     second: list[int] = []
-    best = np.sort(expected, axis=1)
-    margins = best[:, -1] - best[:, -2]
+    margin = margins(expected)
     errors = np.abs(expected - answers).max(axis=1)
     # Both of the two best may move, towards each other, by the error and the rounding.
-    safety = margins - 2 * (errors + rounding)
+    safety = margin - 2 * (errors + rounding)
     keras = expected.argmax(axis=1)
-    usable = (keras == answers.argmax(axis=1)) & ((safety >= 0) | (margins < 2 * rounding))
+    usable = (keras == answers.argmax(axis=1)) & ((safety >= 0) | (margin < 2 * rounding))
     for index in range(expected.shape[1]):
         own = np.flatnonzero(usable & (keras == index))
         if len(own) == 0:
             continue  # Keras never answers so, or the file never agrees
         safe = own[safety[own] >= 0]
-        near = safe[margins[safe].argmin()] if len(safe) else own[safety[own].argmax()]
+        near = safe[margin[safe].argmin()] if len(safe) else own[safety[own].argmax()]
         first.append(int(near))
         others = own[own != near]
         second += [int(others[safety[others].argmax()])] if len(others) else []

@@ -9,7 +9,6 @@ import numpy as np
 
 from exporters.check import Checked, probabilities
 from runtime.errors import ParityError
-from runtime.manifest import Accuracy
 from toolkit.attempts import HEADING, Mending, failure, points
 from toolkit.exporting import build_request
 from toolkit.held_out import hold_out
@@ -82,7 +81,9 @@ class Mender:
         if found is None:
             raise ParityError(failure(exporter.name, self.max_drop, self.dataset, attempts))
         images, dataset = len(self.held_out.truth), self.held_out.dataset
-        artifact = exporter.write(found.request, found.draft, self._checked(found.numbers))
+        # The search decides, not the few images of a plain export.
+        checked = Checked(found.numbers.as_accuracy(dataset), None)
+        artifact = exporter.write(found.request, found.draft, checked)
         return artifact, Mending(
             exporter.name, self.max_drop, dataset, images, attempts, found.attempt
         )
@@ -121,18 +122,6 @@ class Mender:
         images = len(self.held_out.truth)
         flips = float(binom.ppf(0.05, images, 1 - exporter.budget.min_agreement))
         return replace(exporter.budget, max_drop=100.0, min_agreement=1 - flips / images)
-
-    def _checked(self, found: Metrics) -> Checked:
-        """Return what the search measured; it decides, not the few images of a plain export."""
-        accuracy = Accuracy(
-            reference=found.reference_accuracy,
-            artifact=found.accuracy,
-            agreement=found.agreement,
-            max_abs_error=found.max_abs_error,
-            dataset=self.held_out.dataset,
-            images=found.images,
-        )
-        return Checked(accuracy, None)
 
     def sample(self, count: int) -> NDArray[np.float32]:
         """Return some validation images in model units, spread over all of them."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from exporters.quantization import QuantizationOptions
     from runtime.artifact import Artifact
     from toolkit.diagnosis import LayerDiagnosis
+    from toolkit.inspection import GraphView
     from toolkit.mending import Mender
     from toolkit.parity.metrics import Metrics
 
@@ -46,6 +47,7 @@ class Search:
     attempts: list[Attempt] = field(default_factory=list)
     plain: Candidate | None = None
     nearest: Candidate | None = None
+    original: GraphView | None = None
 
     def run(self, request: ExportRequest) -> Candidate | None:
         """Return the first candidate that passes, or None."""
@@ -110,15 +112,13 @@ class Search:
         """Return the layers whose quantization does harm, the worst first."""
         from toolkit.diagnosis import diagnose
         from toolkit.inspection import view
+        from toolkit.parity.reference import float_view
 
-        source = self.mender.subject.source
-        onnx = self.exporter.suffix == ".onnx"
-        original = source.onnx_prepared.SerializeToString() if onnx else source.tflite_graph
+        suffix = self.exporter.suffix
+        self.original = self.original or float_view(self.mender.subject.source, suffix)
         with silenced():
             found = diagnose(
-                view(base.draft.data, self.exporter.suffix),
-                view(original, self.exporter.suffix),
-                self.mender.sample(_DIAGNOSED),
+                view(base.draft.data, suffix), self.original, self.mender.sample(_DIAGNOSED)
             )
         return [one for one in found.layers if math.isfinite(one.own_sqnr)]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from exporters import formats
 from runtime import artifact as artifacts
 from runtime.backends import AUTO, BackendOptions, for_suffix
 from runtime.errors import ArtifactError, InputError, ParityError
-from runtime.manifest import Accuracy
 from toolkit import exporting
 from toolkit.golden import add_golden
 from toolkit.parity import FAIL, PASS, Candidate, ParityReport, Reference, compare
@@ -79,6 +79,11 @@ class Verification:
     files: tuple[Artifact, ...]
     options: VerifyOptions
 
+    @cached_property
+    def reference(self) -> Reference:
+        """The Keras model as the gate sees it; its float graphs are made once for all checks."""
+        return Reference.of(self.subject)
+
     @property
     def images(self) -> NDArray[np.uint8]:
         """The test images, uint8 (n, height, width, channels)."""
@@ -102,7 +107,7 @@ class Verification:
             answers.setdefault(entry.path, (entry, given, expected))
 
         report = compare(
-            Reference.of(self.subject),
+            self.reference,
             [c for file in self.files for c in self._candidates(file)],
             self.images,
             self.labels,
@@ -131,12 +136,11 @@ class Verification:
         """
         request = exporting.build_request(self.subject, exporting.ExportOptions(()), calibrate=True)
         images, labels = self.images[:_CONTROL_IMAGES], self.labels[:_CONTROL_IMAGES]
-        reference = Reference.of(self.subject)
         return tuple(
             result
             for file in _one_of_each_kind(self.files)
             for result in self_check(
-                Base(file, request, self._budget(file)), reference, images, labels, reporter
+                Base(file, request, self._budget(file)), self.reference, images, labels, reporter
             )
         )
 
@@ -149,7 +153,7 @@ class Verification:
         return [Candidate(file, name, options.engine, budget) for name in names]
 
     def _budget(self, file: Artifact) -> ParityBudget:
-        return self.options.budgets.of(file.manifest.format if file.manifest else "")
+        return self.options.budgets.of(file.format)
 
     def _seal(
         self,
@@ -162,14 +166,7 @@ class Verification:
         if entry.verdict != PASS or found is None or limits is None:
             return None
         dataset, labels = self.subject.dataset.name, self.subject.labels
-        measured = Accuracy(
-            reference=found.reference_accuracy,
-            artifact=found.accuracy,
-            agreement=found.agreement,
-            max_abs_error=found.max_abs_error,
-            dataset=f"{dataset} test images",
-            images=found.images,
-        )
+        measured = found.as_accuracy(f"{dataset} test images")
         try:
             add_golden(file, answers, expected, self.images, self.labels, labels, measured, limits)
         except (ArtifactError, InputError, ParityError) as error:
@@ -241,8 +238,7 @@ def _exports(subject: Subject) -> tuple[Artifact, ...]:
 
 
 def _rank(file: Artifact, order: list[str]) -> int:
-    name = file.manifest.format if file.manifest else ""
-    return order.index(name) if name in order else len(order)
+    return order.index(file.format) if file.format in order else len(order)
 
 
 def _one_of_each_kind(files: tuple[Artifact, ...]) -> list[Artifact]:
@@ -250,7 +246,7 @@ def _one_of_each_kind(files: tuple[Artifact, ...]) -> list[Artifact]:
     registry = formats.registry()
 
     def calibrated(file: Artifact) -> bool:
-        exporter = registry.get(file.manifest.format) if file.manifest else None
+        exporter = registry.get(file.format)
         return exporter is not None and exporter.needs_calibration
 
     kinds = ([f for f in files if f.suffix == suffix] for suffix in _SUFFIXES)

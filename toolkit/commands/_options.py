@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from runtime import backends
+from runtime.registry import pick
 from toolkit.datasets import DataOptions, registry
 
 if TYPE_CHECKING:
@@ -71,6 +74,55 @@ def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
             parse_numbers(std, "--std"),
         )
         return command(*args, overrides=overrides, **kw)
+
+    return wrapper
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactChoice:
+    """Which model files are compared with which Keras model, where, on how many images.
+
+    Attributes:
+        paths: model files; empty means all exports of the run.
+        against: a run folder or .keras file; None means the latest run.
+        backend: an engine, ``auto`` or ``all``.
+        device: ``cpu``, ``gpu`` or ``auto``.
+        limit: use only the first n test images.
+    """
+
+    paths: tuple[Path, ...]
+    against: Path | None
+    backend: str
+    device: str
+    limit: int | None
+
+
+def artifact_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ARTIFACTS and what they are compared with as one ``choice`` argument."""
+    engines = ", ".join(backends.registry())
+
+    @click.argument("artifacts", type=PATH, nargs=-1)
+    @click.option(
+        "--against", type=PATH, help="Run folder or .keras file [default: the latest run]."
+    )
+    @click.option("--backend", default="auto", show_default=True, help=f"auto, all, {engines}.")
+    @click.option("--device", default="cpu", show_default=True, help="cpu, gpu or auto.")
+    @click.option("--limit", type=int, help="Compare on the first N test images only.")
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any,
+        artifacts: tuple[Path, ...],
+        against: Path | None,
+        backend: str,
+        device: str,
+        limit: int | None,
+        **kw: Any,
+    ) -> Any:
+        if backend not in (backends.AUTO, "all"):
+            # A mistyped name is told before Keras is loaded.
+            pick(backends.registry(), "backend", backend)
+        choice = ArtifactChoice(artifacts, against, backend, device, limit)
+        return command(*args, choice=choice, **kw)
 
     return wrapper
 

@@ -149,15 +149,14 @@ def _show(
 
 
 def _entry(artifact: Artifact, mended: dict[str, Mending]) -> dict[str, Any]:
-    name = artifact.manifest.format if artifact.manifest else "unknown"
     entry: dict[str, Any] = {
-        "format": name,
+        "format": artifact.format,
         "path": str(artifact.path),
         "bytes": len(artifact.data),
         "sha256": artifact.sha256,
     }
     if refusal := _refusal(artifact):
         entry["refusal"] = refusal
-    if record := mended.get(name):
+    if record := mended.get(artifact.format):
         entry["mending"] = record.to_json()
     return entry

@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runtime.backends import AUTO, BackendOptions, registry
+from runtime.backends import AUTO, BackendOptions
 from runtime.console import Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED, InputError
-from toolkit.commands._options import PATH, data_options, override_options
+from toolkit.commands._options import (
+    PATH,
+    ArtifactChoice,
+    artifact_options,
+    data_options,
+    override_options,
+)
 
 if TYPE_CHECKING:
     from toolkit.choosing import Measured
@@ -24,27 +30,17 @@ _UNITS = {"kib": 1024, "mib": 1024**2, "kb": 10**3, "mb": 10**6, "gb": 10**9, "b
 
 
 @click.command()
-@click.argument("artifacts", type=PATH, nargs=-1)
-@click.option("--against", type=PATH, help="Run folder or .keras file [default: the latest run].")
+@artifact_options
 @click.option("--max-drop", type=float, help="Points of accuracy that may be lost, like 0.1.")
 @click.option("--max-size", help="Largest file: 900000 (bytes), 900KB or 1.5MB.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, gpu or auto.")
-@click.option(
-    "--backend", default="auto", show_default=True, help=f"auto, all, {', '.join(registry())}."
-)
-@click.option("--limit", type=int, help="Compare on the first N test images only.")
 @click.option("--config", type=PATH, help="TOML with the limits of the gate; see toolkit verify.")
 @data_options
 @override_options
 @output_options
 def command(
-    artifacts: tuple[Path, ...],
-    against: Path | None,
+    choice: ArtifactChoice,
     max_drop: float | None,
     max_size: str | None,
-    device: str,
-    backend: str,
-    limit: int | None,
     config: Path | None,
     data: DataOptions,
     overrides: Overrides,
@@ -62,30 +58,27 @@ def command(
     no other is preferable in accuracy, agreement with Keras, latency, size and memory at
     once. Ends with exit code 1 if nothing passes.
     """
-    from runtime.registry import pick
     from toolkit.advice import remedy
     from toolkit.choosing import Limits
     from toolkit.commands._reporter import RichReporter
     from toolkit.parity.budgets import load_budgets
     from toolkit.recommending import RecommendOptions, recommend
     from toolkit.subject import resolve
-    from toolkit.verifying import ALL, VerifyOptions
+    from toolkit.verifying import VerifyOptions
 
-    if backend not in (AUTO, ALL):
-        pick(registry(), "backend", backend)  # a mistyped name is told before Keras is loaded
     limits = Limits(max_drop, parse_size(max_size) if max_size is not None else None)
-    asked = VerifyOptions(
-        artifacts, backend, BackendOptions(device), limit, load_budgets({}, config)
-    )
+    engine, budgets = BackendOptions(choice.device), load_budgets({}, config)
+    asked = VerifyOptions(choice.paths, choice.backend, engine, choice.limit, budgets)
     reporter = RichReporter(output)
-    subject = resolve(against, data, overrides, reporter)
+    subject = resolve(choice.against, data, overrides, reporter)
     found = recommend(subject, RecommendOptions(asked, limits), reporter)
     output.data(found.to_json(), table(found))
     if found.chosen:
-        engine = "" if backend == AUTO else f" --backend {found.chosen.backend}"
-        output.next(f"runtime predict {shlex.quote(found.chosen.path)} IMAGE{engine}")
+        named = "" if choice.backend == AUTO else f" --backend {found.chosen.backend}"
+        output.next(f"runtime predict {shlex.quote(found.chosen.path)} IMAGE{named}")
         return
-    output.next(remedy(found.entries, limits, shlex.quote(str(against)) if against else ""))
+    against = shlex.quote(str(choice.against)) if choice.against else ""
+    output.next(remedy(found.entries, limits, against))
     raise click.exceptions.Exit(EXIT_CHECK_FAILED)
 
 

@@ -8,28 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime.backends import AUTO, BackendOptions, registry
+from runtime.backends import BackendOptions
 from runtime.console import Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED
-from toolkit.commands._options import PATH, budget_options, data_options, override_options
+from toolkit.commands._options import (
+    PATH,
+    ArtifactChoice,
+    artifact_options,
+    budget_options,
+    data_options,
+    override_options,
+)
 
 if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
     from toolkit.parity import ParityReport
     from toolkit.parity.budgets import Budgets
+    from toolkit.parity.controls import ControlResult
+    from toolkit.parity.matrix import MatrixCell
     from toolkit.subject import Overrides
     from toolkit.verifying import Verification
 
 
 @click.command()
-@click.argument("artifacts", type=PATH, nargs=-1)
-@click.option("--against", type=PATH, help="Run folder or .keras file [default: the latest run].")
-@click.option(
-    "--backend", default="auto", show_default=True, help=f"auto, all, {', '.join(registry())}."
-)
-@click.option("--device", default="cpu", show_default=True, help="cpu, gpu or auto.")
+@artifact_options
 @click.option("--threads", type=int, default=1, show_default=True)
-@click.option("--limit", type=int, help="Compare on the first N test images only.")
 @click.option("--matrix", is_flag=True, help="Also every engine, batch 1, 7, 64, 1 and 2 threads.")
 @click.option("--flips", type=PATH, help="Folder for a sheet of the images that flip.")
 @click.option("--golden", is_flag=True, help="Put test images with Keras's answers into the files.")
@@ -40,12 +43,8 @@ if TYPE_CHECKING:
 @override_options
 @output_options
 def command(
-    artifacts: tuple[Path, ...],
-    against: Path | None,
-    backend: str,
-    device: str,
+    choice: ArtifactChoice,
     threads: int,
-    limit: int | None,
     matrix: bool,
     flips: Path | None,
     golden: bool,
@@ -62,46 +61,52 @@ def command(
     of them answers differently by more than its budget, or if its weights, labels,
     preprocessing or input range are not those of the Keras model.
 
-    --golden writes about twenty test images and Keras's answers into each file that
-    passes, for `runtime verify` on the device.
+    --golden writes a few test images and Keras's answers into each file that passes,
+    for `runtime verify` on the device.
     """
-    from runtime.registry import pick
-    from toolkit.commands import _parity_text as text
     from toolkit.commands._reporter import RichReporter
-    from toolkit.parity.markdown import markdown as as_markdown
     from toolkit.subject import resolve
-    from toolkit.verifying import ALL, VerifyOptions, prepare
+    from toolkit.verifying import VerifyOptions, prepare
 
-    if backend not in (AUTO, ALL):
-        pick(registry(), "backend", backend)  # a mistyped name is told before Keras is loaded
     reporter = RichReporter(output)
-    options = VerifyOptions(
-        artifacts, backend, BackendOptions(device, threads), limit, budgets, golden
-    )
+    engine = BackendOptions(choice.device, threads)
+    options = VerifyOptions(choice.paths, choice.backend, engine, choice.limit, budgets, golden)
     if budgets.origin:
         reporter.say(f"Limits are taken from {budgets.origin}")
     if flips:
         from toolkit.flips import require_folder
 
         require_folder(flips)
-    job = prepare(resolve(against, data, overrides, reporter), options, reporter)
+    job = prepare(resolve(choice.against, data, overrides, reporter), options, reporter)
     report = job.compare(reporter)
     cells = job.matrix(reporter) if matrix else ()
     controls = job.self_check(reporter) if self_check else ()
-    record = report.to_json()
-    record |= {"matrix": [cell.to_json() for cell in cells]} if matrix else {}
-    record |= {"self_check": [one.to_json() for one in controls]} if self_check else {}
-    record |= _flips(job, report, flips, output) if flips else {}
-    head = as_markdown(report) if markdown else text.report_text(report)
-    output.data(record, "\n".join([head, *text.matrix_lines(cells), *text.control_lines(controls)]))
+    page = _flips(job, report, flips, output) if flips else {}
+    _show(report, cells, controls, page, output, markdown=markdown)
     if golden:
         _say_golden(job, output)
-    if (
-        report.verdict != "pass"
-        or any(cell.verdict == "fail" for cell in cells)
-        or any(one.caught is False for one in controls)
-    ):
+    failed = any(cell.verdict == "fail" for cell in cells)
+    if report.verdict != "pass" or failed or any(one.caught is False for one in controls):
         raise click.exceptions.Exit(EXIT_CHECK_FAILED)
+
+
+def _show(
+    report: ParityReport,
+    cells: tuple[MatrixCell, ...],
+    controls: tuple[ControlResult, ...],
+    page: dict[str, Any],
+    output: Output,
+    *,
+    markdown: bool,
+) -> None:
+    from toolkit.commands import _parity_text as text
+    from toolkit.parity.markdown import markdown as as_markdown
+
+    record = report.to_json() | page
+    record |= {"matrix": [cell.to_json() for cell in cells]} if cells else {}
+    record |= {"self_check": [one.to_json() for one in controls]} if controls else {}
+    head = as_markdown(report) if markdown else text.report_text(report)
+    output.data(record, "\n".join([head, *text.matrix_lines(cells), *text.control_lines(controls)]))
 
 
 def _flips(job: Verification, report: ParityReport, folder: Path, output: Output) -> dict[str, Any]:

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 _FOREIGN = 0.5  # share of layers with wrong constants that speaks for another model
 
 
-def changed(quantized: GraphView, reference: GraphView) -> tuple[str, ...]:
+def changed(
+    quantized: GraphView, reference: GraphView, *, allow_foreign: bool = False
+) -> tuple[str, ...]:
     """Return what was changed after conversion, a text for each layer; or one for all.
 
     Args:
         quantized: the file.
         reference: the float model in the same format.
+        allow_foreign: return nothing where most layers differ; a tool that chooses weights
+            in another way makes such files, and so does another training.
 
     Raises:
         ArtifactError: the graphs are not of the same network.
@@ -35,7 +39,7 @@ def changed(quantized: GraphView, reference: GraphView) -> tuple[str, ...]:
         if texts := constants(stored, model, quantized.output_range(quantized.layer(name))):
             wrong[name] = texts
     if text := foreign(len(wrong), len(pairs)):
-        return (text,)
+        return () if allow_foreign else (text,)
     for key, text in rescaled(quantized, pairs).items():
         where = next((layer.name for layer in quantized.layers if layer.key == key), "the input")
         wrong.setdefault(where, []).append(text)

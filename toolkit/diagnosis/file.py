@@ -10,7 +10,7 @@ from runtime.backends import for_suffix
 from runtime.errors import InputError
 from toolkit.diagnosis.measure import diagnose
 from toolkit.inspection import view
-from toolkit.parity.reference import Reference
+from toolkit.parity.reference import float_view
 from toolkit.progress import SILENT, Reporter
 from toolkit.verifying import VerifyOptions, prepare
 
@@ -112,13 +112,9 @@ def diagnose_file(
     job = prepare(subject, VerifyOptions((path,)), reporter)
     (file,), subject = job.files, job.subject
     inside = view(file.data, file.suffix)
-    original = Reference.of(subject).float_model
-    assert original is not None  # noqa: S101 - a loaded model always has one
-    found = diagnose(
-        inside, view(original(file.suffix), file.suffix), _images(subject, options), reporter
-    )
-    name = file.manifest.format if file.manifest else "unknown"
-    return FileDiagnosis(path, name, for_suffix(file.suffix)[0].name, found)
+    original = float_view(subject.source, file.suffix)
+    found = diagnose(inside, original, _images(subject, options), reporter)
+    return FileDiagnosis(path, file.format, for_suffix(file.suffix)[0].name, found)
 
 
 def _images(subject: Subject, options: DiagnoseOptions) -> NDArray[np.float32]:

@@ -46,6 +46,10 @@ class OnnxView(GraphView):
         Raises:
             ExportError: ONNX Runtime's tool fails on it.
         """
+        return self._prepared
+
+    @cached_property
+    def _prepared(self) -> GraphView:
         from exporters.onnx_quantize import prepare
 
         with converting("onnx-int8"):

@@ -43,22 +43,29 @@ def weights(inside: GraphView, artifact: Artifact, reference: Reference) -> tupl
     """
     try:
         original = reference.float_view(artifact.suffix)
-        found = changed(inside, original) if original else ()
+        elsewhere = artifact.manifest is None
+        return changed(inside, original, allow_foreign=elsewhere) if original else ()
     except (ArtifactError, ExportError):
         return ()  # another network: the answers tell
-    return found if artifact.manifest or len(found) > 1 else ()
 
 
 def pixels(
-    ours: PreprocessSpec, theirs: PreprocessSpec, images: NDArray[np.uint8]
+    ours: PreprocessSpec, theirs: PreprocessSpec, images: NDArray[np.uint8], told: str = ""
 ) -> tuple[str, ...]:
-    """Return a text if a file turns pixels into other numbers than the model expects."""
+    """Return a text if a file turns pixels into other numbers than the model expects.
+
+    Args:
+        ours: the model's own preprocessing.
+        theirs: that of the file.
+        images: uint8 (n, height, width, channels).
+        told: what else is known of it; stands first in the text.
+    """
     wanted, given = ours.apply(images), theirs.apply(images)
     if np.abs(wanted - given).max() <= _SAME_PIXELS * max(float(np.ptp(wanted)), 1e-6):
         return ()
     return (
         (
-            f"preprocessing mismatch: the file reads pixels with {in_words(theirs)}, the "
+            f"preprocessing mismatch: {told}the file reads pixels with {in_words(theirs)}, the "
             f"model's own preprocessing is {in_words(ours)}"
         ),
     )

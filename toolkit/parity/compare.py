@@ -56,11 +56,6 @@ class Candidate:
     options: BackendOptions = BackendOptions()
     budget: ParityBudget | None = None
 
-    @property
-    def format(self) -> str:
-        """The export format; ``unknown`` where another tool made the file."""
-        return self.artifact.manifest.format if self.artifact.manifest else "unknown"
-
 
 @dataclass(frozen=True, eq=False)
 class Questions:
@@ -116,7 +111,7 @@ def compare(
         raise InputError("nothing to compare: no images or no artifacts")
     questions = Questions(reference, images, labels, reference.answer(images))
     entries = tuple(
-        _judge(c, questions, budget or c.budget or budget_for(c.format), reporter, observe)
+        _judge(c, questions, budget or c.budget or budget_for(c.artifact.format), reporter, observe)
         for c in candidates
     )
     return ParityReport(
@@ -159,7 +154,7 @@ def _judge(
     observe: Observer | None,
 ) -> ArtifactParity:
     path = str(candidate.artifact.path)
-    entry = ArtifactParity(candidate.format, path, candidate.backend, REFUSED)
+    entry = ArtifactParity(candidate.artifact.format, path, candidate.backend, REFUSED)
     try:
         with silenced():
             classifier = from_artifact(candidate.artifact, candidate.backend, candidate.options)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exporters.check import margins
 from runtime.backends import BackendOptions, for_suffix
 from runtime.classifier import Classifier, from_artifact
 from runtime.errors import BackendError, InputError
+from runtime.prediction import margins
 from runtime.quiet import silenced
 from toolkit.parity.report import FAIL, PASS, REFUSED
 from toolkit.progress import SILENT, Reporter
@@ -93,15 +93,12 @@ def engine_matrix(
     cells: list[MatrixCell] = []
     with reporter.task("engines", len(files)) as tick:
         for file in files:
-            name = file.manifest.format if file.manifest else "unknown"
-            cells += _rows(file, name, images[:_IMAGES], budget_of(name).tie_margin)
+            cells += _rows(file, images[:_IMAGES], budget_of(file.format).tie_margin)
             tick(1)
     return tuple(cells)
 
 
-def _rows(
-    file: Artifact, name: str, images: NDArray[np.uint8], tie_margin: float
-) -> Iterator[MatrixCell]:
+def _rows(file: Artifact, images: NDArray[np.uint8], tie_margin: float) -> Iterator[MatrixCell]:
     first: NDArray[np.float32] | None = None
     for backend in for_suffix(file.suffix):
         if not backend.installed():
@@ -111,7 +108,7 @@ def _rows(
                 with silenced():
                     classifier = from_artifact(file, backend.name, BackendOptions(threads=threads))
             except BackendError as error:
-                yield _refused(file, name, backend.name, str(error))
+                yield _refused(file, backend.name, str(error))
                 break
             with classifier:
                 if first is None:
@@ -119,7 +116,7 @@ def _rows(
                 for batch in BATCHES:
                     answers = _in_batches(classifier, images, batch)
                     first = answers if first is None else first
-                    of = (file, name, backend.name)
+                    of = (file, backend.name)
                     yield _cell(of, (batch, threads), (first, answers), tie_margin)
 
 
@@ -145,19 +142,19 @@ def _in_batches(
 
 
 def _cell(
-    of: tuple[Artifact, str, str],
+    of: tuple[Artifact, str],
     setting: tuple[int, int],
     pair: tuple[NDArray[np.float32], NDArray[np.float32]],
     tie_margin: float,
 ) -> MatrixCell:
-    file, name, backend = of
+    file, backend = of
     batch, threads = setting
     first, answers = pair
     moved = first.argmax(axis=1) != answers.argmax(axis=1)
     unsure = moved & (margins(first) < tie_margin)
     different, near_ties = int(moved.sum()), int(unsure.sum())
     return MatrixCell(
-        format=name,
+        format=file.format,
         path=str(file.path),
         backend=backend,
         batch=batch,
@@ -171,5 +168,6 @@ def _cell(
     )
 
 
-def _refused(file: Artifact, name: str, backend: str, reason: str) -> MatrixCell:
-    return MatrixCell(name, str(file.path), backend, None, None, 0, 0, 0, None, REFUSED, reason)
+def _refused(file: Artifact, backend: str, reason: str) -> MatrixCell:
+    path = str(file.path)
+    return MatrixCell(file.format, path, backend, None, None, 0, 0, 0, None, REFUSED, reason)

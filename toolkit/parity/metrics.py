@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exporters.check import margins
 from runtime.errors import MissingDependencyError
+from runtime.manifest import Accuracy
+from runtime.prediction import margins
 from toolkit.parity.statistics import Interval, mcnemar, paired_interval, wilson
 
 if TYPE_CHECKING:
@@ -87,6 +88,21 @@ class Metrics:
     def real_flips(self) -> tuple[Flip, ...]:
         """The flips on which Keras was sure."""
         return tuple(flip for flip in self.flips if not flip.near_tie)
+
+    def as_accuracy(self, dataset: str) -> Accuracy:
+        """Return what a manifest records.
+
+        Args:
+            dataset: which images, in words.
+        """
+        return Accuracy(
+            reference=self.reference_accuracy,
+            artifact=self.accuracy,
+            agreement=self.agreement,
+            max_abs_error=self.max_abs_error,
+            dataset=dataset,
+            images=self.images,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; at most 100 flips, the surest first."""

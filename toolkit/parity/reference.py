@@ -27,15 +27,15 @@ class Reference:
             model's probabilities (n, classes).
         spec: how an image becomes model input.
         labels: the class names, in the order of the outputs.
-        float_model: returns the model as a float32 file with a given suffix, in memory;
-            for the audit of weights and for finding the layer that is at fault. None if
-            that is not to be had.
+        find_graph: returns the model as a float graph of files with a given suffix; for the
+            audit of weights and for finding the layer that is at fault. None if that is
+            not to be had.
     """
 
     predict: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     spec: PreprocessSpec
     labels: tuple[str, ...]
-    float_model: Callable[[str], bytes] | None = None
+    find_graph: Callable[[str], GraphView] | None = None
     _views: dict[str, GraphView] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
@@ -46,15 +46,15 @@ class Reference:
             source.predict,
             subject.spec,
             subject.labels,
-            lambda suffix: _float_model(source, suffix),
+            lambda suffix: float_view(source, suffix),
         )
 
     def float_view(self, suffix: str) -> GraphView | None:
         """Return the float graph that a file with this suffix was made from, or None."""
-        if self.float_model is None:
+        if self.find_graph is None:
             return None
         if suffix not in self._views:
-            self._views[suffix] = view(self.float_model(suffix), suffix)
+            self._views[suffix] = self.find_graph(suffix)
         return self._views[suffix]
 
     def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -62,8 +62,12 @@ class Reference:
         return self.predict(self.spec.apply(images))
 
 
-def _float_model(source: KerasSource, suffix: str) -> bytes:
-    """Return the model in float32, as its files of that suffix are made from it."""
+def float_view(source: KerasSource, suffix: str) -> GraphView:
+    """Return the float graph from which files with this suffix are made.
+
+    Raises:
+        ExportError: the model cannot be converted.
+    """
     if suffix == ".tflite":
-        return source.tflite_graph
-    return bytes(source.onnx_graph.SerializeToString())
+        return view(source.tflite_graph, suffix)
+    return view(source.onnx_graph.SerializeToString(), suffix)

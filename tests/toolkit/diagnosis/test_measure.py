@@ -1,7 +1,6 @@
 """The layer that is at fault is named first: files damaged on purpose."""
 
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +15,7 @@ from toolkit import exporting
 from toolkit.datasets import DataOptions
 from toolkit.diagnosis import Diagnosis, diagnose
 from toolkit.diagnosis.file import DiagnoseOptions, diagnose_file
-from toolkit.diagnosis.sums import Difference, Extent
-from toolkit.inspection import TensorRange, view
+from toolkit.inspection import view
 from toolkit.plots import plot_diagnosis
 from toolkit.subject import Overrides, resolve
 
@@ -289,26 +287,6 @@ def test_many_images_are_run_in_parts_with_the_same_result(subject, exports, mon
     for one, other in zip(whole.in_order, parts.in_order, strict=True):
         assert one.own_sqnr == pytest.approx(other.own_sqnr, abs=1e-6)
         assert one.saturated == other.saturated
-
-
-def test_ratios_of_silence_are_finite_or_infinite_as_they_should_be():
-    silent, equal = Difference(), Difference()
-    silent.add(np.zeros(3, np.float32), np.ones(3, np.float32))
-    assert silent.sqnr == -200
-    assert silent.cosine == 0
-    equal.add(np.zeros(3, np.float32), np.zeros(3, np.float32))
-    assert equal.sqnr == math.inf
-    assert equal.cosine == 1
-
-
-def test_the_ends_of_the_range_are_no_saturation():
-    """A ReLU's zero and a softmax of 1.0, one step above what int8 holds, are not clipped."""
-    extent, held = Extent(), TensorRange(0.0, 255 / 256, 1 / 256)
-    extent.add(np.float32([0.0, 0.0, 0.5, 1.0]), held)
-    assert extent.saturated == 0
-    extent.add(np.float32([-0.1, 1.1]), held)
-    assert extent.saturated == pytest.approx(2 / 6)
-    assert extent.use(held) == 1
 
 
 def test_a_plot_is_drawn(digits_case, tmp_path):

@@ -98,12 +98,12 @@ def test_the_same_network_after_another_training_is_told_in_one_sentence(exports
     import keras
 
     from exporters.source import KerasSource
-    from toolkit.parity.reference import _float_model
+    from toolkit.parity.reference import float_view
 
     keras.utils.set_random_seed(5)
     other = KerasSource(
         keras.models.clone_model(subject.source.model), subject.source.path, subject.source.sha256
     )
     file = artifacts.read(exports["tflite"])
-    (text,) = changed(view(file.data, ".tflite"), view(_float_model(other, ".tflite"), ".tflite"))
+    (text,) = changed(view(file.data, ".tflite"), float_view(other, ".tflite"))
     assert text.startswith("the weights of 6 of 6 layers are not those of the Keras model")
