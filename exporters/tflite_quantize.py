@@ -10,6 +10,7 @@ import numpy as np
 
 from exporters.quantization import MIN_MAX
 from exporters.ranges import Range, tensor_ranges
+from exporters.tflite_biases import mend_biases
 from exporters.tflite_graph import parse
 from runtime.errors import ExportError, MissingDependencyError
 
@@ -41,11 +42,11 @@ def quantize(
     _set_recipe(tool, source.tflite_graph, options)
     ranges = _calibrate(tool, source, calibration, options.method)
     result = tool.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
-    return _in_one_piece(bytes(result.quantized_model))
+    return _finished(bytes(result.quantized_model), source.tflite_graph)
 
 
-def _in_one_piece(payload: bytes) -> bytes:
-    """Put all weights into the flatbuffer.
+def _finished(payload: bytes, original: bytes) -> bytes:
+    """Put all weights into the flatbuffer, and mend biases that were cut off.
 
     From 256 KB on the tool appends large weights behind it, where engines of before 2024
     and most tools that read the schema do not look for them.
@@ -53,6 +54,7 @@ def _in_one_piece(payload: bytes) -> bytes:
     from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(payload))
+    mend_biases(model, parse(original))
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
