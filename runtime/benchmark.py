@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import gc
-import os
-import platform
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from runtime.errors import InputError
-from runtime.memory import colon_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,28 +49,6 @@ class Latency:
         times = np.asarray(nanoseconds, np.float64) / _NS_PER_MS
         tail = float(np.percentile(times, 90)) if len(times) >= TAIL_SAMPLES else None
         return cls(float(np.median(times)), float(times.min()), tail, len(times))
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """The machine that measures.
-
-    Attributes:
-        cpu: its name, as the system tells it.
-        cores: how many this process may use.
-        architecture: for example ``x86_64`` or ``aarch64``.
-    """
-
-    cpu: str
-    cores: int
-    architecture: str
-
-
-def host() -> Host:
-    """Describe this machine."""
-    machine = platform.machine()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Host(_cpu_name() or platform.processor() or machine, cores or 1, machine)
 
 
 def measure_latency(run: Callable[[], object], seconds: float = 1.0) -> Latency:
@@ -160,13 +134,3 @@ def _time(run: Callable[[], object]) -> int:
     start = perf_counter_ns()
     run()
     return perf_counter_ns() - start
-
-
-def _cpu_name() -> str:
-    """Return what Linux calls the processor; on a Raspberry Pi, the board."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    fields = colon_fields(text)
-    return fields.get("model name") or fields.get("Model") or ""

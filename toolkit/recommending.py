@@ -10,10 +10,11 @@ from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 
 from runtime import artifact as artifacts
-from runtime.benchmark import Host, Latency, host, measure_interleaved
+from runtime.benchmark import Latency, measure_interleaved
 from runtime.classifier import from_artifact
 from runtime.errors import BackendError
-from runtime.memory import peak_memory
+from runtime.host import Host, host
+from runtime.probe import peak_memory
 from runtime.quiet import silenced
 from toolkit import advice
 from toolkit.choosing import Limits, Measured, judge, pick

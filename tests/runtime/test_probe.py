@@ -1,4 +1,4 @@
-"""How much memory a fresh process takes."""
+"""A model file in a process of its own."""
 
 import subprocess
 import sys
@@ -7,17 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import memory
+from runtime import child, probe
 from runtime.backends import BackendOptions
 from runtime.errors import BackendError, InputError, IntegrityError
-from runtime.memory import colon_fields, peak_memory
+from runtime.host.proc import colon_fields
+from runtime.probe import peak_memory
 
 
 def test_a_fresh_process_takes_far_less_than_this_one(tiny):
     """Its own memory counts, not that of the program that starts it."""
     pytest.importorskip("onnxruntime")
     ballast = np.ones(60_000_000, np.float64)  # touched: 480 MB
-    own = memory._own_peak() / 1e6
+    own = child.own_peak() / 1e6
     found = peak_memory(tiny.path)
     assert own > ballast.nbytes / 1e6
     assert 20 < found < 200
@@ -34,8 +35,8 @@ def test_what_the_file_needs_is_counted(make_onnx, tmp_path):
 
 def test_no_tensorflow_is_loaded_by_it():
     code = (
-        "import sys, runtime.memory as m; "
-        "m._child(sys.argv[1], 'auto', 'cpu', '1'); "
+        "import sys, runtime.child as m; "
+        "m.run_once(sys.argv[1], 'auto', '{}'); "
         "sys.exit(bool({'tensorflow', 'keras', 'toolkit', 'exporters'} & set(sys.modules)))"
     )
     model = Path(__file__).parents[2] / "examples/models/mnist-cnn.int8.tflite"
@@ -76,21 +77,21 @@ def test_an_engine_that_kills_python_is_told(tiny, monkeypatch, tmp_path):
 
 
 def test_a_process_that_hangs_is_ended(tiny, monkeypatch):
-    monkeypatch.setattr(memory, "_CHILD_SECONDS", 0.01)
+    monkeypatch.setattr(probe, "_CHILD_SECONDS", 0.01)
     with pytest.raises(BackendError, match="has not answered"):
         peak_memory(tiny.path)
 
 
 def test_the_answer_is_the_last_line_of_what_was_printed():
-    assert memory._last_json('noise\n{"peak_mb": 3}\n') == {"peak_mb": 3}
-    assert memory._last_json("") == memory._last_json("noise") == memory._last_json("[1]") == {}
+    assert probe._last_json('noise\n{"peak_mb": 3}\n') == {"peak_mb": 3}
+    assert probe._last_json("") == probe._last_json("noise") == probe._last_json("[1]") == {}
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_without_proc_the_system_call_serves(monkeypatch):
-    own = memory._own_peak()
-    monkeypatch.setattr(memory, "colon_fields", lambda text: {})
-    assert memory._own_peak() == pytest.approx(own, rel=0.5)
+    own = child.own_peak()
+    monkeypatch.setattr(child, "colon_fields", lambda text: {})
+    assert child.own_peak() == pytest.approx(own, rel=0.5)
 
 
 def test_lines_of_proc_are_read_as_fields():

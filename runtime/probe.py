@@ -1,0 +1,140 @@
+"""Runs a model file once in a process of its own: a bad engine may kill Python itself.
+
+What the parent learns: whether it ran, on which device, what it answered, how much
+memory it took, and how the process ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from runtime import artifact as artifacts
+from runtime.backends import AUTO, BackendOptions
+from runtime.errors import BackendError
+
+_CHILD_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What became of a process that opened a model file and predicted once.
+
+    Attributes:
+        error: why it did not run; None where it ran.
+        kind: the class of the error, for example ``DeviceUnavailableError``; empty where
+            the process died without telling one.
+        backend: the engine that ran the file.
+        device: where it ran.
+        probabilities: its answer to a grey image.
+        peak_mb: the highest resident memory of the process, in MB (1,000,000 bytes).
+        load_ms: import of the engine and opening of the file.
+        first_ms: the first prediction.
+        code: how the process ended; negative: minus the signal that killed it.
+        stderr: the end of what it wrote there.
+    """
+
+    error: str | None = None
+    kind: str = ""
+    backend: str = ""
+    device: str = ""
+    probabilities: tuple[float, ...] = ()
+    peak_mb: float = 0.0
+    load_ms: float = 0.0
+    first_ms: float = 0.0
+    code: int = 0
+    stderr: str = ""
+
+
+def probe(
+    path: Path | str,
+    backend: str = AUTO,
+    options: BackendOptions | None = None,
+    *,
+    python: Path | str = sys.executable,
+) -> Probe:
+    """Open a model file in a fresh process and predict once.
+
+    Args:
+        path: a model file.
+        backend: an engine, or ``auto``.
+        options: device and threads.
+        python: the interpreter; this one if not given.
+
+    Returns:
+        What was found; a failure is told in it, not raised.
+
+    Raises:
+        InputError: no such file.
+        ArtifactError: the file is damaged.
+    """
+    file = artifacts.read(path)  # what is wrong with the file itself is told by its own error
+    arguments = [str(file.path), backend, json.dumps(asdict(options or BackendOptions()))]
+    return _ask_child(str(python), arguments)
+
+
+def peak_memory(
+    path: Path | str, backend: str = AUTO, options: BackendOptions | None = None
+) -> float:
+    """Return the most memory that a fresh process needs to load a file and predict once.
+
+    Python, numpy and the engine are included: that is what a device has to hold.
+
+    Args:
+        path: a model file.
+        backend: an engine, or ``auto``.
+        options: device and threads.
+
+    Returns:
+        Resident memory in MB (1,000,000 bytes).
+
+    Raises:
+        InputError: no such file.
+        ArtifactError: the file is damaged.
+        BackendError: the file does not run in a process of its own.
+    """
+    found = probe(path, backend, options)
+    if found.error is not None:
+        name = Path(path).name
+        raise BackendError(f"{name} does not run in a process of its own: {found.error}")
+    return found.peak_mb
+
+
+def _ask_child(python: str, arguments: list[str]) -> Probe:
+    # -P: a folder called "runtime" where the user stands must not be imported.
+    command = [python, "-P", "-m", "runtime.child", *arguments]
+    home = str(Path(__file__).parents[1])
+    search = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
+    try:
+        done = subprocess.run(  # noqa: S603 - our own module, no shell
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=os.environ | {"PYTHONPATH": search},
+            timeout=_CHILD_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return Probe(error=f"it has not answered after {_CHILD_SECONDS:g} s", code=1)
+    answer = _last_json(done.stdout)
+    end: dict[str, Any] = {"code": done.returncode, "stderr": done.stderr[-4000:]}
+    if not answer:
+        return Probe(error=f"the process ended with code {done.returncode}", **end)
+    answer["probabilities"] = tuple(answer.get("probabilities", ()))
+    return Probe(**answer | end)
+
+
+def _last_json(text: str) -> dict[str, Any]:
+    """Return the last line as an object; engines may have printed before it."""
+    lines = text.strip().splitlines()
+    try:
+        answer = json.loads(lines[-1]) if lines else {}
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
