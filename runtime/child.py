@@ -47,6 +47,8 @@ def run_once(path: str, backend: str, options: str) -> dict[str, Any]:
             }
     except EdgeError as error:
         return {"error": str(error), "kind": type(error).__name__}
+    except Exception as error:  # noqa: BLE001 - an engine may raise anything, and it is asked why
+        return {"error": f"{type(error).__name__}: {error}", "kind": type(error).__name__}
 
 
 def own_peak() -> int:

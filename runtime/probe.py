@@ -18,7 +18,8 @@ from runtime import artifact as artifacts
 from runtime.backends import AUTO, BackendOptions
 from runtime.errors import BackendError
 
-_CHILD_SECONDS = 120.0
+CHILD_SECONDS = 120.0
+TIMEOUT = "TimeoutExpired"  # the kind of a probe that did not end
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def probe(
     options: BackendOptions | None = None,
     *,
     python: Path | str = sys.executable,
+    seconds: float = CHILD_SECONDS,
 ) -> Probe:
     """Open a model file in a fresh process and predict once.
 
@@ -65,6 +67,7 @@ def probe(
         backend: an engine, or ``auto``.
         options: device and threads.
         python: the interpreter; this one if not given.
+        seconds: how long it may take; a slow device needs a while for its first import.
 
     Returns:
         What was found; a failure is told in it, not raised.
@@ -75,7 +78,7 @@ def probe(
     """
     file = artifacts.read(path)  # what is wrong with the file itself is told by its own error
     arguments = [str(file.path), backend, json.dumps(asdict(options or BackendOptions()))]
-    return _ask_child(str(python), arguments)
+    return _ask_child(str(python), arguments, seconds)
 
 
 def peak_memory(
@@ -105,7 +108,7 @@ def peak_memory(
     return found.peak_mb
 
 
-def _ask_child(python: str, arguments: list[str]) -> Probe:
+def _ask_child(python: str, arguments: list[str], seconds: float) -> Probe:
     # -P: a folder called "runtime" where the user stands must not be imported.
     command = [python, "-P", "-m", "runtime.child", *arguments]
     home = str(Path(__file__).parents[1])
@@ -118,10 +121,10 @@ def _ask_child(python: str, arguments: list[str]) -> Probe:
             text=True,
             errors="replace",
             env=os.environ | {"PYTHONPATH": search},
-            timeout=_CHILD_SECONDS,
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired:
-        return Probe(error=f"it has not answered after {_CHILD_SECONDS:g} s", code=1)
+        return Probe(error=f"it has not answered after {seconds:g} s", kind=TIMEOUT, code=1)
     answer = _last_json(done.stdout)
     end: dict[str, Any] = {"code": done.returncode, "stderr": done.stderr[-4000:]}
     if not answer:

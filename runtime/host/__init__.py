@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from runtime.host.facts import Host, host
 from runtime.host.power import PowerState, power_state
+from runtime.host.throttle import risen, throttle_words
 
-__all__ = ["Host", "PowerState", "host", "power_state"]
+__all__ = ["Host", "PowerState", "host", "power_state", "risen", "throttle_words"]

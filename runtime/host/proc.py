@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+ROOT = Path("/")  # where /proc and /sys lie; tests take a folder
+
 
 def colon_fields(text: str) -> dict[str, str]:
     """Read the lines ``key : value`` of a file in /proc; of equal keys the last one counts."""

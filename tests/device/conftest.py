@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
 
 @dataclass(frozen=True)
 class DeviceEnvironment:
@@ -38,17 +36,6 @@ class DeviceEnvironment:
         """Return the names of the installed distributions."""
         text = "import importlib.metadata as m; print(*(d.name for d in m.distributions()))"
         return set(self.code(text).stdout.lower().replace("_", "-").split())
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory):
-    """The wheel of this project, built from the working tree."""
-    pytest.importorskip("hatchling", reason="the build backend is not installed")
-    out = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, ROOT]
-    subprocess.run(command, check=True, capture_output=True)
-    (found,) = out.glob("*.whl")
-    return found
 
 
 def make(folder, *requirements):
@@ -78,3 +65,12 @@ def tflite_environment(wheel, tmp_path_factory):
     if sys.version_info >= (3, 12):
         pytest.skip("tflite-runtime has no wheel for Python 3.12 or newer")
     return make(tmp_path_factory.mktemp("tflite") / "venv", f"{wheel}[tflite]")
+
+
+@pytest.fixture(scope="session")
+def numpy_2_environment(wheel, tmp_path_factory):
+    """What a later ``pip install`` of something else makes of the same: numpy 2."""
+    if sys.version_info >= (3, 12):
+        pytest.skip("tflite-runtime has no wheel for Python 3.12 or newer")
+    folder = tmp_path_factory.mktemp("numpy2") / "venv"
+    return make(folder, str(wheel), "tflite-runtime", "numpy>=2")

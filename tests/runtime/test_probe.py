@@ -76,10 +76,28 @@ def test_an_engine_that_kills_python_is_told(tiny, monkeypatch, tmp_path):
         peak_memory(tiny.path)
 
 
-def test_a_process_that_hangs_is_ended(tiny, monkeypatch):
-    monkeypatch.setattr(probe, "_CHILD_SECONDS", 0.01)
-    with pytest.raises(BackendError, match="has not answered"):
-        peak_memory(tiny.path)
+def test_a_process_that_hangs_is_ended(tiny):
+    found = probe.probe(tiny.path, seconds=0.01)
+    assert found.error == "it has not answered after 0.01 s"
+    assert found.kind == probe.TIMEOUT
+
+
+def test_an_error_that_is_none_of_ours_is_told_by_its_name(tiny, monkeypatch, tmp_path):
+    (tmp_path / "onnxruntime").mkdir()
+    (tmp_path / "onnxruntime" / "__init__.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    found = probe.probe(tiny.path, "onnxruntime")
+    assert (found.kind, found.code) == ("AttributeError", 0)
+    assert found.error.startswith("AttributeError: module 'onnxruntime' has no attribute")
+
+
+def test_another_interpreter_can_be_asked(tiny, tmp_path):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho broken >&2\nkill -SEGV $$\n")
+    python.chmod(0o755)
+    found = probe.probe(tiny.path, python=python)
+    assert (found.code, found.stderr) == (-11, "broken\n")
+    assert found.error == "the process ended with code -11"
 
 
 def test_the_answer_is_the_last_line_of_what_was_printed():

@@ -1,0 +1,145 @@
+"""Runs a tiny model in each engine, in processes of their own, and says what came of it."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runtime.backends import AUTO, BackendOptions, registry
+from runtime.doctor import diagnoses, wheels
+from runtime.doctor.cautions import cautions
+from runtime.doctor.engine import BROKEN, MISSING, WORKS, EngineState, Evidence, Gpu
+from runtime.doctor.packages import bringing, floor
+from runtime.doctor.report import DoctorReport
+from runtime.host import host, power_state
+from runtime.host.proc import ROOT
+from runtime.probe import CHILD_SECONDS, probe
+from runtime.registry import pick
+
+if TYPE_CHECKING:
+    from runtime.backends import Backend
+    from runtime.host import Host
+    from runtime.probe import Probe
+
+_FOLDER = Path(__file__).parent  # where the tiny models lie
+_AT_ONCE = 2  # processes: more would starve a small board
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorOptions:
+    """What to examine.
+
+    Attributes:
+        backend: an engine, or ``auto`` for all.
+        device: ``cpu``; ``gpu``: the GPU as well; ``auto``: the GPU where one is seen.
+        seconds: how long an engine may take.
+        python: the interpreter to examine.
+        root: where ``proc`` and ``sys`` lie.
+    """
+
+    backend: str = AUTO
+    device: str = AUTO
+    seconds: float = CHILD_SECONDS
+    python: Path | str = sys.executable
+    root: Path = ROOT
+
+    def __post_init__(self) -> None:
+        """Check the fields.
+
+        Raises:
+            UnknownNameError: no such backend or device.
+        """
+        if self.backend != AUTO:
+            pick(registry(), "backend", self.backend)
+        BackendOptions(self.device)
+
+
+def examine(options: DoctorOptions | None = None) -> DoctorReport:
+    """Examine the engines and the machine.
+
+    Each engine runs a tiny model, the answer of which is known, in a process of its own;
+    an engine that kills Python kills only that one.
+
+    Args:
+        options: what to examine.
+    """
+    options = options or DoctorOptions()
+    machine, power = host(options.root), power_state(options.root)
+    known = registry()
+    chosen = known.values() if options.backend == AUTO else [known[options.backend]]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = tuple(pool.map(partial(_examine, options=options, machine=machine), chosen))
+    states = tuple(_weighed(one, found) for one in found)
+    return DoctorReport(states, machine, power, cautions(machine, power), options.device)
+
+
+def _examine(backend: type[Backend], options: DoctorOptions, machine: Host) -> EngineState:
+    others = list(registry().values())
+    if not backend.installed():
+        found = wheels.absent(backend, others, machine)
+        return EngineState(backend.name, MISSING, problem=found.problem, fix=found.fix)
+    names = bringing(backend.package, backend.module)
+    least = floor(backend.package, backend.extra)
+    evidence = Evidence(backend, backend.version(), least, names, machine)
+    answer = _run(backend, "tiny", "cpu", options)
+    if not diagnoses.is_right(answer):
+        wrong = diagnoses.of_broken(evidence, answer, others)
+        return EngineState(
+            backend.name, BROKEN, evidence.version, problem=wrong.problem, fix=wrong.fix
+        )
+    return _working(evidence, options)
+
+
+def _weighed(one: EngineState, states: tuple[EngineState, ...]) -> EngineState:
+    """Say of a missing engine that it is not needed, where a working one runs the same files."""
+    known = registry()
+    suffixes = set(known[one.name].suffixes)
+    same = [s.name for s in states if s.available and suffixes <= set(known[s.name].suffixes)]
+    if one.status != MISSING or not same:
+        return one
+    problem = f"{one.problem} ({same[0]} runs the same files)"
+    return replace(one, needed=False, problem=problem)
+
+
+def _working(evidence: Evidence, options: DoctorOptions) -> EngineState:
+    backend = evidence.backend
+    wrong = diagnoses.of_working(evidence)
+    gpu = _gpu(backend, evidence.host, options)
+    return EngineState(
+        backend.name,
+        WORKS,
+        evidence.version,
+        "cpu, gpu" if gpu and gpu.available else "cpu",
+        wrong.problem if wrong else None,
+        wrong.fix if wrong else None,
+        gpu,
+    )
+
+
+def _gpu(backend: type[Backend], machine: Host, options: DoctorOptions) -> Gpu | None:
+    if options.device == "cpu" or (options.device == AUTO and not machine.gpus):
+        return None
+    if not backend.uses_gpu:
+        return Gpu(available=False, reason="it never uses one")
+    answer = _run(backend, "tiny-float", "gpu", options)
+    if diagnoses.is_right(answer):
+        return Gpu(available=True)
+    return Gpu(available=False, reason=_why(answer))
+
+
+def _why(answer: Probe) -> str:
+    """Return why a GPU did not run the tiny model, without what a user of a model would need."""
+    if answer.error is None:
+        return "it answers wrongly there"
+    text = diagnoses.told(answer)
+    return text.partition(" here: ")[2].removesuffix("; or use --device cpu") or text
+
+
+def _run(backend: type[Backend], name: str, device: str, options: DoctorOptions) -> Probe:
+    path = _FOLDER / f"{name}{backend.suffixes[0]}"
+    how = BackendOptions(device)
+    return probe(path, backend.name, how, python=options.python, seconds=options.seconds)

@@ -1,0 +1,67 @@
+"""What the dynamic loader says, in words, with the command that mends it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from runtime.doctor.engine import Diagnosis
+
+if TYPE_CHECKING:
+    from runtime.doctor.engine import Evidence
+    from runtime.probe import Probe
+
+_MISSING = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
+_SYMBOLS = re.compile(r"version [`'](\w+_[\d.]+)' not found")
+_PAGES = "ELF load command"  # "… alignment not page-aligned", "… address/offset not …"
+_FOREIGN = ("wrong ELF class", "invalid ELF header")
+_PACKAGES = {  # Debian's package of a library
+    "libstdc++.so.6": "libstdc++6",
+    "libgomp.so.1": "libgomp1",
+    "libatomic.so.1": "libatomic1",
+    "libopenblas.so.0": "libopenblas0",
+    "libgfortran.so.5": "libgfortran5",
+}
+
+
+def diagnose(evidence: Evidence, probe: Probe) -> Diagnosis | None:
+    """Return what is wrong with the libraries of an engine; None if it is something else.
+
+    Args:
+        evidence: what is known of the engine.
+        probe: how the process ended.
+    """
+    text = f"{probe.error}\n{probe.stderr}"
+    # pip takes the newest wheel that fits the processor and the C library
+    again = f"pip install --force-reinstall {evidence.backend.package}"
+    if missing := _MISSING.search(text):
+        return _not_found(evidence, missing[1], again)
+    if symbols := _SYMBOLS.search(text):
+        return Diagnosis(
+            f"{evidence.title} wants {symbols[1]}, this system has an older one", again
+        )
+    if _PAGES in text:
+        size = evidence.host.page_size // 1024
+        problem = f"{evidence.title} has a library that does not fit memory pages of {size} KB"
+        return Diagnosis(problem, _small_pages(evidence, again))
+    if any(words in text for words in _FOREIGN):
+        problem = f"{evidence.title} was installed for another kind of processor"
+        return Diagnosis(problem, again)
+    return None
+
+
+def _not_found(evidence: Evidence, library: str, again: str) -> Diagnosis:
+    problem = f"{evidence.title} needs {library}, which is not on this machine"
+    package = _PACKAGES.get(library)
+    return Diagnosis(problem, f"sudo apt install {package}" if package else again)
+
+
+def _small_pages(evidence: Evidence, again: str) -> str:
+    """The kernel of a Raspberry Pi 5 has pages of 16 KB; the other one it brings has 4 KB.
+
+    Source: Raspberry Pi documentation, config.txt, "kernel"; raspberrypi/bookworm-feedback
+    issue 107. The wheels of the three engines are aligned to 64 KB and do not mind.
+    """
+    if "Raspberry Pi" not in (evidence.host.board or ""):
+        return again
+    return "echo kernel=kernel8.img | sudo tee -a /boot/firmware/config.txt && sudo reboot"
