@@ -47,6 +47,7 @@ def load(
     backend: str = AUTO,
     device: str = "cpu",
     threads: int = 1,
+    precision: str = "float32",
     options: LoadOptions | None = None,
 ) -> Classifier:
     """Open a model file.
@@ -54,8 +55,10 @@ def load(
     Args:
         path: a ``.tflite`` or ``.onnx`` file.
         backend: an engine, or ``auto``: the best one that is installed.
-        device: ``cpu``, ``gpu`` or ``auto``.
-        threads: of one inference.
+        device: ``cpu``, ``gpu``, or ``auto``: the GPU where it is proven to run the file,
+            else the CPU; ``classifier.backend`` tells ``device`` and ``fallback``, why not.
+        threads: of one inference on the CPU.
+        precision: in which a GPU computes, ``float32`` or ``float16``.
         options: labels and preprocessing that the file lacks.
 
     Returns:
@@ -65,10 +68,11 @@ def load(
         InputError: no such file, or options that do not fit the model.
         ArtifactError: the file is damaged or no model file.
         BackendError: the engine is broken or refuses the file.
+        DeviceUnavailableError: no GPU is proven to run it.
         MissingDependencyError: no engine for such files is installed.
     """
-    artifact = artifacts.read(path)
-    return from_artifact(artifact, backend, BackendOptions(device, threads), options)
+    how = BackendOptions(device, threads, precision)
+    return from_artifact(artifacts.read(path), backend, how, options)
 
 
 def from_artifact(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from exporters import formats
 from runtime import artifact as artifacts
 from runtime.backends import AUTO, BackendOptions, for_suffix
-from runtime.errors import ArtifactError, InputError, ParityError
+from runtime.errors import ArtifactError, DeviceUnavailableError, InputError, ParityError
 from toolkit import exporting
 from toolkit.golden import add_golden
 from toolkit.parity import FAIL, PASS, Candidate, ParityReport, Reference, compare
@@ -146,11 +146,12 @@ class Verification:
 
     def _candidates(self, file: Artifact) -> list[Candidate]:
         options, budget = self.options, self._budget(file)
+        on_gpu = options.budgets.on_gpu(file.format, options.engine.precision)
         names = [options.backend]
         if options.backend == ALL:
             installed = [b.name for b in for_suffix(file.suffix) if b.installed()]
             names = installed or [AUTO]
-        return [Candidate(file, name, options.engine, budget) for name in names]
+        return [Candidate(file, name, options.engine, budget, on_gpu) for name in names]
 
     def _budget(self, file: Artifact) -> ParityBudget:
         return self.options.budgets.of(file.format)
@@ -182,8 +183,11 @@ def prepare(subject: Subject, options: VerifyOptions, reporter: Reporter = SILEN
     Raises:
         InputError: there are no files.
         ArtifactError: a file is damaged.
+        DeviceUnavailableError: a GPU is asked for, and no engine of the files can use one here.
     """
     files = tuple(artifacts.read(path) for path in options.paths) or _exports(subject)
+    if options.engine.device == "gpu":
+        _require_gpu(files, options.engine.providers)
     return Verification(_as_exported(subject, files, reporter), files, options)
 
 
@@ -195,6 +199,16 @@ def verify(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT
         ArtifactError: a file is damaged.
     """
     return prepare(subject, options, reporter).compare(reporter)
+
+
+def _require_gpu(files: tuple[Artifact, ...], providers: tuple[str, ...]) -> None:
+    """Tell of a GPU that cannot be used before Keras answers thousands of images."""
+    engines = {engine.name: engine for file in files for engine in for_suffix(file.suffix)}
+    able = [e for e in engines.values() if e.uses_gpu and e.installed()]
+    obstacles = [engine.gpu_obstacle(providers) for engine in able]
+    if all(obstacles):
+        reason = "; ".join(obstacles) or "no engine that uses one is installed"
+        raise DeviceUnavailableError(f"there is no GPU support here: {reason}; use --device cpu")
 
 
 def _as_exported(subject: Subject, files: tuple[Artifact, ...], reporter: Reporter) -> Subject:

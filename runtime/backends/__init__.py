@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runtime.backends.base import Backend, BackendOptions
+from runtime.backends._options import BackendOptions
+from runtime.backends.base import Backend
 from runtime.errors import BackendError, DeviceUnavailableError, MissingDependencyError
 from runtime.registry import discover, pick
 
@@ -34,7 +35,8 @@ def open_backend(artifact: Artifact, name: str, options: BackendOptions) -> Back
     Args:
         artifact: the model file.
         name: a backend, or ``auto``: the first one that is installed and takes the file.
-        options: device and threads.
+        options: how to run; with device ``auto`` the GPU is tried in another process, and
+            where it does not run the file the engine's ``fallback`` says why.
 
     Raises:
         UnknownNameError: no backend has that name.
@@ -42,16 +44,35 @@ def open_backend(artifact: Artifact, name: str, options: BackendOptions) -> Back
         BackendError: the engine is broken, refuses the file, or is for other files.
         DeviceUnavailableError: the device cannot be used.
     """
+    if options.device == AUTO:
+        return _open_auto(artifact, name, options)
     if name != AUTO:
         return pick(registry(), "backend", name)(artifact, options)
-    candidates = for_suffix(artifact.suffix)
-    installed = [backend for backend in candidates if backend.installed()]
+    installed = _installed(artifact, options)
     if not installed:
-        first = candidates[0]
+        first = for_suffix(artifact.suffix)[0]
         raise MissingDependencyError(
             first.package, first.extra, f"run {artifact.suffix} files on this machine"
         )
     return _first_that_opens(installed, artifact, options)
+
+
+def _open_auto(artifact: Artifact, name: str, options: BackendOptions) -> Backend:
+    from runtime.backends._auto import on_cpu, open_proven
+
+    named = [] if name == AUTO else [pick(registry(), "backend", name)]
+    engine, reason = open_proven(artifact, named or _installed(artifact, options), options)
+    if engine is None:
+        engine = open_backend(artifact, name, on_cpu(options))
+        engine.fallback = reason
+    return engine
+
+
+def _installed(artifact: Artifact, options: BackendOptions) -> list[type[Backend]]:
+    """Return what can be tried; for a GPU only engines that use one, if there are such."""
+    found = [backend for backend in for_suffix(artifact.suffix) if backend.installed()]
+    able = [] if options.device == "cpu" else [backend for backend in found if backend.uses_gpu]
+    return able or found
 
 
 def _first_that_opens(

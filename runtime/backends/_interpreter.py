@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from runtime.backends.base import Backend, BackendOptions, image_layout
+from runtime.backends._options import BackendOptions
+from runtime.backends.base import Backend
+from runtime.backends.tensors import image_layout
 from runtime.errors import BackendError
 from runtime.manifest import TensorSpec
 
@@ -58,8 +60,7 @@ class InterpreterBackend(Backend):
         details = self._interpreter.get_tensor_details()
         return tuple(_tensor(one, image=False) for one in details)
 
-    def close(self) -> None:
-        """Drop the interpreter and its memory."""
+    def _close(self) -> None:
         self._interpreter = None
 
     @classmethod

@@ -5,20 +5,20 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from runtime.backends import _remote
+from runtime.backends._options import BackendOptions
+from runtime.backends.tensors import check_tensors, image_shape
 from runtime.errors import (
     BackendError,
     DeviceUnavailableError,
     InputError,
     MissingDependencyError,
-    UnknownNameError,
 )
-from runtime.preprocess import CHANNELS
 from runtime.quantization import dequantize, quantize
 
 if TYPE_CHECKING:
@@ -28,33 +28,6 @@ if TYPE_CHECKING:
 
     from runtime.artifact import Artifact
     from runtime.manifest import TensorSpec
-
-DEVICES = ("cpu", "gpu", "auto")
-
-
-@dataclass(frozen=True, slots=True)
-class BackendOptions:
-    """How an engine is to run.
-
-    Attributes:
-        device: ``cpu``, ``gpu``, or ``auto``.
-        threads: of one inference.
-    """
-
-    device: str = "cpu"
-    threads: int = 1
-
-    def __post_init__(self) -> None:
-        """Check the fields.
-
-        Raises:
-            UnknownNameError: no such device.
-            InputError: fewer than one thread.
-        """
-        if self.device not in DEVICES:
-            raise UnknownNameError("device", self.device, DEVICES)
-        if self.threads < 1:
-            raise InputError(f"threads must be at least 1, not {self.threads}")
 
 
 class Backend(ABC):
@@ -67,9 +40,12 @@ class Backend(ABC):
         package: the engine's distribution.
         module: the engine's import name.
         rank: order of preference among backends for the same files, 0 first.
+        uses_gpu: whether it can run a model on a GPU, where there is one.
         input: the model's input tensor; shape (batch or -1, height, width, channels).
         output: the model's output tensor; shape (batch or -1, classes).
-        device: where the model really runs.
+        device: where the model really runs: ``cpu`` or ``gpu``.
+        accelerator: what of the GPU runs it, for example ``CUDA``; empty on a CPU.
+        fallback: why ``auto`` did not take the GPU; empty where it did, or was not asked.
     """
 
     name: ClassVar[str]
@@ -78,15 +54,20 @@ class Backend(ABC):
     package: ClassVar[str]
     module: ClassVar[str]
     rank: ClassVar[int] = 0
+    uses_gpu: ClassVar[bool] = False
     input: TensorSpec
     output: TensorSpec
+    device: str = "cpu"
+    accelerator: str = ""
+    fallback: str = ""
+    _elsewhere: _remote.Remote | None = None
 
     def __init__(self, artifact: Artifact, options: BackendOptions | None = None) -> None:
-        """Open a model file.
+        """Open a model file; what is not ``gpu`` runs on the CPU (:func:`open_backend` tries).
 
         Raises:
             MissingDependencyError: the engine is not installed.
-            DeviceUnavailableError: the device cannot be used.
+            DeviceUnavailableError: no GPU is proven to run the model.
             BackendError: the engine is broken or refuses the file.
         """
         options = options or BackendOptions()
@@ -95,14 +76,27 @@ class Backend(ABC):
                 f"backend {self.name} runs {' and '.join(self.suffixes)} files, "
                 f"not {artifact.path.name}"
             )
-        if options.device == "gpu":
-            raise DeviceUnavailableError(
-                f"backend {self.name} has no GPU support in this release; use --device cpu"
-            )
-        self.device = "cpu"
         self._artifact = artifact
+        if options.device == "gpu":
+            self._start_gpu(artifact, options)
+            return
         self.input, self.output = self._open(artifact, options)
         self._check_tensors()
+
+    @property
+    def place(self) -> str:
+        """Where the model runs, for people: ``cpu``, or ``gpu: `` and what of it."""
+        return f"{self.device}: {self.accelerator}" if self.accelerator else self.device
+
+    @classmethod
+    def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
+        """Return why no GPU can be used here, without starting one; empty if one might.
+
+        Args:
+            providers: those of :class:`BackendOptions`.
+        """
+        del providers
+        return "it never uses one"
 
     @classmethod
     def installed(cls) -> bool:
@@ -138,25 +132,25 @@ class Backend(ABC):
             )
         if len(batch) == 0:
             return np.empty((0, self.output.shape[-1]), np.float32)
+        if self._elsewhere is not None:
+            return self._elsewhere.run(batch)
         return self._decode(self._run_any(self._encode(batch)))
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of one input image."""
-        _, *rest = self.input.shape
-        if self.input.layout == "NCHW":
-            rest = [*rest[1:], rest[0]]
-        height, width, channels = rest
-        return height, width, channels
+        return image_shape(self.input)
 
     @property
     def takes_raw_pixels(self) -> bool:
         """Whether the input holds integers that no scale gives a meaning: pixels 0…255."""
         return self.input.scale is None and np.issubdtype(np.dtype(self.input.dtype), np.integer)
 
-    @abstractmethod
     def close(self) -> None:
         """Free the engine; the backend cannot be used after that."""
+        if self._elsewhere is not None:
+            self._elsewhere.close()
+        self._close()
 
     def __enter__(self) -> Self:
         """Return the backend itself."""
@@ -180,14 +174,69 @@ class Backend(ABC):
         """Load the model and return its input and its output tensor."""
 
     @abstractmethod
+    def _close(self) -> None:
+        """Drop the model and its memory, if it is open."""
+
+    @abstractmethod
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
         """Run one batch of exactly the size, dtype and layout of the input tensor."""
+
+    def _open_gpu(
+        self, artifact: Artifact, options: BackendOptions
+    ) -> tuple[TensorSpec, TensorSpec]:
+        """As :meth:`_open`, on the GPU; sets ``accelerator``.
+
+        Raises:
+            DeviceUnavailableError: nothing proves that the GPU runs the whole model.
+        """
+        del artifact
+        raise DeviceUnavailableError(self.gpu_obstacle(options.providers))
+
+    def _start_gpu(self, artifact: Artifact, options: BackendOptions) -> None:
+        """Open the model on the GPU and run it once: drivers compile, and fail, only then."""
+        if reason := self.gpu_obstacle(options.providers):
+            raise self._no_gpu(DeviceUnavailableError(reason))
+        if _remote.needed():
+            self._start_remote(artifact, options)
+            return
+        try:
+            self.input, self.output = self._open_gpu(artifact, options)
+        except DeviceUnavailableError as error:
+            raise self._no_gpu(error) from error
+        self._check_tensors()
+        self.device = "gpu"
+        try:
+            self.run(np.zeros((1, *self.image_shape), np.float32))
+        except BackendError as error:
+            self.close()
+            raise self._no_gpu(error) from error
+
+    def _start_remote(self, artifact: Artifact, options: BackendOptions) -> None:
+        self._require()
+        try:
+            self._elsewhere = _remote.Remote(artifact, self.name, options)
+        except DeviceUnavailableError:
+            raise
+        except BackendError as error:
+            raise self._no_gpu(error) from error
+        self.input, self.output = self._elsewhere.input, self._elsewhere.output
+        self.device, self.accelerator = "gpu", self._elsewhere.accelerator
+
+    def _no_gpu(self, error: BackendError) -> DeviceUnavailableError:
+        return DeviceUnavailableError(
+            f"backend {self.name} has no GPU support for {self._artifact.path.name} here: "
+            f"{error}; or use --device cpu"
+        )
+
+    @classmethod
+    def _require(cls) -> None:
+        if not cls.installed():
+            raise MissingDependencyError(cls.package, cls.extra, f"use backend {cls.name}")
 
     @classmethod
     def _import(cls) -> ModuleType:
         """Import the engine, and tell a missing one from a broken one."""
-        if not cls.installed():
-            raise MissingDependencyError(cls.package, cls.extra, f"use backend {cls.name}")
+        cls._require()
         try:
             return importlib.import_module(cls.module)
         except Exception as error:
@@ -232,36 +281,7 @@ class Backend(ABC):
         return scores
 
     def _check_tensors(self) -> None:
-        """Refuse what is no image classifier, and a manifest that tells of other tensors."""
-        if len(self.input.shape) != 4 or self.image_shape[2] not in CHANNELS:
-            raise BackendError(
-                f"{self._artifact.path.name} is no image classifier: its input has shape "
-                f"{self.input.shape}, expected (batch, height, width, 1 or 3)"
-            )
-        if min(self.image_shape) < 1 or len(self.output.shape) != 2 or self.output.shape[1] < 2:
-            raise BackendError(
-                f"{self._artifact.path.name} is no image classifier: input {self.input.shape}, "
-                f"output {self.output.shape}, expected output (batch, classes)"
-            )
-        manifest = self._artifact.manifest
-        if manifest and not (
-            _same(self.input, manifest.input) and _same(self.output, manifest.output)
-        ):
-            raise BackendError(
-                f"{self._artifact.path.name}: the tensors that {self.name} finds are not those "
-                "of its manifest; export it again: toolkit export"
-            )
-
-
-def image_layout(shape: tuple[int, ...]) -> str:
-    """Tell ``NHWC`` from ``NCHW`` by where the 1 or 3 channels are."""
-    if len(shape) == 4 and shape[1] in CHANNELS and shape[3] not in CHANNELS:
-        return "NCHW"
-    return "NHWC"
-
-
-def _same(found: TensorSpec, stated: TensorSpec) -> bool:
-    return replace(found, name="") == replace(stated, name="")
+        check_tensors(self._artifact, self.name, self.input, self.output)
 
 
 def _first_line(error: Exception) -> str:

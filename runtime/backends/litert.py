@@ -1,19 +1,29 @@
-"""LiteRT (ai-edge-litert): Google's current engine for TFLite files, with XNNPACK."""
+"""LiteRT (ai-edge-litert): Google's current engine for TFLite files, with XNNPACK or a GPU."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from runtime.backends import _compiled
 from runtime.backends._interpreter import InterpreterBackend
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from runtime.artifact import Artifact
+    from runtime.backends._options import BackendOptions
+    from runtime.manifest import TensorSpec
 
 
 class LiteRt(InterpreterBackend):
-    """The ``Interpreter`` of ai-edge-litert with its default delegates."""
+    """``Interpreter`` with its default delegates on the CPU, ``CompiledModel`` on a GPU."""
 
     name: ClassVar[str] = "litert"
     extra: ClassVar[str] = "litert"
     package: ClassVar[str] = "ai-edge-litert"
     module: ClassVar[str] = "ai_edge_litert"
+    uses_gpu: ClassVar[bool] = True
+    _gpu: _compiled.CompiledGpu | None = None
 
     @classmethod
     def _interpreter_class(cls) -> Any:
@@ -21,3 +31,35 @@ class LiteRt(InterpreterBackend):
         from ai_edge_litert.interpreter import Interpreter
 
         return Interpreter
+
+    @classmethod
+    def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
+        """Look for the accelerator in the package and for Vulkan's loader."""
+        del providers  # they are onnxruntime's
+        return _compiled.obstacle()
+
+    def _open_gpu(
+        self, artifact: Artifact, options: BackendOptions
+    ) -> tuple[TensorSpec, TensorSpec]:
+        # Only the Interpreter tells scales and zero points.
+        specs = self._open(artifact, options)
+        super()._close()
+        self._gpu = _compiled.CompiledGpu(artifact.data, options.precision)
+        adapter = self._gpu.adapter
+        self.accelerator = adapter.name if adapter.name == "Metal" else f"WebGPU, {adapter.name}"
+        return specs
+
+    def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
+        if self._gpu is not None:
+            return self._gpu.run(batch, self.output.shape, self.output.dtype)
+        return super()._run(batch)
+
+    def tensors(self) -> tuple[TensorSpec, ...]:
+        """Return all tensors; on a GPU only the input and the output are known."""
+        return (self.input, self.output) if self.device == "gpu" else super().tensors()
+
+    def _close(self) -> None:
+        super()._close()
+        if self._gpu is not None:
+            self._gpu.close()
+        self._gpu = None

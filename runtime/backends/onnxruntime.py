@@ -1,12 +1,18 @@
-"""ONNX Runtime, on its CPU provider."""
+"""ONNX Runtime, on its CPU provider or on one of its GPU providers."""
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from runtime.backends.base import Backend, BackendOptions, image_layout
+from runtime.backends import _gpu_session
+from runtime.backends._binding import Binding
+from runtime.backends._options import BackendOptions
+from runtime.backends._providers import wanted
+from runtime.backends.base import Backend
+from runtime.backends.tensors import image_layout
 from runtime.errors import BackendError
 from runtime.manifest import TensorSpec
 
@@ -21,6 +27,13 @@ _DTYPES = {
     "tensor(int8)": "int8",
     "tensor(uint8)": "uint8",
 }
+# They share one import name; only one of them may be installed.
+_DISTRIBUTIONS = (
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxruntime-migraphx",
+    "onnxruntime-directml",
+)
 _ERRORS_ONLY = 3  # ORT's log severity: 0 verbose … 4 fatal
 
 
@@ -33,23 +46,55 @@ class OnnxRuntime(Backend):
     package: ClassVar[str] = "onnxruntime"
     module: ClassVar[str] = "onnxruntime"
 
+    uses_gpu: ClassVar[bool] = True
+    _binding: Binding | None = None
+
+    @classmethod
+    def version(cls) -> str | None:
+        """Return the version of the installed engine, whichever distribution brings it."""
+        for name in _DISTRIBUTIONS:
+            try:
+                return version(name)
+            except PackageNotFoundError:
+                continue
+        return None
+
+    @classmethod
+    def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
+        """Look whether one of the providers is there at all."""
+        ort: Any = cls._import()
+        sought = wanted(providers)
+        return "" if _gpu_session.present(ort, sought) else _gpu_session.missing(ort, sought)
+
     def _open(self, artifact: Artifact, options: BackendOptions) -> tuple[TensorSpec, TensorSpec]:
         ort: Any = self._import()
-        session_options = ort.SessionOptions()
-        session_options.intra_op_num_threads = options.threads
-        session_options.inter_op_num_threads = 1
-        session_options.log_severity_level = _ERRORS_ONLY
-        session_options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        settings = _settings(ort, options.threads)
         try:
             session = ort.InferenceSession(
-                artifact.data, session_options, providers=["CPUExecutionProvider"]
+                artifact.data, settings, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ORT's exceptions have no common base but Exception
             raise self._refused(error) from error
+        return self._take(session)
+
+    def _open_gpu(
+        self, artifact: Artifact, options: BackendOptions
+    ) -> tuple[TensorSpec, TensorSpec]:
+        ort: Any = self._import()
+        opened = _gpu_session.open_session(
+            ort, artifact.data, options, lambda: _settings(ort, options.threads)
+        )
+        specs = self._take(opened.session)
+        self.accelerator = opened.accelerator
+        if opened.provider.memory:
+            self._binding = Binding(ort, opened.session, opened.provider.memory)
+        return specs
+
+    def _take(self, session: Any) -> tuple[TensorSpec, TensorSpec]:
         inputs, outputs = session.get_inputs(), session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:
             raise BackendError(
-                f"{artifact.path.name} has {len(inputs)} inputs and {len(outputs)} outputs; "
+                f"{self._artifact.path.name} has {len(inputs)} inputs and {len(outputs)} outputs; "
                 "an image classifier has one of each"
             )
         self._session: Any = session
@@ -57,14 +102,25 @@ class OnnxRuntime(Backend):
 
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
         try:
+            if self._binding is not None:
+                return self._binding.run(batch)
             (scores,) = self._session.run([self.output.name], {self.input.name: batch})
         except Exception as error:  # ORT's exceptions have no common base but Exception
             raise BackendError(f"{self.name} failed while running: {error}") from error
         return np.asarray(scores)
 
-    def close(self) -> None:
-        """Drop the session and its memory."""
-        self._session = None
+    def _close(self) -> None:
+        self._session = self._binding = None
+
+
+def _settings(ort: Any, threads: int) -> Any:
+    """Return new session options: so many threads, and none that spins while it waits."""
+    settings = ort.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.inter_op_num_threads = 1
+    settings.log_severity_level = _ERRORS_ONLY
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return settings
 
 
 def _tensor(node: Any, *, image: bool) -> TensorSpec:

@@ -43,6 +43,12 @@ class TfliteRuntime(InterpreterBackend):
         return Interpreter
 
     @classmethod
+    def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
+        """Name the engine that can."""
+        del providers
+        return "tflite-runtime never uses one, litert does: --backend litert"
+
+    @classmethod
     def preload(cls) -> None:
         """Import the engine now, for a process that will import TensorFlow later.
 

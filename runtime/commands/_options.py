@@ -12,17 +12,31 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runtime.backends import BackendOptions
     from runtime.classifier import Classifier, LoadOptions
+    from runtime.console import Output
     from runtime.preprocess import PreprocessSpec
 
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """Which engine is to run the file, where, and with how many threads."""
+    """Which engine is to run the file, and how: see :class:`BackendOptions`."""
 
     backend: str = "auto"
     device: str = "cpu"
     threads: int = 1
+    precision: str = "float32"
+    providers: tuple[str, ...] = ()
+
+    def options(self) -> BackendOptions:
+        """Return all but the engine, checked.
+
+        Raises:
+            EdgeError: see :class:`BackendOptions`.
+        """
+        from runtime.backends import BackendOptions
+
+        return BackendOptions(self.device, self.threads, self.precision, self.providers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +61,30 @@ class ModelChoice:
 
 
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--backend``, ``--device`` and ``--threads`` as one ``engine`` argument."""
+    """Add engine, device, threads and what is for GPUs as one ``engine`` argument."""
 
     @click.option("--backend", default="auto", show_default=True, help="Engine, or auto.")
     @click.option("--device", default="cpu", show_default=True, help="cpu, gpu or auto.")
     @click.option("--threads", type=int, default=1, show_default=True, help="Threads.")
+    @gpu_options
     @functools.wraps(command)
-    def wrapper(*args: Any, backend: str, device: str, threads: int, **kw: Any) -> Any:
-        return command(*args, engine=EngineChoice(backend, device, threads), **kw)
+    def wrapper(*args: Any, **kw: Any) -> Any:
+        names = ("backend", "device", "threads", "precision", "providers")
+        engine = EngineChoice(**{name: kw.pop(name) for name in names})
+        return command(*args, engine=engine, **kw)
 
     return wrapper
+
+
+def gpu_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--precision`` and ``--provider`` (as ``providers``), which are for GPUs."""
+    precision = click.option(
+        "--precision", default="float32", show_default=True, help="On a GPU; or float16."
+    )
+    provider = click.option(
+        "--provider", "providers", multiple=True, help="Of onnxruntime on a GPU, like cuda."
+    )
+    return precision(provider(command))
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -77,21 +105,31 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def open_classifier(model: Path, engine: EngineChoice, choice: ModelChoice) -> Classifier:
+def open_classifier(
+    model: Path, engine: EngineChoice, choice: ModelChoice, output: Output | None = None
+) -> Classifier:
     """Open a model file as the options say, with the engine's own messages held back.
+
+    Args:
+        model: the file.
+        engine: which engine, and how.
+        choice: what is to be used instead of what the file says.
+        output: gets one line where ``--device auto`` does not take the GPU.
 
     Raises:
         EdgeError: see :func:`runtime.load`.
     """
     from runtime import artifact as artifacts
-    from runtime.backends import BackendOptions
     from runtime.classifier import from_artifact
     from runtime.quiet import silenced
 
     artifact = artifacts.read(model)
-    options = BackendOptions(engine.device, engine.threads)
+    options = engine.options()
     with silenced():
-        return from_artifact(artifact, engine.backend, options, load_options(choice))
+        classifier = from_artifact(artifact, engine.backend, options, load_options(choice))
+    if output is not None and classifier.backend.fallback:
+        output.say(f"Warning: on the CPU, not on a GPU: {classifier.backend.fallback}")
+    return classifier
 
 
 def load_options(choice: ModelChoice) -> LoadOptions:

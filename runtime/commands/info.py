@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @output_options
 def command(model: Path, engine: EngineChoice, output: Output) -> None:
     """Show the manifest, tensors, quantization and integrity of a MODEL file."""
-    with open_classifier(model, engine, ModelChoice()) as classifier:
+    with open_classifier(model, engine, ModelChoice(), output) as classifier:
         record = _record(classifier)
         output.data(record, "\n".join(_lines(classifier, record)))
 
@@ -43,7 +43,12 @@ def _record(classifier: Classifier) -> dict[str, Any]:
         "bytes": len(artifact.data),
         "sha256": artifact.sha256,
         "integrity": artifact.integrity,
-        "backend": {"name": backend.name, "version": backend.version(), "device": backend.device},
+        "backend": {
+            "name": backend.name,
+            "version": backend.version(),
+            "device": backend.device,
+            "accelerator": backend.accelerator,
+        },
         "notes": list(classifier.notes),
     }
 
@@ -53,7 +58,7 @@ def _lines(classifier: Classifier, record: dict[str, Any]) -> list[str]:
     rows = [
         ("file", f"{record['path']}, {record['bytes']:,} bytes"),
         ("integrity", record["integrity"]),
-        ("backend", f"{backend['name']} {backend['version']} ({backend['device']})"),
+        ("backend", f"{backend['name']} {backend['version']} ({classifier.backend.place})"),
         ("input", _tensor(classifier.backend.input)),
         ("output", _tensor(classifier.backend.output)),
         ("tensors", f"{len(record['tensors'])}, listed by --json"),
@@ -70,6 +75,7 @@ def _manifest_rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("model", f"{manifest.name}, format {manifest.format}"),
         ("quantization", manifest.quantization.scheme),
         ("made by", f"{manifest.created.tool} from {manifest.created.dataset}"),
+        ("work", _work(manifest.multiply_adds)),
         ("operators", ", ".join(f"{k} {v}" for k, v in manifest.requirements.operators.items())),
         ("engines", ", ".join(f"{k} {v}" for k, v in manifest.requirements.engines.items())),
     ]
@@ -93,6 +99,11 @@ def _manifest_rows(manifest: Manifest) -> list[tuple[str, str]]:
         text = f"{golden.summary}, {golden.dataset} (runtime verify)"
     rows.append(("golden", text))
     return rows
+
+
+def _work(multiply_adds: int | None) -> str:
+    known = multiply_adds is not None
+    return f"{multiply_adds:,} multiply-adds an image" if known else "multiply-adds unknown"
 
 
 def _tensor(tensor: TensorSpec) -> str:

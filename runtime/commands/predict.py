@@ -52,12 +52,13 @@ def command(
     """
     from runtime.inputs import expand
 
-    with open_classifier(model, engine, choice) as classifier:
+    with open_classifier(model, engine, choice, output) as classifier:
         for note in classifier.notes:
             output.say(f"Note: {note}")
-        output.say(f"{model.name} on {classifier.backend.name} ({classifier.backend.device})")
+        output.say(f"{model.name} on {classifier.backend.name} ({classifier.backend.place})")
         widest = min(max(map(len, classifier.labels)), _LABEL_WIDTH)
-        printer = _Printer(output, top, explain, max(widest, len("label")))
+        where = {"backend": classifier.backend.name, "device": classifier.backend.device}
+        printer = _Printer(output, top, explain, max(widest, len("label")), where)
         for source in expand(images):
             printer.show(source.name, _answer(classifier, source))
     printer.finish()
@@ -74,8 +75,11 @@ def _answer(classifier: Classifier, source: Source) -> Prediction | InputError:
 class _Printer:
     """Prints one line an image as it comes, and remembers failures."""
 
-    def __init__(self, output: Output, top: int, explain: bool, width: int) -> None:
+    def __init__(
+        self, output: Output, top: int, explain: bool, width: int, where: dict[str, str]
+    ) -> None:
         self._output, self._top, self._explain, self._width = output, top, explain, width
+        self._where = where
         self._good = self._bad = 0
 
     def show(self, name: str, answer: Prediction | InputError) -> None:
@@ -101,7 +105,7 @@ class _Printer:
             raise click.exceptions.Exit(EXIT_CHECK_FAILED if self._good else EXIT_BAD_INPUT)
 
     def _record(self, name: str, answer: Prediction) -> dict[str, Any]:
-        record = {"file": name, **answer.to_json(self._top)}
+        record = {"file": name, **answer.to_json(self._top), **self._where}
         return record | {"steps": list(answer.steps)} if self._explain else record
 
     def _row(self, name: str, answer: Prediction) -> str:

@@ -30,15 +30,17 @@ def command(model: Path, engine: EngineChoice, output: Output) -> None:
     """
     from runtime.golden import PASS, replay
 
-    with open_classifier(model, engine, ModelChoice()) as classifier:
+    with open_classifier(model, engine, ModelChoice(), output) as classifier:
         report = replay(classifier)
-    output.data(report.to_json(), _text(report))
+        backend = classifier.backend
+    record = report.to_json() | {"accelerator": backend.accelerator}
+    output.data(record, _text(report, backend.place))
     if report.verdict != PASS:
         output.say("Copy the file again, or try another engine: --backend")
         raise click.exceptions.Exit(EXIT_CHECK_FAILED)
 
 
-def _text(report: GoldenReport) -> str:
+def _text(report: GoldenReport, place: str) -> str:
     answer = "no answer"
     if report.agreement is not None and report.max_abs_error is not None:
         answer = (
@@ -47,6 +49,6 @@ def _text(report: GoldenReport) -> str:
         )
     head = (
         f"{report.images} golden inputs ({report.dataset}) on {report.backend} "
-        f"({report.device}), {report.seconds * 1000:.0f} ms:\n{answer}"
+        f"({place}), {report.seconds * 1000:.0f} ms:\n{answer}"
     )
     return "\n".join([head, *report.reasons, f"Verdict: {report.verdict}"])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from exporters import formats
+from exporters.budget import ON_GPU
 from exporters.check import agreement
 from runtime import artifact as artifacts
 from runtime.backends import BackendOptions, for_suffix, open_backend, registry
@@ -28,6 +29,16 @@ PAIRS = [
     if exporter.suffix in backend.suffixes
 ]
 each_pair = pytest.mark.parametrize(("backend", "name"), PAIRS)
+# The same on a GPU, where there is one; elsewhere it is skipped with the engine's own reason.
+PLACES = [
+    *(pytest.param(*pair.values, "cpu", id=pair.id) for pair in PAIRS),
+    *(
+        pytest.param(*pair.values, "gpu", id=f"{pair.id}-gpu", marks=pytest.mark.gpu)
+        for pair in PAIRS
+        if pair.values[0].uses_gpu
+    ),
+]
+each_place = pytest.mark.parametrize(("backend", "name", "device"), PLACES)
 each_backend = pytest.mark.parametrize("backend", BACKENDS.values(), ids=list(BACKENDS))
 IMAGES = 64  # int16x8 runs in reference kernels, 20 ms an image
 
@@ -47,9 +58,13 @@ def open_or_skip(backend, path, options=None):
 
 
 @pytest.fixture
-def opened(backend, name, exports):
-    """The file open in the engine."""
-    with open_or_skip(backend, exports[name]) as engine:
+def opened(backend, name, device, exports):
+    """The file open in the engine, on the device."""
+    try:
+        engine = open_or_skip(backend, exports[name], BackendOptions(device))
+    except DeviceUnavailableError as error:
+        pytest.skip(str(error))
+    with engine:
         yield engine
 
 
@@ -74,10 +89,11 @@ def test_a_backend_says_what_it_is(backend):
     assert backend.installed() == (backend.version() is not None)
 
 
-@each_pair
-def test_the_answers_are_those_of_keras(opened, name, batch, reference):
+@each_place
+def test_the_answers_are_those_of_keras(opened, name, device, batch, reference):
     answers = opened.run(batch)
     budget = FORMATS[name].budget
+    budget = budget.or_looser(ON_GPU["float32"]) if device == "gpu" else budget
     found = agreement(reference, answers, budget.tie_margin)
     assert found.same_or_tie >= budget.min_agreement
     assert found.max_abs_error <= budget.max_abs_error
@@ -86,7 +102,7 @@ def test_the_answers_are_those_of_keras(opened, name, batch, reference):
     np.testing.assert_array_equal(answers[sure].argmax(axis=1), reference[sure].argmax(axis=1))
 
 
-@each_pair
+@each_place
 def test_the_answers_are_probabilities(opened, batch):
     answers = opened.run(batch)
     assert answers.dtype == np.float32
@@ -95,7 +111,7 @@ def test_the_answers_are_probabilities(opened, batch):
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=0.03)
 
 
-@each_pair
+@each_place
 def test_the_size_of_a_batch_changes_nothing(opened, batch):
     wanted = opened.run(batch)
     assert opened.run(batch[:0]).shape == (0, 10)
@@ -104,7 +120,7 @@ def test_the_size_of_a_batch_changes_nothing(opened, batch):
         np.testing.assert_allclose(np.concatenate(parts), wanted[:21], atol=1e-5)
 
 
-@each_pair
+@each_place
 def test_the_answers_do_not_depend_on_what_ran_before_nor_change_later(opened, batch):
     first = opened.run(batch[:3])
     kept = first.copy()
@@ -113,7 +129,7 @@ def test_the_answers_do_not_depend_on_what_ran_before_nor_change_later(opened, b
     np.testing.assert_array_equal(opened.run(batch[:3]), kept)
 
 
-@each_pair
+@each_place
 def test_the_batch_is_not_changed_and_need_not_be_contiguous(opened, batch):
     before = batch[:4].copy()
     wanted = opened.run(batch[:4])
@@ -124,7 +140,7 @@ def test_the_batch_is_not_changed_and_need_not_be_contiguous(opened, batch):
     np.testing.assert_array_equal(opened.run(read_only), wanted)
 
 
-@each_pair
+@each_place
 def test_other_shapes_and_types_are_refused(opened):
     wrong = [
         np.zeros((1, 28, 28, 1), dtype) for dtype in (np.float64, np.uint8, np.int8, np.float16)
@@ -144,16 +160,18 @@ def test_other_shapes_and_types_are_refused(opened):
             opened.run(batch)
 
 
-@each_pair
-def test_the_tensors_are_those_of_the_manifest(opened, exports, name):
+@each_place
+def test_the_tensors_are_those_of_the_manifest(opened, exports, name, device):
     manifest = artifacts.read(exports[name]).manifest
     assert opened.image_shape == (28, 28, 1)
     assert opened.input.dtype == manifest.input.dtype
     assert opened.output.shape[-1] == len(manifest.labels)
-    assert opened.device == "cpu"
+    assert opened.device == device
+    assert bool(opened.accelerator) == (device == "gpu")
+    assert opened.place.startswith(device)
 
 
-@each_pair
+@each_place
 def test_values_beyond_the_range_saturate_and_do_not_wrap_around(opened):
     tensor = opened.input
     if tensor.scale is None:
@@ -204,25 +222,49 @@ def test_more_threads_give_the_same_labels(backend, name, exports, batch):
 
 
 @each_pair
-def test_the_gpu_is_refused_and_never_replaced_by_the_cpu(backend, name, exports):
-    with pytest.raises(DeviceUnavailableError, match=r"no GPU support.*--device cpu"):
-        backend(artifacts.read(exports[name]), BackendOptions(device="gpu"))
+def test_the_gpu_runs_it_or_is_refused_but_is_never_replaced_by_the_cpu(backend, name, exports):
+    refusal = ""
+    try:
+        with backend(artifacts.read(exports[name]), BackendOptions(device="gpu")) as engine:
+            assert engine.device == "gpu"
+            assert engine.accelerator
+    except MissingDependencyError as error:
+        pytest.skip(str(error))
+    except DeviceUnavailableError as error:
+        refusal = str(error)
+    if refusal:
+        assert "no GPU support" in refusal
+        assert refusal.endswith("or use --device cpu")
+        assert "\n" not in refusal
+
+
+@each_backend
+def test_an_obstacle_on_the_way_to_the_gpu_is_what_is_told(backend, exports, monkeypatch):
+    monkeypatch.setattr(backend, "gpu_obstacle", classmethod(lambda *_: "no card in the slot"))
+    path = next(path for path in exports.values() if path.suffix in backend.suffixes)
+    with pytest.raises(DeviceUnavailableError, match=r"here: no card in the slot; or use --dev"):
+        backend(artifacts.read(path), BackendOptions(device="gpu"))
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_the_gpu_is_refused_with_automatic_choice_too(name, exports):
-    with pytest.raises(DeviceUnavailableError, match="no GPU support"):
+def test_the_gpu_is_refused_with_automatic_choice_too(name, exports, monkeypatch):
+    for backend in for_suffix(exports[name].suffix):
+        monkeypatch.setattr(backend, "gpu_obstacle", classmethod(lambda *_: "no card"))
+    with pytest.raises(DeviceUnavailableError, match="no card") as raised:
         open_backend(artifacts.read(exports[name]), "auto", BackendOptions(device="gpu"))
+    assert "tflite-runtime" not in str(raised.value)  # it never could
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_automatic_choice_opens_every_format_in_the_preferred_engine(name, exports):
+def test_automatic_choice_opens_every_format_in_the_preferred_engine(name, exports, monkeypatch):
     preferred = for_suffix(exports[name].suffix)[0]
     if not preferred.installed():
         pytest.skip(f"{preferred.package} is not installed")
+    monkeypatch.setattr(preferred, "gpu_obstacle", classmethod(lambda *_: "no card"))
     options = BackendOptions(device="auto")
     with open_backend(artifacts.read(exports[name]), "auto", options) as engine:
         assert (engine.name, engine.device) == (preferred.name, "cpu")
+        assert engine.fallback == "no card"
 
 
 @each_backend

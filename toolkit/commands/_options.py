@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime import backends
+from runtime.commands._options import gpu_options
 from runtime.registry import pick
 from toolkit.datasets import DataOptions, registry
 
@@ -86,14 +87,14 @@ class ArtifactChoice:
         paths: model files; empty means all exports of the run.
         against: a run folder or .keras file; None means the latest run.
         backend: an engine, ``auto`` or ``all``.
-        device: ``cpu``, ``gpu`` or ``auto``.
+        engine: device, precision and providers.
         limit: use only the first n test images.
     """
 
     paths: tuple[Path, ...]
     against: Path | None
     backend: str
-    device: str
+    engine: backends.BackendOptions
     limit: int | None
 
 
@@ -107,6 +108,7 @@ def artifact_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @click.option("--backend", default="auto", show_default=True, help=f"auto, all, {engines}.")
     @click.option("--device", default="cpu", show_default=True, help="cpu, gpu or auto.")
+    @gpu_options
     @click.option("--limit", type=int, help="Compare on the first N test images only.")
     @functools.wraps(command)
     def wrapper(
@@ -115,13 +117,16 @@ def artifact_options(command: Callable[..., Any]) -> Callable[..., Any]:
         against: Path | None,
         backend: str,
         device: str,
+        precision: str,
+        providers: tuple[str, ...],
         limit: int | None,
         **kw: Any,
     ) -> Any:
+        engine = backends.BackendOptions(device, precision=precision, providers=providers)
         if backend not in (backends.AUTO, "all"):
             # A mistyped name is told before Keras is loaded.
             pick(backends.registry(), "backend", backend)
-        choice = ArtifactChoice(artifacts, against, backend, device, limit)
+        choice = ArtifactChoice(artifacts, against, backend, engine, limit)
         return command(*args, choice=choice, **kw)
 
     return wrapper

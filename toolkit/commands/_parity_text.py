@@ -74,10 +74,10 @@ def _let_pass(same: bool | None) -> str:
 def _cells(entry: ArtifactParity) -> list[str]:
     found = entry.metrics
     if found is None:
-        return [entry.format, entry.backend, "", "", "", "", entry.verdict]
+        return [entry.format, entry.engine, "", "", "", "", entry.verdict]
     return [
         entry.format,
-        entry.backend,
+        entry.engine,
         f"{found.accuracy:.2%}",
         f"{found.accuracy_delta * 100:+.2f}",
         f"{found.agreement:.2%}",
@@ -87,7 +87,7 @@ def _cells(entry: ArtifactParity) -> list[str]:
 
 
 def _sentences(entry: ArtifactParity) -> Iterator[str]:
-    yield from wrap(f"{entry.sentence} ({entry.backend})" if entry.metrics else entry.sentence)
+    yield from wrap(f"{entry.sentence} ({entry.engine})" if entry.metrics else entry.sentence)
     if entry.metrics:
         for flip in entry.metrics.flips[:_FLIPS]:
             unsure = ", unsure" if flip.near_tie else ""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime.backends import BackendOptions
 from runtime.console import Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED
 from toolkit.commands._options import (
@@ -69,7 +69,7 @@ def command(
     from toolkit.verifying import VerifyOptions, prepare
 
     reporter = RichReporter(output)
-    engine = BackendOptions(choice.device, threads)
+    engine = replace(choice.engine, threads=threads)
     options = VerifyOptions(choice.paths, choice.backend, engine, choice.limit, budgets, golden)
     if budgets.origin:
         reporter.say(f"Limits are taken from {budgets.origin}")

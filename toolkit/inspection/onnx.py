@@ -9,7 +9,7 @@ import numpy as np
 
 from exporters.conversion import converting
 from exporters.layer_names import short_name, unique_names
-from runtime.backends.base import image_layout
+from runtime.backends.tensors import image_layout
 from toolkit.inspection._graph_proto import DEQUANTIZE, OnnxGraph, attribute, run
 from toolkit.inspection._groups import RESHAPING, Group, groups, has_kernel, input_quantizer, source
 from toolkit.inspection.base import INPUT, Coding, GraphView, Kernel, Layer, decode, encode

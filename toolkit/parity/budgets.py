@@ -1,4 +1,4 @@
-"""Which limits apply: those of the format, of a TOML table, of options, in this order."""
+"""Which limits apply: those of format and device, of a TOML table, of options, in this order."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from exporters import formats
-from exporters.budget import ParityBudget
+from exporters.budget import ON_GPU, ParityBudget
 from runtime.errors import InputError, UnknownNameError
 from toolkit.parity.compare import budget_for
 
+GPU = "gpu"
 TABLE = "[tool.edge-toolkit.parity]"
 _HERE = Path("pyproject.toml")
 
@@ -25,16 +26,18 @@ class Budgets:
         options: limits from the command line; they win.
         table: limits from a TOML file for all formats.
         by_format: limits from a TOML file for single formats.
+        gpu: limits from a TOML file for whatever runs on a GPU.
         origin: the TOML file; None if there was none.
     """
 
     options: Mapping[str, float] = field(default_factory=dict)
     table: Mapping[str, float] = field(default_factory=dict)
     by_format: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    gpu: Mapping[str, float] = field(default_factory=dict)
     origin: Path | None = None
 
     def of(self, format_name: str) -> ParityBudget:
-        """Return the limits of one format.
+        """Return the limits of one format on a CPU.
 
         Raises:
             InputError: a limit is out of its range.
@@ -42,12 +45,26 @@ class Budgets:
         changes = {**self.table, **self.by_format.get(format_name, {}), **self.options}
         return replace(budget_for(format_name), **changes)
 
+    def on_gpu(self, format_name: str, precision: str) -> ParityBudget:
+        """Return the limits of one format on a GPU.
+
+        Args:
+            format_name: of the file.
+            precision: in which the GPU computes.
+
+        Raises:
+            InputError: a limit is out of its range.
+        """
+        changes = {**self.table, **self.by_format.get(format_name, {}), **self.gpu, **self.options}
+        return replace(budget_for(format_name).or_looser(ON_GPU[precision]), **changes)
+
 
 def load_budgets(options: Mapping[str, float], path: Path | None = None) -> Budgets:
     """Read the limits of a TOML file and put those of the command line over them.
 
     The table ``[tool.edge-toolkit.parity]`` holds limits by their name, for example
-    ``max-drop = 0.2``; ``[tool.edge-toolkit.parity.tflite-int8]`` those of one format.
+    ``max-drop = 0.2``; ``[tool.edge-toolkit.parity.tflite-int8]`` those of one format;
+    ``[tool.edge-toolkit.parity.gpu]`` those of every format on a GPU, before the format's.
 
     Args:
         options: limits by name; only those that were given.
@@ -67,9 +84,10 @@ def load_budgets(options: Mapping[str, float], path: Path | None = None) -> Budg
             single[_format(key)] = dict(_limit(name, number) for name, number in value.items())
         else:
             common |= [_limit(key, value)]
-    budgets = Budgets(options, common, single, path or _HERE)
+    budgets = Budgets(options, common, single, single.pop(GPU, {}), path or _HERE)
     for name in formats.registry():
         budgets.of(name)  # a limit out of range is told now
+        budgets.on_gpu(name, "float32")
     return budgets
 
 
@@ -104,7 +122,7 @@ def _limit(name: str, value: object) -> tuple[str, float]:
 
 
 def _format(name: str) -> str:
-    known = list(formats.registry())
+    known = [*formats.registry(), GPU]
     if name not in known:
         raise UnknownNameError(f"format in {TABLE}", name, known)
     return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,12 +50,19 @@ class Candidate:
         backend: the engine's name, or ``auto``.
         options: device and threads.
         budget: its limits; None takes those of its format.
+        gpu_budget: its limits where a GPU runs it; None takes ``budget``.
     """
 
     artifact: Artifact
     backend: str = AUTO
     options: BackendOptions = BackendOptions()
     budget: ParityBudget | None = None
+    gpu_budget: ParityBudget | None = None
+
+    def limits(self, device: str) -> ParityBudget:
+        """Return its limits on a device, ``cpu`` or ``gpu``."""
+        chosen = self.gpu_budget if device == "gpu" else None
+        return chosen or self.budget or budget_for(self.artifact.format)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,14 +114,16 @@ def compare(
 
     Raises:
         InputError: no images or no candidates.
+        DeviceUnavailableError: not one of them runs on the device that was asked for.
     """
     if len(images) == 0 or not candidates:
         raise InputError("nothing to compare: no images or no artifacts")
     questions = Questions(reference, images, labels, reference.answer(images))
-    entries = tuple(
-        _judge(c, questions, budget or c.budget or budget_for(c.artifact.format), reporter, observe)
-        for c in candidates
-    )
+    lacking: list[DeviceUnavailableError] = []
+    judge = partial(_judge, questions=questions, budget=budget, reporter=reporter, observe=observe)
+    entries = tuple(judge(candidate, lacking=lacking) for candidate in candidates)
+    if len(lacking) == len(entries):
+        raise lacking[0]
     return ParityReport(
         verdict=overall(entries),
         reference_accuracy=float((questions.expected.argmax(axis=1) == labels).mean()),
@@ -148,21 +158,25 @@ def answers_in_order(
 
 def _judge(
     candidate: Candidate,
+    *,
     questions: Questions,
-    limits: ParityBudget,
+    budget: ParityBudget | None,
     reporter: Reporter,
     observe: Observer | None,
+    lacking: list[DeviceUnavailableError],
 ) -> ArtifactParity:
     path = str(candidate.artifact.path)
     entry = ArtifactParity(candidate.artifact.format, path, candidate.backend, REFUSED)
     try:
         with silenced():
             classifier = from_artifact(candidate.artifact, candidate.backend, candidate.options)
-    except (MissingDependencyError, DeviceUnavailableError):
+    except MissingDependencyError:
         raise
     except BackendError as error:
+        lacking += [error] if isinstance(error, DeviceUnavailableError) else []
         return _unanswered(entry, str(error))
-    entry = replace(entry, backend=classifier.backend.name, verdict=FAIL)
+    entry = _opened(entry, classifier)
+    limits = budget or candidate.limits(classifier.backend.device)
     with classifier:
         classes = questions.expected.shape[1]
         if not classifier.spec.matches(questions.images) or len(classifier.labels) != classes:
@@ -179,6 +193,23 @@ def _judge(
     if observe is not None:
         observe(entry, answers, questions.expected)
     return entry
+
+
+def _opened(entry: ArtifactParity, classifier: Classifier) -> ArtifactParity:
+    engine = classifier.backend
+    notes: tuple[str, ...] = ()
+    if engine.fallback:
+        notes = (f"on the CPU, not on a GPU: {engine.fallback}",)
+    if engine.accelerator:
+        notes = (f"{engine.name} ran on the {engine.place}",)
+    return replace(
+        entry,
+        backend=engine.name,
+        device=engine.device,
+        accelerator=engine.accelerator,
+        verdict=FAIL,
+        notes=notes,
+    )
 
 
 def _unanswered(entry: ArtifactParity, reason: str) -> ArtifactParity:
@@ -214,7 +245,7 @@ def _verdict(
         verdict=FAIL if over or causes else PASS,
         reasons=(*over, *causes),
         causes=causes,
-        notes=words.notes(found, limits) + _remarks(classifier, reference.labels),
+        notes=entry.notes + words.notes(found, limits) + _remarks(classifier, reference.labels),
         sentence=words.sentence(entry.format, found, limits),
         metrics=found,
         budget=limits,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from toolkit.parity.metrics import Metrics
 
 PASS, FAIL, REFUSED = "pass", "fail", "refused"
+_WHERE = ("device", "accelerator")
 _ALWAYS = ("accuracy", "accuracy_delta", "agreement", "max_abs_error", "mcnemar_p")
 
 
@@ -21,6 +22,8 @@ class ArtifactParity:
         format: of the artifact.
         path: of the artifact.
         backend: the engine that ran it.
+        device: where it ran, ``cpu`` or ``gpu``; empty if it did not.
+        accelerator: what of the GPU ran it; empty on a CPU.
         verdict: ``pass``, ``fail``, or ``refused`` (the engine does not take the file).
         reasons: why it is not ``pass``; empty if it is.
         causes: what most likely made it fail, where that can be told.
@@ -40,6 +43,13 @@ class ArtifactParity:
     sentence: str = ""
     metrics: Metrics | None = None
     budget: ParityBudget | None = None
+    device: str = ""
+    accelerator: str = ""
+
+    @property
+    def engine(self) -> str:
+        """The engine and, where it is a GPU, the device."""
+        return f"{self.backend} (gpu)" if self.device == "gpu" else self.backend
 
     @property
     def accuracy(self) -> float | None:
@@ -68,7 +78,7 @@ class ArtifactParity:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, the metrics beside the other keys."""
-        names = ("format", "path", "backend", "verdict", "sentence", *_ALWAYS)
+        names = ("format", "path", "backend", *_WHERE, "verdict", "sentence", *_ALWAYS)
         always = {name: getattr(self, name) for name in names}
         texts = {name: list(getattr(self, name)) for name in ("reasons", "causes", "notes")}
         numbers = self.metrics.to_json() if self.metrics else {}
