@@ -264,6 +264,7 @@ class Exporter(ABC):
                 versions=request.versions,
             ),
             scores=request.source.scores,
+            multiply_adds=request.source.multiply_adds,
             schema_version=SCHEMA_VERSION,
         )
 

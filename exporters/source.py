@@ -88,6 +88,13 @@ class KerasSource:
         return softmax(rows) if self.scores == "logits" else rows
 
     @cached_property
+    def multiply_adds(self) -> int | None:
+        """Multiply-adds of one image; None where a layer cannot be counted."""
+        from exporters.multiply_adds import count
+
+        return count(self.model, self.image_shape)
+
+    @cached_property
     def onnx_graph(self) -> Any:
         """The model as a float32 ``onnx.ModelProto``; converted once, shared by all formats."""
         from exporters.onnx_graph import convert

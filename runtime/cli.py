@@ -10,6 +10,8 @@ _COMMANDS = {
     "predict": "Classify images with a model file.",
     "info": "Show what a model file says of itself.",
     "verify": "Check that a model file answers here as the Keras model did.",
+    "bench": "Measure how fast a model file is here, and what the machine could do.",
+    "doctor": "Tell which engines work on this machine, and what mends the others.",
 }
 
 

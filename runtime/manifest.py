@@ -148,6 +148,7 @@ class Manifest:
         requirements: what an engine must offer.
         created: where the file comes from.
         scores: what the output holds, ``probabilities`` or ``logits``.
+        multiply_adds: what one image costs the Keras model; None if that is not known.
         accuracy: measured when the file was made; None if it was not.
         golden: inputs with Keras's answers for a self-test on the device; None if
             nobody put them in.
@@ -165,6 +166,7 @@ class Manifest:
     requirements: Requirements
     created: Created
     scores: str = "probabilities"
+    multiply_adds: int | None = None
     accuracy: Accuracy | None = None
     golden: Golden | None = None
     schema_version: int = SCHEMA_VERSION
@@ -220,6 +222,7 @@ class Manifest:
             requirements=_known(Requirements, values["requirements"]),
             created=_known(Created, values["created"]),
             scores=_text(values.get("scores", "probabilities")),
+            multiply_adds=_count(values.get("multiply_adds")),
             accuracy=_known(Accuracy, accuracy) if accuracy else None,
             golden=Golden.from_json(golden) if golden is not None else None,
         )
@@ -243,4 +246,10 @@ def _tensor(values: Mapping[str, Any]) -> TensorSpec:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise InputError(f"expected text, got {value!r}")
+    return value
+
+
+def _count(value: object) -> int | None:
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+        raise InputError(f"expected a number of multiply-adds, got {value!r}")
     return value

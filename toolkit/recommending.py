@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from runtime import artifact as artifacts
 from runtime.benchmark import Latency, measure_interleaved
-from runtime.classifier import from_artifact
 from runtime.errors import BackendError
 from runtime.host import Host, host
 from runtime.probe import peak_memory
-from runtime.quiet import silenced
 from toolkit import advice
+from toolkit.benching import open_silently
 from toolkit.choosing import Limits, Measured, judge, pick
 from toolkit.parity.statistics import unseen_drop
 from toolkit.progress import SILENT, Reporter
@@ -184,8 +183,7 @@ def _latencies(
     with ExitStack() as stack:
         runs = []
         for entry in entries:
-            with silenced():
-                opened = from_artifact(artifacts.read(entry.path), entry.backend, engine)
+            opened = open_silently(artifacts.read(entry.path), entry.backend, engine)
             runs.append(_one_image(stack.enter_context(opened), images))
         wall, cpu = perf_counter(), process_time()
         timed = measure_interleaved(runs, seconds)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporters.budget import EXACT, HALF, INT16_ACTIVATIONS, INTEGER, ParityBudget
+from exporters.budget import EXACT, HALF, INT16_ACTIVATIONS, INTEGER, ON_GPU, ParityBudget
 from runtime.errors import InputError
 
 
@@ -44,3 +44,21 @@ def test_less_precise_formats_have_wider_budgets():
         assert narrow.max_drop < wide.max_drop
         assert narrow.min_agreement > wide.min_agreement
         assert narrow.max_abs_error < wide.max_abs_error
+
+
+def test_the_looser_one_is_taken_limit_by_limit():
+    first = ParityBudget(0.1, 0.99, 0.5, 0.1, max_kl=0.1, min_cosine=0.9, min_sqnr=10)
+    second = ParityBudget(0.2, 0.999, 0.1, 0.2, max_kl=0.2, min_cosine=0.99, min_sqnr=20)
+    both = first.or_looser(second)
+    assert both == ParityBudget(0.2, 0.99, 0.5, 0.2, max_kl=0.2, min_cosine=0.9, min_sqnr=10)
+    assert second.or_looser(first) == both
+
+
+def test_a_gpu_adds_to_exact_files_and_nothing_to_int8():
+    exact = EXACT.or_looser(ON_GPU["float32"])
+    assert exact == ON_GPU["float32"]
+    assert exact.max_abs_error < HALF.max_abs_error
+    assert INTEGER.or_looser(ON_GPU["float32"]) == INTEGER
+    half = EXACT.or_looser(ON_GPU["float16"])
+    assert half == ON_GPU["float16"] == half.or_looser(exact)
+    assert INTEGER.or_looser(ON_GPU["float16"]) == INTEGER

@@ -252,3 +252,22 @@ def test_mutated_text_raises_nothing_but_artifact_error(with_golden, seed):
         Manifest.loads(bytes(text[: pick.choice((None, pick.randrange(len(text))))]))
     except ArtifactError as error:
         assert "manifest" in str(error)  # noqa: PT017 - success is fine too
+
+
+@pytest.mark.parametrize("count", [None, 0, 32_340_992])
+def test_multiply_adds_survive(manifest, count):
+    stated = replace(manifest, multiply_adds=count)
+    assert Manifest.loads(stated.dumps()) == stated
+
+
+def test_a_manifest_of_an_older_release_has_no_multiply_adds(manifest):
+    values = manifest.to_json()
+    del values["multiply_adds"]
+    assert Manifest.loads(json.dumps(values).encode()).multiply_adds is None
+
+
+@pytest.mark.parametrize("count", [-1, 1.5, "32", True, [1]])
+def test_multiply_adds_that_are_no_number_are_refused(manifest, count):
+    values = manifest.to_json() | {"multiply_adds": count}
+    with pytest.raises(ArtifactError, match="multiply-adds"):
+        Manifest.loads(json.dumps(values).encode())

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from runtime.backends import AUTO, BackendOptions
+from runtime.backends import AUTO
 from runtime.console import Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED, InputError
 from toolkit.commands._options import (
@@ -19,6 +18,7 @@ from toolkit.commands._options import (
     data_options,
     override_options,
 )
+from toolkit.commands._short_names import short_names
 
 if TYPE_CHECKING:
     from toolkit.choosing import Measured
@@ -67,14 +67,15 @@ def command(
     from toolkit.verifying import VerifyOptions
 
     limits = Limits(max_drop, parse_size(max_size) if max_size is not None else None)
-    engine, budgets = BackendOptions(choice.device), load_budgets({}, config)
-    asked = VerifyOptions(choice.paths, choice.backend, engine, choice.limit, budgets)
+    budgets = load_budgets({}, config)
+    asked = VerifyOptions(choice.paths, choice.backend, choice.engine, choice.limit, budgets)
     reporter = RichReporter(output)
     subject = resolve(choice.against, data, overrides, reporter)
     found = recommend(subject, RecommendOptions(asked, limits), reporter)
     output.data(found.to_json(), table(found))
     if found.chosen:
         named = "" if choice.backend == AUTO else f" --backend {found.chosen.backend}"
+        named += "" if choice.engine.device == "cpu" else f" --device {choice.engine.device}"
         output.next(f"runtime predict {shlex.quote(found.chosen.path)} IMAGE{named}")
         return
     against = shlex.quote(str(choice.against)) if choice.against else ""
@@ -113,7 +114,7 @@ def table(found: Recommendation) -> str:
     for heading in ("  file", "engine", "change", "same", "ms", "size", "memory", "choice"):
         words = heading in ("  file", "engine", "choice")
         grid.add_column(heading, justify="left" if words else "right", overflow="fold")
-    names = _names(found.entries)
+    names = short_names((entry.format, entry.path) for entry in found.entries)
     for entry, name in zip(found.entries, names, strict=True):
         grid.add_row(*_cells(entry, name, chosen=entry is found.chosen))
     reasons = [
@@ -125,12 +126,6 @@ def table(found: Recommendation) -> str:
     label = "Recommended" if found.chosen else "Nothing to recommend"
     texts = (*reasons, *remarks, f"{label}: {found.why}")
     return "\n".join([head, render(grid), *(line for text in texts for line in wrap(text))])
-
-
-def _names(entries: tuple[Measured, ...]) -> list[str]:
-    """Return the format of each entry, or its file name where files share a format."""
-    files = Counter(format_name for format_name, _ in {(e.format, e.path) for e in entries})
-    return [e.format if files[e.format] == 1 else Path(e.path).name for e in entries]
 
 
 def _cells(entry: Measured, name: str, *, chosen: bool) -> list[str]:

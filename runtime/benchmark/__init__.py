@@ -1,0 +1,21 @@
+"""How fast a model file is on this machine, and how much of the machine that is."""
+
+from __future__ import annotations
+
+from runtime.benchmark.latency import (
+    Latency,
+    Turns,
+    measure_interleaved,
+    measure_latency,
+    measure_turns,
+    summary,
+)
+
+__all__ = [
+    "Latency",
+    "Turns",
+    "measure_interleaved",
+    "measure_latency",
+    "measure_turns",
+    "summary",
+]

@@ -1,0 +1,140 @@
+"""Measures one model file on this machine: what ``runtime bench`` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from runtime import artifact as artifacts
+from runtime.backends import AUTO, BackendOptions
+from runtime.benchmark.fresh import measure_fresh
+from runtime.benchmark.latency import measure_interleaved
+from runtime.benchmark.notes import remarks
+from runtime.benchmark.peak import measure_peaks
+from runtime.benchmark.picture import picture
+from runtime.benchmark.result import BenchResult, Power, Setting, Timing
+from runtime.benchmark.scenarios import find, play
+from runtime.benchmark.throughput import measure_throughput
+from runtime.classifier import from_artifact
+from runtime.errors import InputError
+from runtime.host import host, power_state, risen
+from runtime.quiet import silenced
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runtime.benchmark.picture import Picture
+    from runtime.classifier import Classifier
+
+_PART = 4  # each cell of the throughput table takes this part of the seconds
+
+
+@dataclass(frozen=True, slots=True)
+class BenchOptions:
+    """What to measure.
+
+    Attributes:
+        backend: an engine, or ``auto``.
+        engine: device, and the threads of the latency.
+        threads: of the throughput; empty means those of ``engine`` and all cores.
+        batches: images in one call.
+        seconds: of timing, for each thing that is timed.
+        image: an image file to preprocess; None draws one.
+        scenario: one of MLPerf's by name, instead of latency and throughput.
+        peak: whether to measure what the machine can do.
+    """
+
+    backend: str = AUTO
+    engine: BackendOptions = BackendOptions()
+    threads: tuple[int, ...] = ()
+    batches: tuple[int, ...] = (1, 8, 32)
+    seconds: float = 2.0
+    image: Path | None = None
+    scenario: str | None = None
+    peak: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the fields.
+
+        Raises:
+            UnknownNameError: no such scenario.
+            InputError: a number is out of its range.
+        """
+        if not 0.0 < self.seconds < float("inf"):
+            raise InputError(f"--seconds must be above 0, not {self.seconds:g}")
+        if not self.batches or min(self.batches) < 1:
+            raise InputError("--batch takes numbers from 1 up, like 1,8,32")
+        if self.threads and min(self.threads) < 1:
+            raise InputError(f"threads must be at least 1, not {min(self.threads)}")
+        if self.scenario is not None:
+            find(self.scenario)
+
+
+def bench(path: Path, options: BenchOptions) -> BenchResult:
+    """Measure a model file.
+
+    Load time, first prediction and memory are those of fresh processes; all other times
+    are taken in this one, warm.
+
+    Args:
+        path: a model file.
+        options: what to measure.
+
+    Raises:
+        InputError: no such file, or an image that cannot be used.
+        ArtifactError: the file is damaged.
+        MissingDependencyError: no engine for it is installed.
+        BackendError: the engine is broken or refuses the file.
+        DeviceUnavailableError: the device cannot be used.
+    """
+    file = artifacts.read(path)
+    with silenced():
+        opened = from_artifact(file, options.backend, options.engine)
+    with opened as classifier:
+        shown = picture(classifier, options.image)
+        engine = settled(classifier, options.engine)
+        before = power_state()
+        fresh = measure_fresh(file.path, classifier.backend.name, engine)
+        peaks = measure_peaks() if options.peak and engine.device == "cpu" else None
+        setting = Setting.of(file, classifier.backend, engine)
+        timing = _time(classifier, shown, engine, options)
+        after = power_state()
+        power = Power(before, after, risen(before, after))
+        found = BenchResult(setting, timing, fresh, power, options.seconds, peaks)
+        return replace(found, notes=(*classifier.notes, *remarks(found, classifier.backend)))
+
+
+def settled(classifier: Classifier, asked: BackendOptions) -> BackendOptions:
+    """Return the options that open the file again where it runs now: ``auto`` has chosen."""
+    if classifier.backend.device == "cpu":
+        return BackendOptions("cpu", asked.threads)
+    return replace(asked, device="gpu")
+
+
+def _time(
+    classifier: Classifier, shown: Picture, engine: BackendOptions, options: BenchOptions
+) -> Timing:
+    backend, image = classifier.backend, shown.prepare()
+    if options.scenario is not None:
+        played = play(find(options.scenario), backend, image, max(options.batches), options.seconds)
+        return Timing(played.latency, played.images_per_second, played=played)
+    runs = (lambda: backend.run(image), shown.prepare)
+    latency, preprocess = measure_interleaved(runs, options.seconds)
+    threads = _threads(engine, options)
+    rates = measure_throughput(
+        classifier.artifact,
+        backend.name,
+        engine,
+        image,
+        (options.batches, threads),
+        options.seconds / _PART,
+    )
+    best = max(one.images_per_second for one in rates if one.threads == threads[0])
+    return Timing(latency, best, preprocess, shown.name, rates)
+
+
+def _threads(engine: BackendOptions, options: BenchOptions) -> tuple[int, ...]:
+    """Return the numbers of threads for the throughput, that of the latency first."""
+    if engine.device == "gpu":
+        return (engine.threads,)
+    return tuple(dict.fromkeys((engine.threads, *(options.threads or (host().cores,)))))

@@ -1,0 +1,62 @@
+"""What a program pays before its first answer: measured in processes that start cold."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from runtime.errors import BackendError
+from runtime.probe import probe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runtime.backends import BackendOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """How a process starts with a model file; medians where there were several.
+
+    Attributes:
+        load_ms: import of the engine and opening of the file. The file itself is in the
+            system's cache, since it has just been read.
+        first_ms: the first prediction, preprocessing of a grey array included.
+        peak_rss_mb: the highest resident memory of any of the processes, Python and numpy
+            included, in MB (1,000,000 bytes).
+        fresh_processes: how many there were.
+    """
+
+    load_ms: float
+    first_ms: float
+    peak_rss_mb: float
+    fresh_processes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+
+def measure_fresh(path: Path, backend: str, options: BackendOptions, processes: int = 3) -> Fresh:
+    """Open a model file and predict once, each time in a new process.
+
+    Args:
+        path: a model file.
+        backend: an engine.
+        options: device and threads.
+        processes: how many, one after the other.
+
+    Raises:
+        BackendError: the file does not run in a process of its own.
+    """
+    found = [probe(path, backend, options) for _ in range(processes)]
+    for one in found:
+        if one.error is not None:
+            raise BackendError(f"{path.name} does not run in a process of its own: {one.error}")
+    return Fresh(
+        load_ms=round(median(one.load_ms for one in found), 3),
+        first_ms=round(median(one.first_ms for one in found), 3),
+        peak_rss_mb=max(one.peak_mb for one in found),
+        fresh_processes=processes,
+    )

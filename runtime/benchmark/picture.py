@@ -1,0 +1,76 @@
+"""The image that is preprocessed while a model file is measured: a user's, or a drawn one."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from runtime.classifier import Classifier
+
+SIZE = (640, 480)  # width and height of the drawn image: what a small camera gives
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image, and how to make model input of it.
+
+    Attributes:
+        name: the file, or what was drawn.
+        prepare: decodes and fits it; returns float32 (1, height, width, channels).
+    """
+
+    name: str
+    prepare: Callable[[], NDArray[np.float32]]
+
+
+def picture(classifier: Classifier, path: Path | None) -> Picture:
+    """Return the image of a file, or a PNG with a dark seven on light grey.
+
+    Args:
+        classifier: whose preprocessing it gets.
+        path: an image file, or a ``.npy`` array of one image.
+
+    Raises:
+        InputError: the file cannot be read, or holds several images.
+    """
+    if path is None:
+        data = _drawn()
+        name = f"a drawn {SIZE[0]}x{SIZE[1]} PNG"
+        return Picture(name, lambda: _ready(classifier, data))
+    from runtime.inputs import expand
+
+    sources = list(expand((str(path),)))
+    if len(sources) != 1:
+        raise InputError(f"--image takes one image; {path} stands for {len(sources)}")
+    one = Picture(path.name, lambda: _ready(classifier, sources[0].read()))
+    try:
+        one.prepare()
+    except InputError as error:
+        raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
+    return one
+
+
+def _ready(classifier: Classifier, image: object) -> NDArray[np.float32]:
+    prepared = classifier.prepare(image)  # type: ignore[arg-type]
+    return classifier.spec.apply(prepared.pixels[None])
+
+
+def _drawn() -> bytes:
+    from PIL import Image, ImageDraw
+
+    image = Image.new("RGB", SIZE, (225, 225, 220))
+    strokes = [(220, 120), (420, 120), (300, 380)]
+    ImageDraw.Draw(image).line(strokes, fill=(40, 40, 50), width=28, joint="curve")
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()

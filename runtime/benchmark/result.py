@@ -1,0 +1,214 @@
+"""What a benchmark found, with everything that somebody needs to judge it."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from runtime.benchmark.peak import arithmetic
+from runtime.host import Host, PowerState, host
+
+if TYPE_CHECKING:
+    from runtime.artifact import Artifact
+    from runtime.backends import Backend, BackendOptions
+    from runtime.benchmark.fresh import Fresh
+    from runtime.benchmark.latency import Latency
+    from runtime.benchmark.peak import Peak, Peaks
+    from runtime.benchmark.scenarios import Played
+    from runtime.benchmark.throughput import Rate
+
+CALL = "backend.run on a ready float32 array: quantize, infer, dequantize"
+_PACKAGES = ("edge-toolkit", "numpy", "pillow")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What was measured, where and with what.
+
+    Attributes:
+        path: the model file.
+        format: the export format, or ``unknown``.
+        bytes: of the file.
+        sha256: of the file.
+        backend: the engine.
+        backend_version: its version.
+        device: where the model really ran.
+        accelerator: what of a GPU ran it; empty on a CPU.
+        precision: in which a GPU computed; None on a CPU, where the file itself decides.
+        threads: of one inference, for the latency.
+        multiply_adds: of one image; None where the file does not tell.
+        arithmetic: ``float32`` or ``int8``; None if it is neither, or not known.
+        host: the machine.
+        versions: of Python and of the packages at work.
+        measured_at: UTC, ISO 8601.
+    """
+
+    path: str
+    format: str
+    bytes: int
+    sha256: str
+    backend: str
+    backend_version: str | None
+    device: str
+    accelerator: str
+    precision: str | None
+    threads: int
+    multiply_adds: int | None
+    arithmetic: str | None
+    host: Host
+    versions: dict[str, str]
+    measured_at: str
+
+    @classmethod
+    def of(cls, artifact: Artifact, backend: Backend, options: BackendOptions) -> Setting:
+        """Describe a model file that is open with these options, now and here."""
+        manifest = artifact.manifest
+        return cls(
+            path=str(artifact.path),
+            format=artifact.format,
+            bytes=len(artifact.data),
+            sha256=artifact.sha256,
+            backend=backend.name,
+            backend_version=backend.version(),
+            device=backend.device,
+            accelerator=backend.accelerator,
+            precision=options.precision if backend.device == "gpu" else None,
+            threads=options.threads,
+            multiply_adds=manifest.multiply_adds if manifest else None,
+            arithmetic=arithmetic(manifest),
+            host=host(),
+            versions=_versions(),
+            measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def peak(self, peaks: Peaks | None) -> Peak | None:
+        """Return the peak that this file can be compared with, or None."""
+        return peaks.of(self.arithmetic) if peaks and self.device == "cpu" else None
+
+    def rate(self, milliseconds: float) -> float | None:
+        """Return the multiply-adds a second of one image in so much time, or None."""
+        return self.multiply_adds * 1000 / milliseconds if self.multiply_adds else None
+
+    def share(self, milliseconds: float, peaks: Peaks | None) -> float | None:
+        """Return what part of the peak of its threads the model reaches, 0…1, or None.
+
+        n threads are compared with n times the peak of one core, as far as there are cores.
+        """
+        peak, rate = self.peak(peaks), self.rate(milliseconds)
+        if peak is None or rate is None:
+            return None
+        return rate / (peak.multiply_adds_per_second * min(self.threads, self.host.cores))
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """How warm and fast the machine was before and after.
+
+    Attributes:
+        before: when the measurement began.
+        after: when it had ended.
+        reasons: throttle flags that rose in between; with one, the run is tainted.
+    """
+
+    before: PowerState
+    after: PowerState
+    reasons: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "before": self.before.to_json(),
+            "after": self.after.to_json(),
+            "tainted": bool(self.reasons),
+            "reasons": list(self.reasons),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What was timed in this process, warm.
+
+    Attributes:
+        latency: of one call, one image; in a scenario, of a query.
+        images_per_second: the highest rate with the threads of the latency; in a scenario,
+            that of its queries.
+        preprocess: decoding and fitting of one image; None where it was not timed.
+        picture: which image that was.
+        throughput: by batch and threads; empty where it was not measured.
+        played: the scenario, or None.
+    """
+
+    latency: Latency
+    images_per_second: float
+    preprocess: Latency | None = None
+    picture: str | None = None
+    throughput: tuple[Rate, ...] = ()
+    played: Played | None = None
+
+    @property
+    def image_ms(self) -> float:
+        """The median time of one image, in milliseconds."""
+        return self.latency.median_ms / (self.played.samples if self.played else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class BenchResult:
+    """What was found about one file in one engine.
+
+    Attributes:
+        setting: what was measured.
+        timing: how fast it is.
+        fresh: load time, first prediction and memory of a new process.
+        power: temperature, clock and throttling.
+        seconds: that were asked for.
+        peaks: what the machine can do; None where it was not measured.
+        notes: what a reader has to know.
+    """
+
+    setting: Setting
+    timing: Timing
+    fresh: Fresh
+    power: Power
+    seconds: float
+    peaks: Peaks | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> float | None:
+        """The share of the machine's peak, 0…1; None where it cannot be told."""
+        return self.setting.share(self.timing.image_ms, self.peaks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        timing, rate = self.timing, self.setting.rate(self.timing.image_ms)
+        return {
+            **asdict(self.setting),
+            "host": self.setting.host.to_json(),
+            "seconds": self.seconds,
+            "call": CALL,
+            "latency_ms": timing.latency.to_json(),
+            "images_per_second": round(timing.images_per_second, 1),
+            **self.fresh.to_json(),
+            "preprocess_ms": timing.preprocess.to_json() if timing.preprocess else None,
+            "image": timing.picture,
+            "throughput": [one.to_json() for one in timing.throughput],
+            "multiply_adds_per_second": None if rate is None else round(rate),
+            "share_of_peak": None if self.share is None else round(self.share, 4),
+            "peak": self.peaks.to_json() if self.peaks else None,
+            "power": self.power.to_json(),
+            "scenario": timing.played.to_json() if timing.played else None,
+            "notes": list(self.notes),
+        }
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # run from a checkout
+            continue
+    return found

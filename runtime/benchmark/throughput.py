@@ -1,0 +1,86 @@
+"""How many images a second: by images at a time and by threads of one inference."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runtime.backends import open_backend
+from runtime.benchmark.latency import repeat
+from runtime.quiet import silenced
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from runtime.artifact import Artifact
+    from runtime.backends import BackendOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many images a second one setting gives.
+
+    Attributes:
+        batch: images in one call.
+        threads: of one inference.
+        images_per_second: over the whole time, pauses included.
+    """
+
+    batch: int
+    threads: int
+    images_per_second: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self) | {"images_per_second": round(self.images_per_second, 1)}
+
+
+def measure_throughput(
+    artifact: Artifact,
+    backend: str,
+    options: BackendOptions,
+    image: NDArray[np.float32],
+    grid: tuple[Sequence[int], Sequence[int]],
+    seconds: float,
+) -> tuple[Rate, ...]:
+    """Run batches back to back.
+
+    Args:
+        artifact: the model file.
+        backend: the engine.
+        options: the device; its threads are not used.
+        image: float32 (1, height, width, channels) in model units; a batch repeats it.
+        grid: batch sizes, and numbers of threads.
+        seconds: for each pair of them.
+
+    Returns:
+        One rate a pair, threads by threads.
+
+    Raises:
+        BackendError: the engine refuses the file or fails.
+        InputError: no time for it.
+    """
+    batches, threads = grid
+    found = []
+    for count in threads:
+        with silenced():
+            opened = open_backend(artifact, backend, replace(options, threads=count))
+        with opened as engine:
+            for size in batches:
+                times = repeat(_call(engine.run, image, size), seconds)
+                found.append(Rate(size, count, images_per_second(times, size)))
+    return tuple(found)
+
+
+def images_per_second(nanoseconds: Sequence[int], batch: int) -> float:
+    """Return the rate of calls of so many images each."""
+    return len(nanoseconds) * batch / sum(nanoseconds) * 1e9
+
+
+def _call(run: Any, image: NDArray[np.float32], size: int) -> Any:
+    batch = np.repeat(image, size, axis=0)
+    return lambda: run(batch)

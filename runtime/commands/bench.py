@@ -1,0 +1,73 @@
+"""``runtime bench``: how fast a model file is on this device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from runtime.commands._options import gpu_options
+from runtime.console import Output, output_options
+from runtime.errors import InputError
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--backend", default="auto", show_default=True, help="Engine, or auto.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, gpu or auto.")
+@click.option("--threads", help="Like 1,2: the first for the latency [default: 1, then all cores].")
+@gpu_options
+@click.option("--batch", default="1,8,32", show_default=True, help="Images in one call.")
+@click.option("--seconds", type=float, default=2.0, show_default=True, help="For each timing.")
+@click.option("--image", type=click.Path(path_type=Path), help="Preprocess this one.")
+@click.option("--scenario", help="As MLPerf: single-stream, multi-stream or offline.")
+@click.option("--peak/--no-peak", default=True, help="Measure what this machine can do.")
+@output_options
+def command(
+    model: Path,
+    backend: str,
+    device: str,
+    threads: str | None,
+    precision: str,
+    providers: tuple[str, ...],
+    batch: str,
+    seconds: float,
+    image: Path | None,
+    scenario: str | None,
+    peak: bool,
+    output: Output,
+) -> None:
+    """Measure how fast a MODEL file is on this device.
+
+    Load time, first prediction and memory are those of fresh processes. Latency is that of
+    one image, warm: quantize, infer, dequantize; preprocessing (decode and fit) apart. A
+    percentile is shown only with enough samples: 64 for p90, 662 for p99.
+
+    The share of the peak compares the model's multiply-adds with what a core of this
+    machine reaches on convolutions made for nothing else.
+
+    A scenario runs one kind of query for --seconds: one image at a time (p90), eight
+    (p99), or the largest batch (images a second). It is not an MLPerf result.
+    """
+    from runtime.backends import BackendOptions
+    from runtime.benchmark.bench import BenchOptions, bench
+    from runtime.commands._bench_text import text
+
+    counts = parse_counts(threads, "--threads") if threads else ()
+    engine = BackendOptions(device, counts[0] if counts else 1, precision, providers)
+    sizes = parse_counts(batch, "--batch")
+    options = BenchOptions(backend, engine, counts, sizes, seconds, image, scenario, peak)
+    found = bench(model, options)
+    output.data(found.to_json(), text(found))
+
+
+def parse_counts(given: str, option: str) -> tuple[int, ...]:
+    """Read numbers from 1 up, separated by commas.
+
+    Raises:
+        InputError: there is none, or one is no such number.
+    """
+    parts = given.split(",")
+    if not all(part.strip().isdecimal() and int(part) for part in parts):
+        raise InputError(f"{option} takes numbers from 1 up, like 1,8,32, not '{given}'")
+    return tuple(int(part) for part in parts)

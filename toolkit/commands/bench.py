@@ -1,0 +1,126 @@
+"""``toolkit bench``: model files side by side on this machine."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runtime import backends
+from runtime.backends import AUTO, BackendOptions
+from runtime.commands._options import gpu_options
+from runtime.console import Output, output_options
+from runtime.registry import pick
+from toolkit.commands._options import PATH
+from toolkit.commands._short_names import short_names
+
+if TYPE_CHECKING:
+    from toolkit.benching import Compared, Comparison
+
+
+@click.command()
+@click.argument("artifacts", type=PATH, nargs=-1)
+@click.option("--backend", default=AUTO, show_default=True, help="auto, all, or an engine.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, gpu or auto.")
+@gpu_options
+@click.option("--threads", type=int, default=1, show_default=True, help="Of one inference.")
+@click.option("--baseline", type=PATH, help="Compare with this file [default: first float32].")
+@click.option("--seconds", type=float, default=1.0, show_default=True, help="For each file.")
+@click.option("--peak/--no-peak", default=True, help="Measure what this machine can do.")
+@output_options
+def command(
+    artifacts: tuple[Path, ...],
+    backend: str,
+    device: str,
+    threads: int,
+    precision: str,
+    providers: tuple[str, ...],
+    baseline: Path | None,
+    seconds: float,
+    peak: bool,
+    output: Output,
+) -> None:
+    """Time ARTIFACTS side by side on this machine: model files, or run folders.
+
+    Without ARTIFACTS: the exports of the latest run. All run in turns in one process, one
+    image at a time (quantize, infer, dequantize), so that a slow moment of the machine hits
+    them all; each is compared with the baseline turn by turn, which gives the ratio and its
+    95 % interval. Memory is the peak of a fresh process.
+    """
+    from toolkit.benching import ALL, CompareOptions, compare_speed
+    from toolkit.commands._reporter import RichReporter
+
+    if backend not in (AUTO, ALL):
+        pick(backends.registry(), "backend", backend)
+    engine = BackendOptions(device, threads, precision, providers)
+    options = CompareOptions(artifacts, backend, engine, baseline, seconds, peak)
+    found = compare_speed(options, RichReporter(output))
+    output.data(found.to_json(), table(found))
+    if output.as_json:
+        for reason in found.refused:
+            output.say(f"Refused: {reason}")
+    fastest = min(found.entries, key=lambda entry: entry.ratio).result.setting
+    output.next(f"runtime bench {shlex.quote(fastest.path)} --backend {fastest.backend}")
+
+
+def table(found: Comparison) -> str:
+    """Return the comparison as a table of at most 80 columns, with remarks below it."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    from toolkit.benching import METHOD
+    from toolkit.commands._reporter import render, wrap
+
+    grid = Table(box=SIMPLE, padding=0, pad_edge=False)
+    for heading in ("file", "engine", "p50 ms", "p90", "ratio", "95 %", "memory", "peak"):
+        words = heading in ("file", "engine")
+        grid.add_column(heading, justify="left" if words else "right", overflow="fold")
+    names = _names(found)
+    for entry, name in zip(found.entries, names, strict=True):
+        grid.add_row(name, *_cells(entry))
+    host = found.entries[0].result.setting.host
+    head = f"Measured on {host.cpu} ({host.cores} cores, {host.architecture})."
+    texts = [*_peaks(found), f"Peak is the share of it that a file reaches. {METHOD}."]
+    texts += [f"Refused: {reason}" for reason in found.refused]
+    texts += [f"Note: {note}" for note in _notes(found)]
+    return "\n".join([head, render(grid), *(line for text in texts for line in wrap(text))])
+
+
+def _cells(entry: Compared) -> list[str]:
+    setting, latency = entry.result.setting, entry.result.timing.latency
+    share, interval = entry.result.share, entry.interval
+    ratio = "baseline" if entry.is_baseline else f"{entry.ratio:.3f}"
+    return [
+        setting.backend,
+        f"{latency.median_ms:.3f}",
+        "-" if latency.p90_ms is None else f"{latency.p90_ms:.3f}",
+        ratio,
+        "" if interval is None else f"{interval[0]:.3f}…{interval[1]:.3f}",
+        f"{entry.result.fresh.peak_rss_mb:.0f} MB",
+        "" if share is None else f"{share:.0%}",
+    ]
+
+
+def _names(found: Comparison) -> list[str]:
+    settings = [entry.result.setting for entry in found.entries]
+    return short_names((setting.format, setting.path) for setting in settings)
+
+
+def _peaks(found: Comparison) -> list[str]:
+    best = found.peaks.best if found.peaks else ()
+    return [
+        f"Peak of one core in {peak.kind}: {peak.multiply_adds_per_second / 1e9:.1f} G "
+        f"multiply-adds/s, by {peak.engine}."
+        for peak in best
+    ]
+
+
+def _notes(found: Comparison) -> list[str]:
+    """Return each note once, with the files it is about."""
+    about: dict[str, list[str]] = {}
+    for entry, name in zip(found.entries, _names(found), strict=True):
+        for note in entry.result.notes:
+            about.setdefault(note, []).append(name)
+    return [f"{', '.join(dict.fromkeys(names))}: {note}" for note, names in about.items()]
