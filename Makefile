@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test wheel lint types contracts check clean
+.PHONY: help demo test test-pi wheel lint types contracts check footprint clean
 
 help:
 	@echo "make demo    set up, then train, export and verify on real digits (offline)"
 	@echo "make test    set up, then run the tests"
+	@echo "make test-pi run what a user types on an emulated 64-bit Raspberry Pi"
 	@echo "make wheel   build dist/*.whl, what a device installs"
 	@echo "make check   lint, types and import contracts"
+	@echo "make footprint   disk, memory and start-up of each engine against TensorFlow"
 
 demo: $(VENV)/.installed-all
 	$(BIN)/toolkit demo
@@ -18,9 +20,15 @@ demo: $(VENV)/.installed-all
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
+test-pi: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/pi -m pi --numprocesses 2 --dist loadgroup
+
 wheel: $(BIN)/python
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls dist/*.whl
+
+footprint: $(VENV)/.installed-litert
+	$(BIN)/python tests/benchmarks/footprint.py
 
 check: lint types contracts
 

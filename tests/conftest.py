@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from toolkit.datasets import Dataset
     from toolkit.runs import Run
     from toolkit.subject import Subject
+
+ROOT = Path(__file__).parents[1]
 
 # Before any test imports TensorFlow: see exporters/tensorflow_setup.py.
 with contextlib.suppress(EdgeError):
@@ -160,3 +164,14 @@ def _colored_squares(rng: np.random.Generator) -> dict[str, np.ndarray]:
         x[np.arange(count), :, :, y] += 60
         arrays |= {f"x_{part}": x.astype(np.uint8), f"y_{part}": y}
     return arrays
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """The wheel of this project, built from the working tree."""
+    pytest.importorskip("hatchling", reason="the build backend is not installed")
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, ROOT]
+    subprocess.run(command, check=True, capture_output=True)
+    (found,) = out.glob("*.whl")
+    return found
