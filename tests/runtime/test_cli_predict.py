@@ -62,7 +62,9 @@ def test_real_digits_are_answered_as_keras_answers(
 def test_json_is_one_object_a_line_with_stable_keys(runtime_cli, model, digit_files):
     result = runtime_cli("predict", model, digit_files[0], digit_files[1], "--json", "--top", "4")
     for record in lines(result):
-        assert list(record) == ["file", "label", "index", "confidence", "top"]
+        keys = ["file", "label", "index", "confidence", "top", "backend", "device"]
+        assert list(record) == keys
+        assert record["device"] == "cpu"
         assert len(record["top"]) == 4
         assert record["top"][0] == {"label": record["label"], "confidence": record["confidence"]}
         assert 0 < record["confidence"] <= 1

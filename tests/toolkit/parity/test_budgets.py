@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporters.budget import EXACT, INTEGER
+from exporters.budget import EXACT, INTEGER, ON_GPU
 from runtime.errors import InputError, UnknownNameError
 from toolkit.parity.budgets import Budgets, load_budgets
 
@@ -74,3 +74,25 @@ def test_a_wrong_file_is_one_clear_line(toml, text, error, words):
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         load_budgets({}, tmp_path / "gone.toml")
+
+
+def test_a_gpu_has_its_own_limits_before_those_of_the_format(toml):
+    assert Budgets().on_gpu("tflite", "float32") == ON_GPU["float32"]
+    assert Budgets().on_gpu("tflite", "float16") == ON_GPU["float16"]
+    assert Budgets().on_gpu("tflite-int8", "float32") == INTEGER
+    path = toml(
+        "[tool.edge-toolkit.parity]\nmax-kl = 0.3\n"
+        "[tool.edge-toolkit.parity.tflite]\nmax-drop = 0.2\nmin-cosine = 0.5\n"
+        "[tool.edge-toolkit.parity.gpu]\nmax-drop = 0.4\nmax-abs-error = 0.1\n"
+    )
+    budgets = load_budgets({"max_abs_error": 0.2}, path)
+    found = budgets.on_gpu("tflite", "float32")
+    assert (found.max_kl, found.max_drop, found.min_cosine) == (0.3, 0.4, 0.5)
+    assert found.max_abs_error == 0.2
+    assert budgets.of("tflite").max_drop == 0.2
+    assert load_budgets({}, path).of("tflite").max_abs_error == EXACT.max_abs_error
+
+
+def test_a_wrong_limit_for_a_gpu_is_told(toml):
+    with pytest.raises(InputError, match="0…1"):
+        load_budgets({}, toml("[tool.edge-toolkit.parity.gpu]\nmin-agreement = 2\n"))

@@ -179,6 +179,8 @@ def test_the_record_has_the_documented_keys(judge, candidate):
         "format",
         "path",
         "backend",
+        "device",
+        "accelerator",
         "accuracy",
         "accuracy_delta",
         "accuracy_delta_interval",
