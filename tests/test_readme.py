@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [
     "README.md",
     "docs/parity.md",
+    "docs/raspberry-pi.md",
     "examples/models/README.md",
     "examples/fashion-mnist/README.md",
 ]
