@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runtime.errors import InputError
+from toolkit import rates
 from toolkit.files import read_json, write_json
+from toolkit.rates import Cosine, Plateau
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,49 +21,18 @@ _STATE = "state.json"
 
 
 @dataclass(slots=True)
-class Plateau:
-    """Halves the learning rate when the watched accuracy stops rising.
-
-    The rule of Keras's ReduceLROnPlateau (mode max, min_delta 1e-4), kept here
-    because its state has to survive an interruption.
-
-    Attributes:
-        factor: what the learning rate is multiplied with.
-        patience: epochs without a rise before that happens.
-        best: the highest value so far.
-        wait: epochs since then.
-    """
-
-    factor: float
-    patience: int
-    best: float = -1.0
-    wait: int = 0
-
-    def update(self, value: float, rate: float) -> float:
-        """Take the value of an epoch and return the learning rate of the next."""
-        if value > self.best + 1e-4:
-            self.best, self.wait = value, 0
-            return rate
-        self.wait += 1
-        if self.wait < self.patience:
-            return rate
-        self.wait = 0
-        return rate * self.factor
-
-
-@dataclass(slots=True)
 class State:
     """Where a training stands after a whole epoch.
 
     Attributes:
-        plateau: the state of the learning-rate rule.
+        rule: decides the learning rate.
         history: one row an epoch: loss, accuracy, learning rate, seconds.
         best_epoch: the epoch (from 1) with the highest watched accuracy; the later
             one where two are equal. 0 before the first.
         best_value: that accuracy.
     """
 
-    plateau: Plateau
+    rule: Plateau | Cosine
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     best_value: float = -1.0
@@ -79,7 +50,7 @@ def save(folder: Path, model: keras.Model, state: State, *, is_best: bool) -> No
     if is_best:
         _save_model(model, target / "best.keras")
     _save_model(model, target / _last(state.epoch))
-    write_json(target / _STATE, asdict(state))
+    write_json(target / _STATE, asdict(state) | {"rule": rates.to_json(state.rule)})
     with contextlib.suppress(FileNotFoundError):
         (target / _last(state.epoch - 1)).unlink()
 
@@ -99,7 +70,7 @@ def restore(folder: Path) -> tuple[keras.Model, State]:
 
     try:
         record: dict[str, Any] = read_json(folder / FOLDER / _STATE)
-        record["plateau"] = Plateau(**record["plateau"])
+        record["rule"] = rates.from_json(record["rule"])
         state = State(**record)
         model = keras.models.load_model(folder / FOLDER / _last(state.epoch), safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -12,7 +12,9 @@ _COMMANDS = {
     "export": "Turn a Keras model into model files for a device.",
     "verify": "Prove that the model files answer as the Keras model does.",
     "diagnose": "Find the layer that makes a model file answer differently.",
+    "bench": "Time the model files side by side on this machine.",
     "recommend": "Measure the model files on this machine and choose one.",
+    "compress": "Make a smaller network that answers as the trained one does.",
     "demo": "All of it on real digits, offline, in under three minutes.",
 }
 

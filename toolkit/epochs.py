@@ -40,6 +40,36 @@ class TrainingData:
     x_validation: NDArray[np.float32]
     y_validation: NDArray[np.float32]
 
+    def __len__(self) -> int:
+        """Return the number of training images."""
+        return len(self.x)
+
+    def feed(self, schedule: Schedule) -> Callable[[int], tf.data.Dataset]:
+        """Return what gives the batches of an epoch, in an order of its own."""
+        return _Feed(self, schedule).epoch
+
+
+class EpochData(Protocol):
+    """What :func:`run_epochs` trains on: batches for each epoch, and validation images."""
+
+    @property
+    def x_validation(self) -> NDArray[np.float32]:
+        """Model input, float32 (n, height, width, channels); may be empty."""
+        ...
+
+    @property
+    def y_validation(self) -> NDArray[np.float32]:
+        """One-hot rows, float32 (n, classes)."""
+        ...
+
+    def __len__(self) -> int:
+        """Return the number of training images."""
+        ...
+
+    def feed(self, schedule: Schedule) -> Callable[[int], tf.data.Dataset]:
+        """Return what gives the batches of epoch 1, 2, …; the same each time it is asked."""
+        ...
+
 
 class EpochReporter(Protocol):
     """Shows a live bar for one epoch."""
@@ -74,7 +104,7 @@ def run_epochs(
     folder: Path,
     model: keras.Model,
     state: State,
-    data: TrainingData,
+    data: EpochData,
     schedule: Schedule,
     reporter: EpochReporter,
 ) -> None:
@@ -88,14 +118,14 @@ def run_epochs(
         schedule: how long.
         reporter: shows progress.
     """
-    feed = _Feed(data, schedule)
-    steps = -(-len(data.x) // schedule.batch_size)
+    feed = data.feed(schedule)
+    steps = -(-len(data) // schedule.batch_size)
     while state.epoch < schedule.epochs:
         number = state.epoch + 1
         started = time.perf_counter()
         _align_dropout(model, state.epoch * steps)
         with reporter.epoch(number, schedule.epochs, steps) as tick:
-            row = _fit_epoch(model, feed.epoch(number), tick)
+            row = _fit_epoch(model, feed(number), tick)
         row |= _validate(model, data)
         row["learning_rate"] = float(model.optimizer.learning_rate.numpy())
         row["seconds"] = round(time.perf_counter() - started, 2)
@@ -122,7 +152,7 @@ def _align_dropout(model: keras.Model, draws: int) -> None:
             variable.assign([int(variable.numpy()[0]), draws])
 
 
-def _validate(model: keras.Model, data: TrainingData) -> dict[str, float]:
+def _validate(model: keras.Model, data: EpochData) -> dict[str, float]:
     if len(data.x_validation) == 0:
         return {}
     logs = model.evaluate(
@@ -142,7 +172,7 @@ def _finish_epoch(folder: Path, model: keras.Model, state: State, row: dict[str,
     is_best = watched >= state.best_value
     if is_best:
         state.best_epoch, state.best_value = state.epoch, watched
-    model.optimizer.learning_rate = state.plateau.update(watched, row["learning_rate"])
+    model.optimizer.learning_rate = state.rule.update(watched, row["learning_rate"])
     checkpoint.save(folder, model, state, is_best=is_best)
 
 

@@ -12,10 +12,11 @@ from runtime.errors import InputError
 from runtime.registry import pick
 from toolkit import architectures, checkpoint, runs
 from toolkit.architectures import BuildOptions
-from toolkit.checkpoint import Plateau, State
+from toolkit.checkpoint import State
 from toolkit.datasets import load_dataset
 from toolkit.epochs import Schedule, TrainingData, run_epochs
 from toolkit.files import read_json, write_json
+from toolkit.rates import Plateau
 from toolkit.record import describe, write_results
 from toolkit.splits import train_validation
 

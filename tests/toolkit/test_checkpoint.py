@@ -7,7 +7,8 @@ import pytest
 
 from runtime.errors import InputError
 from toolkit import checkpoint
-from toolkit.checkpoint import Plateau, State
+from toolkit.checkpoint import State
+from toolkit.rates import Plateau
 
 SEQUENCES = {
     "rising": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
@@ -110,9 +111,9 @@ def test_a_broken_checkpoint_is_refused(tmp_path, model, damage):
     if damage == "missing":
         file.unlink()
     elif damage == "no json":
-        file.write_text('{"plateau": {')
+        file.write_text('{"rule": {')
     elif damage == "other keys":
-        file.write_text(json.dumps({"plateau": {"factor": 1}, "history": []}))
+        file.write_text(json.dumps({"rule": {"factor": 1}, "history": []}))
     else:
         (tmp_path / checkpoint.FOLDER / "last-1.keras").unlink()
     with pytest.raises(InputError, match="holds no checkpoint to go on from"):

@@ -9,10 +9,10 @@ import pytest
 
 from runtime.errors import DataError, InputError, UnknownNameError
 from toolkit import checkpoint, runs, training
-from toolkit.checkpoint import Plateau
 from toolkit.datasets import DataOptions
 from toolkit.files import read_json
 from toolkit.progress import Silent
+from toolkit.rates import Plateau
 from toolkit.training import TrainingInterruptedError, TrainOptions, train
 
 DIGITS = DataOptions(name="digits")

@@ -1,0 +1,103 @@
+"""From a trained run to a smaller one."""
+
+import json
+
+import pytest
+
+import runtime
+from runtime.errors import ExportError, InputError, ParityError
+from toolkit.compression import CompressOptions, Compressor
+from toolkit.datasets import DataOptions
+from toolkit.runs import open_run
+from toolkit.subject import resolve
+
+pytest.importorskip("tensorflow", reason="the workstation side is not installed")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def small(digits_run, tmp_path_factory, request):
+    """The run of the digits, compressed by the command as a user types it."""
+    from click.testing import CliRunner
+
+    from toolkit.cli import main
+
+    out = tmp_path_factory.mktemp("small") / "runs"
+    options = ["--target-speedup", "2.5", "--epochs", "12", "--copies", "2", "--json"]
+    result = CliRunner().invoke(
+        main, ["compress", str(digits_run.path), *options, "--out", str(out)]
+    )
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout), open_run(out)
+
+
+def test_the_small_network_is_faster_smaller_and_nearly_as_good(small):
+    record, run = small
+    assert record["run"] == str(run.path)
+    assert record["speedup"] >= 2.5
+    assert record["parameters"] < record["teacher_parameters"] / 2
+    assert record["accuracy"] > record["teacher_accuracy"] - 0.05
+    low, high = record["accuracy_interval"]
+    assert low <= record["accuracy"] - record["teacher_accuracy"] <= high
+
+
+def test_the_run_folder_is_like_any_other_and_tells_its_teacher(small, digits_run):
+    _, run = small
+    lineage = run.config["lineage"]
+    assert lineage["teacher"] == digits_run.name
+    assert lineage["widths"]
+    assert run.config["data"] == digits_run.config["data"]
+    found = resolve(run.path, DataOptions())
+    assert (found.training == resolve(digits_run.path, DataOptions()).training).all()
+
+
+def test_it_is_exported_and_passes_the_gate(small, toolkit_cli, digit_files):
+    _, run = small
+    result = toolkit_cli("export", run.path, "--format", "tflite-int8", "--json")
+    assert result.exit_code == 0, result.stderr
+    (artifact,) = json.loads(result.stdout)["artifacts"]
+    result = toolkit_cli("verify", artifact["path"], "--against", run.path, "--json")
+    assert json.loads(result.stdout)["verdict"] == "pass"
+    with runtime.load(artifact["path"]) as classifier:
+        read = [classifier.predict(path).label == path.name[0] for path in digit_files]
+    assert sum(read) > 0.8 * len(read)
+
+
+def test_a_speed_that_cannot_be_reached_names_the_one_that_can(subject, tmp_path):
+    options = CompressOptions(target_speedup=900, copies=0, epochs=1)
+    compressor = Compressor(subject, DataOptions(), options, quiet())
+    with pytest.raises(ExportError, match=r"the fastest is .* --target-speedup"):
+        compressor.compress(tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_student_that_loses_too_much_is_an_error_and_stays(subject, tmp_path):
+    options = CompressOptions(target_speedup=3, max_drop=0, copies=0, epochs=1, learning_rate=1e-9)
+    compressor = Compressor(subject, DataOptions(), options, quiet())
+    with pytest.raises(ParityError, match="no student stays within 0 points"):
+        compressor.compress(tmp_path)
+    assert open_run(tmp_path).config["lineage"]
+
+
+def quiet():
+    from runtime.console import Output
+    from toolkit.commands._reporter import RichReporter
+
+    return RichReporter(Output(quiet=True))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"target_speedup": 1.0},
+        {"target_speedup": float("nan")},
+        {"max_drop": -1},
+        {"epochs": 0},
+        {"copies": -1},
+        {"learning_rate": 0},
+        {"truth": 1.5},
+    ],
+)
+def test_options_out_of_range_are_refused(options):
+    with pytest.raises(InputError):
+        CompressOptions(**options)

@@ -1,0 +1,71 @@
+"""What a student learns from."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from toolkit.compression.augmentation import Augmentation, moved
+from toolkit.compression.lessons import prepare
+from toolkit.compression.options import CompressOptions
+from toolkit.epochs import Schedule
+from toolkit.progress import SILENT
+
+pytest.importorskip("tensorflow", reason="the workstation side is not installed")
+STILL = Augmentation(0, 0, 0, 0)
+
+
+def test_nothing_moves_without_a_reason(digits):
+    np.testing.assert_array_equal(moved(digits.x_test[:20], STILL, (0,)), digits.x_test[:20])
+
+
+def test_the_same_seed_moves_the_same_way(digits):
+    images = digits.x_test[:20]
+    first, again, other = (moved(images, Augmentation(), (seed,)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert not (first == images).all(axis=(1, 2, 3)).any()
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "most"),
+    [(dataclasses.replace(STILL, shift=0.1), 2.8), (dataclasses.replace(STILL, zoom=0.1), 1.4)],
+)
+def test_an_image_moves_no_further_than_it_may(augmentation, most):
+    """A dot in a corner of the middle: where is its mass afterwards?"""
+    images = np.zeros((200, 28, 28, 1), np.uint8)
+    images[:, 8:10, 8:10] = 255
+    found = moved(images, augmentation, (0,)).astype(float)[..., 0]
+    rows = (found * np.arange(28)[None, :, None]).sum(axis=(1, 2)) / found.sum(axis=(1, 2))
+    assert 0.4 < np.abs(rows - 8.5).max() <= most + 0.1
+
+
+@pytest.fixture(scope="module")
+def lessons(subject):
+    training, validation = subject.training[:60], subject.training[60:80]
+    return prepare(subject, training, validation, CompressOptions(copies=2), SILENT)
+
+
+def test_the_teacher_answers_and_the_truth_has_its_share(lessons, subject):
+    chosen = subject.training[:60]
+    originals = subject.dataset.x_train[chosen]
+    np.testing.assert_array_equal(lessons.images[0], originals)
+    assert lessons.images.shape == (3, 60, 28, 28, 1)
+    teacher = subject.source.predict(subject.spec.apply(originals))
+    truth = np.eye(10)[subject.dataset.y_train[chosen]]
+    np.testing.assert_allclose(lessons.answers[0], 0.9 * teacher + 0.1 * truth, atol=1e-6)
+    np.testing.assert_allclose(lessons.answers.sum(axis=2), 1, atol=1e-5)
+
+
+def test_an_epoch_shows_each_image_once_in_some_copy(lessons):
+    feed = lessons.feed(Schedule(2, 16, seed=5))
+    first, again, second = (list(feed(n).as_numpy_iterator()) for n in (1, 1, 2))
+    x = np.concatenate([batch for batch, _ in first])
+    np.testing.assert_array_equal(x, np.concatenate([batch for batch, _ in again]))
+    assert (x != np.concatenate([batch for batch, _ in second])).any()
+    known = lessons.spec.apply(lessons.images.reshape(-1, 28, 28, 1)).reshape(3, 60, -1)
+    found = sorted(
+        next(n for n in range(60) if (known[:, n] == row.ravel()).all(axis=1).any()) for row in x
+    )
+    assert len(x) == 60
+    assert len(set(found)) >= 59  # two images may be alike

@@ -1,0 +1,88 @@
+"""``toolkit compress``: a smaller network that answers as the trained one does."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runtime.console import Output, output_options
+from toolkit.commands._options import PATH, data_options, override_options
+
+if TYPE_CHECKING:
+    from toolkit.compression import Compression
+    from toolkit.datasets import DataOptions
+    from toolkit.subject import Overrides
+
+
+@click.command()
+@click.argument("model", type=PATH, required=False)
+@click.option(
+    "--target-speedup",
+    type=float,
+    help="How much faster its int8 file must be, measured here.  [default: 8]",
+)
+@click.option(
+    "--max-drop",
+    type=float,
+    help="Most points of accuracy to lose on the validation images; without a target, "
+    "speed-ups of 16, 8, 4 and 2 are tried in turn.",
+)
+@click.option("--epochs", type=int, default=60, show_default=True, help="Of distillation.")
+@click.option("--batch-size", type=int, default=128, show_default=True)
+@click.option("--learning-rate", type=float, default=0.002, show_default=True)
+@click.option(
+    "--copies", type=int, default=8, show_default=True, help="Moved copies of each image."
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--out", type=PATH, default=Path("runs"), show_default=True, help="Folder for runs.")
+@data_options
+@override_options
+@output_options
+def command(
+    model: Path | None,
+    out: Path,
+    data: DataOptions,
+    overrides: Overrides,
+    output: Output,
+    **options: Any,
+) -> None:
+    """Make a smaller network out of MODEL (a run folder or a .keras file).
+
+    Channels that matter least are removed until the int8 file is as fast as asked; then
+    the small network learns from the answers of the large one on its training images and
+    on moved copies of them. The result is a run folder like any other. Without MODEL, the
+    latest run is taken.
+    """
+    from toolkit.commands._reporter import RichReporter
+    from toolkit.compression import CompressOptions, Compressor
+    from toolkit.subject import resolve
+    from toolkit.training import TrainingInterruptedError
+
+    chosen = CompressOptions(**options)
+    reporter = RichReporter(output)
+    try:
+        subject = resolve(model, data, overrides, reporter)
+        found = Compressor(subject, data, chosen, reporter).compress(out)
+    except TrainingInterruptedError:
+        raise KeyboardInterrupt("interrupted; nothing is kept") from None
+    _show(found, output)
+
+
+def _show(found: Compression, output: Output) -> None:
+    record, path = found.record, found.run.path
+    low, high = (100 * value for value in record["accuracy_interval"])
+    change = 100 * (record["accuracy"] - record["teacher_accuracy"])
+    text = (
+        f"int8 file {record['speedup']:.1f} times as fast (measured here), {record['bytes']:,} "
+        f"bytes; {record['parameters']:,} parameters, the teacher has "
+        f"{record['teacher_parameters']:,}.\n"
+        f"Test accuracy {record['accuracy']:.2%}, teacher {record['teacher_accuracy']:.2%}: "
+        f"{change:+.2f} points (95 % interval {low:+.2f} to {high:+.2f}, McNemar "
+        f"p {record['mcnemar_p']:.2g}, {record['test_images']:,} images).\n"
+        f"Run folder: {path}"
+    )
+    output.data({"run": str(path), "model": str(found.run.model), **record}, text)
+    output.next(f"toolkit export {shlex.quote(str(path))} --format tflite-int8")

@@ -1,0 +1,204 @@
+"""From a trained model to a smaller one in a run folder of its own."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exporters.source import run_keras
+from runtime.errors import ParityError
+from toolkit import checkpoint, runs
+from toolkit.checkpoint import State
+from toolkit.compression.lessons import prepare
+from toolkit.compression.search import Search, Student
+from toolkit.epochs import Schedule, run_epochs
+from toolkit.files import write_json
+from toolkit.parity.statistics import mcnemar, paired_interval
+from toolkit.rates import Cosine
+from toolkit.record import describe, write_results
+from toolkit.splits import train_validation
+from toolkit.training import TrainingInterruptedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import keras
+    from numpy.typing import NDArray
+
+    from toolkit.compression.options import CompressOptions
+    from toolkit.datasets import DataOptions
+    from toolkit.record import TrainReporter
+    from toolkit.subject import Subject
+
+RECORD = "compression.json"
+_TRIAL_EPOCHS = 2
+_UNRECORDED = {"limit": None, "validation_split": 0.1, "seed": 0}  # of a bare .keras file
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """What a compression came to.
+
+    Attributes:
+        run: the run folder of the student.
+        record: what ``compression.json`` holds.
+    """
+
+    run: runs.Run
+    record: dict[str, Any]
+
+
+class Compressor:
+    """Makes students of one teacher."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        data: DataOptions,
+        options: CompressOptions,
+        reporter: TrainReporter,
+    ) -> None:
+        """Let the teacher label its images, and measure what its channels are worth.
+
+        Args:
+            subject: the teacher with its data.
+            data: how that data was named.
+            options: how the student is made and taught.
+            reporter: shows progress.
+
+        Raises:
+            ExportError: the teacher has nothing to narrow.
+        """
+        self._subject, self._options, self._reporter = subject, options, reporter
+        self._config = runs.config_beside(subject.source.path) or {
+            "name": subject.name,
+            **describe(_UNRECORDED, data, subject.dataset),
+        }
+        split = self._config["options"]
+        _, self._validation = train_validation(
+            subject.dataset, split["validation_split"], split["seed"]
+        )
+        kept = np.setdiff1d(subject.training, self._validation)
+        self._lessons = prepare(subject, kept, self._validation, options, reporter)
+        self._search = Search(subject, reporter)
+
+    def compress(self, parent: Path) -> Compression:
+        """Make a student, teach it, and write its run folder.
+
+        Args:
+            parent: the folder in which the run folder is made.
+
+        Raises:
+            ExportError: no narrower network is fast enough.
+            ParityError: each student lost more accuracy than ``max_drop`` allows; the run
+                folder of the last one stays.
+            TrainingInterruptedError: Ctrl-C.
+        """
+        for target in self._options.speedups:
+            student = self._most_teachable(self._search.students(target))
+            found = self._teach(student, parent)
+            drop = found.record["validation_drop"]
+            if self._options.max_drop is None or drop <= self._options.max_drop:
+                return found
+            self._reporter.say(
+                f"{student.speedup:.1f} times as fast loses {drop:.2f} points on the validation "
+                f"images, more than {self._options.max_drop:g}"
+            )
+        raise ParityError(
+            f"no student stays within {self._options.max_drop:g} points; the last one is kept in "
+            f"{found.run.path}. More --epochs, a smaller --target-speedup, or a larger "
+            "--max-drop may help"
+        )
+
+    def _most_teachable(self, students: tuple[Student, ...]) -> Student:
+        """Teach each for two epochs and take the one that comes nearest to the teacher."""
+        if len(students) == 1:
+            return students[0]
+        return min(students, key=self._loss_after_trial)
+
+    def _loss_after_trial(self, student: Student) -> float:
+        weights = student.model.get_weights()
+        self._compile(student.model)
+        feed = self._lessons.feed(self._schedule(_TRIAL_EPOCHS))
+        for number in range(1, _TRIAL_EPOCHS + 1):
+            logs = student.model.fit(feed(number), epochs=1, shuffle=False, verbose=0).history
+        student.model.set_weights(weights)
+        self._reporter.say(f"after a trial of {_TRIAL_EPOCHS} epochs: loss {logs['loss'][-1]:.4f}")
+        return float(logs["loss"][-1])
+
+    def _teach(self, student: Student, parent: Path) -> Compression:
+        self._compile(student.model)
+        name = f"{self._config['name']}-small"
+        folder = runs.start(parent, name)
+        write_json(folder / runs.CONFIG, self._described(name, student))
+        rule = Cosine(self._options.learning_rate, self._options.epochs)
+        state, schedule = State(rule), self._schedule(self._options.epochs)
+        try:
+            run_epochs(folder, student.model, state, self._lessons, schedule, self._reporter)
+        except BaseException as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, KeyboardInterrupt):
+                raise TrainingInterruptedError(None, state) from None
+            raise
+        model = checkpoint.load_best(folder)
+        write_results(folder, model, state, self._subject.dataset)
+        shutil.rmtree(folder / checkpoint.FOLDER)
+        record = self._record(student, model)
+        write_json(folder / RECORD, record)
+        return Compression(runs.open_run(runs.finish(folder)), record)
+
+    def _schedule(self, epochs: int) -> Schedule:
+        return Schedule(epochs, self._options.batch_size, self._options.seed)
+
+    def _compile(self, model: keras.Model) -> None:
+        import keras
+
+        logits = self._subject.source.scores == "logits"
+        model.compile(
+            optimizer=keras.optimizers.Adam(self._options.learning_rate),
+            loss=keras.losses.CategoricalCrossentropy(from_logits=logits),
+            metrics=["accuracy"],
+        )
+
+    def _described(self, name: str, student: Student) -> dict[str, Any]:
+        """Return the configuration of the teacher with what was done to it."""
+        teacher = self._subject.source
+        lineage = {
+            "teacher": self._subject.name,
+            "teacher_sha256": teacher.sha256,
+            "teacher_model": str(teacher.path.resolve()),
+            "widths": student.widths,
+            "kernel": student.kernel,
+            "options": asdict(self._options),
+        }
+        return self._config | {"name": name, "lineage": lineage}
+
+    def _record(self, student: Student, model: keras.Model) -> dict[str, Any]:
+        """Compare student and teacher on the test images, and on the validation images."""
+        data = self._subject.dataset
+        teacher, pupil = self._right(model, data.x_test, data.y_test)
+        chosen = self._validation
+        before, after = self._right(model, data.x_train[chosen], data.y_train[chosen])
+        return {
+            "speedup": round(student.speedup, 2),
+            "bytes": student.bytes,
+            "parameters": int(model.count_params()),
+            "teacher_parameters": int(self._subject.source.model.count_params()),
+            "teacher_accuracy": float(teacher.mean()),
+            "accuracy": float(pupil.mean()),
+            "accuracy_interval": list(paired_interval(teacher, pupil)),
+            "mcnemar_p": mcnemar(teacher, pupil),
+            "test_images": len(teacher),
+            "validation_drop": 100 * float(before.mean() - after.mean()) if len(before) else 0.0,
+        }
+
+    def _right(
+        self, model: keras.Model, images: NDArray[np.uint8], truth: NDArray[np.int64]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return where the teacher and where the student is right."""
+        batch = self._subject.spec.apply(images)
+        teacher = self._subject.source.predict(batch)
+        return teacher.argmax(axis=1) == truth, run_keras(model, batch).argmax(axis=1) == truth

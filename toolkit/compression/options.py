@@ -1,0 +1,59 @@
+"""What ``toolkit compress`` can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.errors import InputError
+
+SPEEDUPS = (16.0, 8.0, 4.0, 2.0)  # tried one after the other where only a drop is given
+
+
+@dataclass(frozen=True, slots=True)
+class CompressOptions:
+    """How a smaller network is made and taught.
+
+    Attributes:
+        target_speedup: how much faster its int8 file must be than that of the teacher,
+            measured on this machine; None tries several, the fastest first.
+        max_drop: highest loss of accuracy against the teacher on the validation images,
+            in points; None accepts what comes.
+        epochs: of distillation.
+        batch_size: images a step.
+        learning_rate: at the start; it falls to nearly 0 along a cosine.
+        truth: share of the true label in what the student learns, 0…1; the rest is what
+            the teacher answers.
+        copies: moved copies of every training image, labelled by the teacher.
+        seed: of everything random.
+    """
+
+    target_speedup: float | None = None
+    max_drop: float | None = None
+    epochs: int = 60
+    batch_size: int = 128
+    learning_rate: float = 0.002
+    truth: float = 0.1
+    copies: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the fields.
+
+        Raises:
+            InputError: a field is out of its range.
+        """
+        if self.target_speedup is not None and not 1.0 < self.target_speedup < 1000.0:
+            raise InputError(f"a speed-up lies between 1 and 1000, not {self.target_speedup:g}")
+        if self.max_drop is not None and not 0.0 <= self.max_drop <= 100.0:
+            raise InputError(f"--max-drop is in points of accuracy, 0…100, not {self.max_drop:g}")
+        if min(self.epochs, self.batch_size) < 1 or self.copies < 0:
+            raise InputError("epochs and batch size must be at least 1, copies at least 0")
+        if not 0.0 < self.learning_rate < float("inf") or not 0.0 <= self.truth <= 1.0:
+            raise InputError("the learning rate must be positive, the share of the truth in 0…1")
+
+    @property
+    def speedups(self) -> tuple[float, ...]:
+        """The speed-ups to try, the highest first."""
+        if self.target_speedup is not None:
+            return (self.target_speedup,)
+        return SPEEDUPS if self.max_drop is not None else (8.0,)
