@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from toolkit.subject import Subject
 
 ROOT = Path(__file__).parents[1]
+
+# A shell that starts the tests in the background lets them, and what they start, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before any test imports TensorFlow: see exporters/tensorflow_setup.py.
 with contextlib.suppress(EdgeError):
