@@ -58,6 +58,7 @@ class ExportRequest:
         versions: of the packages at work, recorded in the file.
         quantization: choices that a format may leave; one that cannot honour them refuses.
         force: write a file that fails the check all the same, and record why it failed.
+        lineage: see :class:`Created`.
     """
 
     source: KerasSource
@@ -71,6 +72,7 @@ class ExportRequest:
     versions: dict[str, str] = field(default_factory=dict)
     quantization: QuantizationOptions = field(default_factory=QuantizationOptions)
     force: bool = False
+    lineage: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other.
@@ -262,6 +264,7 @@ class Exporter(ABC):
                 source_sha256=request.source.sha256,
                 dataset=request.dataset,
                 versions=request.versions,
+                lineage=request.lineage,
             ),
             scores=request.source.scores,
             multiply_adds=request.source.multiply_adds,

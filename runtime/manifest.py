@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runtime.errors import ArtifactError, InputError
-from runtime.golden_record import Golden
 from runtime.preprocess import PreprocessSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from runtime.golden_record import Golden
 
 SCHEMA_VERSION = 1
 T = TypeVar("T")
@@ -124,12 +125,15 @@ class Created:
         source_sha256: of the Keras model file.
         dataset: what the model was trained on.
         versions: of the packages that made the file.
+        lineage: name and checksum of the network that the model learned from; empty if
+            it was trained on its own.
     """
 
     tool: str
     source_sha256: str
     dataset: str
     versions: dict[str, str] = field(default_factory=dict)
+    lineage: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +228,7 @@ class Manifest:
             scores=_text(values.get("scores", "probabilities")),
             multiply_adds=_count(values.get("multiply_adds")),
             accuracy=_known(Accuracy, accuracy) if accuracy else None,
-            golden=Golden.from_json(golden) if golden is not None else None,
+            golden=_golden(golden) if golden is not None else None,
         )
         if not manifest.labels or manifest.output.shape[-1] != len(manifest.labels):
             raise InputError(f"{len(manifest.labels)} labels for output {manifest.output.shape}")
@@ -237,6 +241,12 @@ def _known(cls: type[T], values: Mapping[str, Any]) -> T:
     """Build a dataclass from the keys it knows; later versions may add others."""
     names = {f.name for f in fields(cls)}  # type: ignore[arg-type]
     return cls(**{key: value for key, value in values.items() if key in names})
+
+
+def _golden(values: Mapping[str, Any]) -> Golden:
+    from runtime.golden_record import Golden
+
+    return Golden.from_json(values)
 
 
 def _tensor(values: Mapping[str, Any]) -> TensorSpec:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FORMAT = "tflite-int8"
 _CHECK_IMAGES = 256
+_LINEAGE = ("teacher", "teacher_sha256")
 _FEWEST = 10  # images below which an accuracy says nothing
 _HARDLY_BETTER = 0.2  # share of the way from chance to perfect
 
@@ -169,6 +170,7 @@ def build_request(subject: Subject, options: ExportOptions, *, calibrate: bool) 
         versions=versions(),
         quantization=options.quantization,
         force=options.force,
+        lineage={key: subject.lineage[key] for key in _LINEAGE if key in subject.lineage},
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,7 @@ class Subject:
         exports: where artifacts go.
         stated: what the user said of a bare ``.keras`` file; None for a run, or a file
             beside its ``config.json``, which have a record of their own.
+        lineage: what ``toolkit compress`` recorded of the teacher; empty if nobody taught it.
     """
 
     source: KerasSource
@@ -70,6 +71,7 @@ class Subject:
     training: NDArray[np.int64]
     exports: Path
     stated: Overrides | None = None
+    lineage: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other.
@@ -123,6 +125,7 @@ def _from_run(run: runs.Run, data: DataOptions, extra: Overrides, reporter: Repo
         dataset=in_order(dataset, extra.labels or run.labels, reporter),
         training=training,
         exports=run.exports,
+        lineage=run.config.get("lineage", {}),
     )
 
 
@@ -151,6 +154,7 @@ def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Report
         training=training,
         exports=Path(),
         stated=stated,
+        lineage=config.get("lineage", {}) if config else {},
     )
 
 

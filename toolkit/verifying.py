@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporters import formats
+from exporters.source import load_keras
 from runtime import artifact as artifacts
 from runtime.backends import AUTO, BackendOptions, for_suffix
 from runtime.errors import ArtifactError, DeviceUnavailableError, InputError, ParityError
@@ -16,12 +18,11 @@ from toolkit.parity import FAIL, PASS, Candidate, ParityReport, Reference, compa
 from toolkit.parity.budgets import Budgets
 from toolkit.parity.controls import Base, ControlResult, self_check
 from toolkit.parity.matrix import MatrixCell, engine_matrix
+from toolkit.parity.teacher import DEFAULT_DROP, Teacher
 from toolkit.progress import SILENT, Reporter
 from toolkit.subject import in_order
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -106,6 +107,7 @@ class Verification:
         ) -> None:
             answers.setdefault(entry.path, (entry, given, expected))
 
+        teacher, missing = self._teacher()
         report = compare(
             self.reference,
             [c for file in self.files for c in self._candidates(file)],
@@ -113,6 +115,7 @@ class Verification:
             self.labels,
             reporter=reporter,
             observe=keep if self.options.golden else None,
+            teacher=teacher,
         )
         failed = {entry.path for entry in report.artifacts if entry.verdict == FAIL}
         notes = [
@@ -121,7 +124,8 @@ class Verification:
             if str(file.path) in answers.keys() - failed
         ]
         classes = len(self.subject.labels)
-        notes.append(exporting.chance_warning(report.reference_accuracy, classes, report.images))
+        warning = exporting.chance_warning(report.reference_accuracy, classes, report.images)
+        notes += [missing, warning]
         return replace(report, notes=(*report.notes, *filter(None, notes)))
 
     def matrix(self, reporter: Reporter = SILENT) -> tuple[MatrixCell, ...]:
@@ -143,6 +147,18 @@ class Verification:
                 Base(file, request, self._budget(file)), self.reference, images, labels, reporter
             )
         )
+
+    def _teacher(self) -> tuple[Teacher | None, str | None]:
+        """Ask the network that the Keras model learned from; or say why it cannot be asked."""
+        lineage = self.subject.lineage
+        if not lineage:
+            return None, None
+        path, name = Path(lineage["teacher_model"]), lineage["teacher"]
+        if not path.is_file() or (found := load_keras(path)).sha256 != lineage["teacher_sha256"]:
+            return None, f"not compared with its teacher {name}: it is no longer {path}"
+        limit = lineage["options"]["max_drop"]
+        answers = found.predict(self.subject.spec.apply(self.images))
+        return Teacher(name, answers, DEFAULT_DROP if limit is None else limit), None
 
     def _candidates(self, file: Artifact) -> list[Candidate]:
         options, budget = self.options, self._budget(file)

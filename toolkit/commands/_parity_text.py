@@ -88,6 +88,8 @@ def _cells(entry: ArtifactParity) -> list[str]:
 
 def _sentences(entry: ArtifactParity) -> Iterator[str]:
     yield from wrap(f"{entry.sentence} ({entry.engine})" if entry.metrics else entry.sentence)
+    if entry.teacher:
+        yield from wrap(entry.teacher.sentence, indent="  ")
     if entry.metrics:
         for flip in entry.metrics.flips[:_FLIPS]:
             unsure = ", unsure" if flip.near_tie else ""

@@ -24,6 +24,7 @@ from toolkit.parity import audits, words
 from toolkit.parity.causes import Failure, explain, input_range, preprocessing
 from toolkit.parity.metrics import measure
 from toolkit.parity.report import FAIL, PASS, REFUSED, ArtifactParity, ParityReport, overall
+from toolkit.parity.teacher import Teacher, against
 from toolkit.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
@@ -74,12 +75,14 @@ class Questions:
         images: uint8 (n, height, width, channels).
         truth: int64 (n,).
         expected: Keras's probabilities (n, classes).
+        teacher: the network that the Keras model learned from, or None.
     """
 
     reference: Reference
     images: NDArray[np.uint8]
     truth: NDArray[np.int64]
     expected: NDArray[np.float32]
+    teacher: Teacher | None = None
 
 
 def budget_for(format_name: str) -> ParityBudget:
@@ -96,6 +99,7 @@ def compare(
     budget: ParityBudget | None = None,
     reporter: Reporter = SILENT,
     observe: Observer | None = None,
+    teacher: Teacher | None = None,
 ) -> ParityReport:
     """Run the same images through Keras and through each artifact in its real engine.
 
@@ -108,6 +112,7 @@ def compare(
         reporter: shows progress.
         observe: gets the verdict, the artifact's probabilities and Keras's, both
             (n, classes), of each artifact that answered.
+        teacher: the network that the Keras model learned from, if it is to be heard too.
 
     Returns:
         One verdict each, and one for all.
@@ -118,7 +123,7 @@ def compare(
     """
     if len(images) == 0 or not candidates:
         raise InputError("nothing to compare: no images or no artifacts")
-    questions = Questions(reference, images, labels, reference.answer(images))
+    questions = Questions(reference, images, labels, reference.answer(images), teacher)
     lacking: list[DeviceUnavailableError] = []
     judge = partial(_judge, questions=questions, budget=budget, reporter=reporter, observe=observe)
     entries = tuple(judge(candidate, lacking=lacking) for candidate in candidates)
@@ -239,11 +244,15 @@ def _verdict(
         budget=limits,
     )
     over = words.reasons(found, limits)
+    taught = None
+    if questions.teacher:
+        taught = against(questions.teacher, answers, questions.truth, reference.labels)
     causes = _causes(failure, answered_wrong=bool(over))
     return replace(
         entry,
-        verdict=FAIL if over or causes else PASS,
-        reasons=(*over, *causes),
+        verdict=FAIL if over or causes or (taught and taught.reasons) else PASS,
+        reasons=(*over, *causes, *(taught.reasons if taught else ())),
+        teacher=taught,
         causes=causes,
         notes=entry.notes + words.notes(found, limits) + _remarks(classifier, reference.labels),
         sentence=words.sentence(entry.format, found, limits),

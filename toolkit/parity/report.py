@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from exporters.budget import ParityBudget
     from toolkit.parity.metrics import Metrics
+    from toolkit.parity.teacher import TeacherParity
 
 PASS, FAIL, REFUSED = "pass", "fail", "refused"
 _WHERE = ("device", "accelerator")
@@ -24,6 +25,8 @@ class ArtifactParity:
         backend: the engine that ran it.
         device: where it ran, ``cpu`` or ``gpu``; empty if it did not.
         accelerator: what of the GPU ran it; empty on a CPU.
+        teacher: how it compares with the network that the Keras model learned from; None
+            where there is none.
         verdict: ``pass``, ``fail``, or ``refused`` (the engine does not take the file).
         reasons: why it is not ``pass``; empty if it is.
         causes: what most likely made it fail, where that can be told.
@@ -45,6 +48,7 @@ class ArtifactParity:
     budget: ParityBudget | None = None
     device: str = ""
     accelerator: str = ""
+    teacher: TeacherParity | None = None
 
     @property
     def engine(self) -> str:
@@ -82,7 +86,8 @@ class ArtifactParity:
         always = {name: getattr(self, name) for name in names}
         texts = {name: list(getattr(self, name)) for name in ("reasons", "causes", "notes")}
         numbers = self.metrics.to_json() if self.metrics else {}
-        return always | numbers | texts | {"budget": self._budget()}
+        taught = {"teacher": self.teacher.to_json()} if self.teacher else {}
+        return always | numbers | texts | taught | {"budget": self._budget()}
 
     def _budget(self) -> dict[str, float | None] | None:
         if self.budget is None:

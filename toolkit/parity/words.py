@@ -21,12 +21,12 @@ def sentence(name: str, found: Metrics, budget: ParityBudget) -> str:
         found: the numbers.
         budget: for the margin below which Keras is unsure.
     """
-    return f"{name} {_labels(found, budget)}; {_accuracy(found)}"
+    return f"{name} {_labels(found, budget)}; {accuracies(found)}"
 
 
 def reasons(found: Metrics, budget: ParityBudget) -> tuple[str, ...]:
     """Return what is beyond the limits, one text each; empty if nothing is."""
-    rows = [_drop(found, budget), _flips(found, budget)]
+    rows = [drop(found, budget), _flips(found, budget)]
     for name, value, limit, low in (
         ("the largest difference of a probability", "max_abs_error", "max_abs_error", False),
         ("the mean difference of a probability", "mean_abs_error", "max_mean_error", False),
@@ -49,10 +49,10 @@ def notes(found: Metrics, budget: ParityBudget) -> tuple[str, ...]:
             f"with {found.images:,} images a drop below {100 * unseen:.2g} points cannot be "
             f"seen (limit {budget.max_drop:g}); compare on more"
         )
-    drop = -100 * found.accuracy_delta
-    if drop > budget.max_drop and found.mcnemar_p >= SIGNIFICANT:
+    points = -100 * found.accuracy_delta
+    if points > budget.max_drop and found.mcnemar_p >= SIGNIFICANT:
         rows.append(
-            f"the accuracy is {drop:.2f} points lower (limit {budget.max_drop:g}), which chance "
+            f"the accuracy is {points:.2f} points lower (limit {budget.max_drop:g}), which chance "
             f"alone may explain (McNemar p = {p_value(found.mcnemar_p)}); compare on more images"
         )
     return tuple(rows)
@@ -76,7 +76,8 @@ def _labels(found: Metrics, budget: ParityBudget) -> str:
     return f"answers differently on {count:,} of {found.images:,} images; {doubt}"
 
 
-def _accuracy(found: Metrics) -> str:
+def accuracies(found: Metrics) -> str:
+    """Say both accuracies, and whether chance would explain the difference."""
     before, after = found.reference_accuracy, found.accuracy
     if round(before * found.images) == round(after * found.images):
         return f"accuracy {after:.2%} like Keras"
@@ -91,12 +92,13 @@ def _accuracy(found: Metrics) -> str:
     return f"{change}, {chance} (McNemar p = {p_value(found.mcnemar_p)})".replace("= <", "<")
 
 
-def _drop(found: Metrics, budget: ParityBudget) -> str | None:
-    drop = -100 * found.accuracy_delta
-    if drop <= budget.max_drop or found.mcnemar_p >= SIGNIFICANT:
+def drop(found: Metrics, budget: ParityBudget) -> str | None:
+    """Say how far the accuracy fell, if that is beyond the limit and no chance; else None."""
+    points = -100 * found.accuracy_delta
+    if points <= budget.max_drop or found.mcnemar_p >= SIGNIFICANT:
         return None
     return (
-        f"accuracy fell by {drop:.2f} points (limit {budget.max_drop:g}; McNemar p = "
+        f"accuracy fell by {points:.2f} points (limit {budget.max_drop:g}; McNemar p = "
         f"{p_value(found.mcnemar_p)})"
     ).replace("= <", "<")
 

@@ -1,6 +1,7 @@
 """From a trained run to a smaller one."""
 
 import json
+import shutil
 
 import pytest
 
@@ -51,16 +52,50 @@ def test_the_run_folder_is_like_any_other_and_tells_its_teacher(small, digits_ru
     assert (found.training == resolve(digits_run.path, DataOptions()).training).all()
 
 
-def test_it_is_exported_and_passes_the_gate(small, toolkit_cli, digit_files):
-    _, run = small
+def info(runtime_cli, path):
+    return json.loads(runtime_cli("info", path, "--json").stdout)
+
+
+def test_it_is_exported_and_passes_the_gate(small, toolkit_cli, runtime_cli, digit_files):
+    record, run = small
     result = toolkit_cli("export", run.path, "--format", "tflite-int8", "--json")
     assert result.exit_code == 0, result.stderr
     (artifact,) = json.loads(result.stdout)["artifacts"]
     result = toolkit_cli("verify", artifact["path"], "--against", run.path, "--json")
-    assert json.loads(result.stdout)["verdict"] == "pass"
+    report = json.loads(result.stdout)
+    assert report["verdict"] == "pass"
+    teacher = report["artifacts"][0]["teacher"]
+    assert teacher["accuracy"] == record["teacher_accuracy"]
+    assert teacher["agreement"] > 0.9
+    manifest = runtime.Manifest.loads(json.dumps(info(runtime_cli, artifact["path"])).encode())
+    assert manifest.created.lineage["teacher_sha256"] == run.config["lineage"]["teacher_sha256"]
     with runtime.load(artifact["path"]) as classifier:
         read = [classifier.predict(path).label == path.name[0] for path in digit_files]
     assert sum(read) > 0.8 * len(read)
+
+
+def test_a_file_far_below_its_teacher_fails_and_a_lost_teacher_is_told(small, toolkit_cli):
+    """The student itself is spoilt, and its files answer just as it does."""
+    import keras
+
+    _, run = small
+    spoilt = run.path.with_name("spoilt")
+    shutil.copytree(run.path, spoilt, ignore=shutil.ignore_patterns("exports"))
+    model = keras.models.load_model(spoilt / "model.keras", compile=False)
+    model.layers[0].kernel.assign(0 * model.layers[0].kernel)
+    model.save(spoilt / "model.keras")
+    assert toolkit_cli("export", spoilt, "--format", "tflite").exit_code == 0
+    result = toolkit_cli("verify", "--against", spoilt, "--json")
+    (entry,) = json.loads(result.stdout)["artifacts"]
+    assert entry["verdict"] == "fail"
+    assert "against its teacher" in entry["reasons"][0]
+    config = json.loads((spoilt / "config.json").read_text())
+    config["lineage"]["teacher_model"] = "/gone.keras"
+    (spoilt / "config.json").write_text(json.dumps(config))
+    result = toolkit_cli("verify", "--against", spoilt, "--json")
+    report = json.loads(result.stdout)
+    assert report["verdict"] == "pass"
+    assert any("not compared with its teacher" in note for note in report["notes"])
 
 
 def test_a_speed_that_cannot_be_reached_names_the_one_that_can(subject, tmp_path):
