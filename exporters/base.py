@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from exporters.check import Checked, CheckImages, compare
@@ -32,6 +33,9 @@ from runtime.quiet import silenced
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from exporters.budget import ParityBudget
     from exporters.calibration import CalibrationSet
@@ -83,6 +87,11 @@ class ExportRequest:
         if not _NAME.fullmatch(self.name):
             raise InputError(f"'{self.name}' cannot be a file name: use letters, digits, . _ -")
         self.source.require(self.spec, self.labels)
+
+    @cached_property
+    def reference(self) -> NDArray[np.float32]:
+        """What Keras answers to the check images, (n, classes); asked once for all formats."""
+        return self.source.predict(self.check.batch)
 
     def require_calibration(self, format_name: str) -> CalibrationSet:
         """Return the calibration images.
@@ -166,7 +175,8 @@ class Exporter(ABC):
         with self.open(draft) as backend:
             if checked is None:
                 check = request.check.first(self.check_images)
-                checked = compare(backend, request.source, check, self.budget)
+                reference = request.reference[: self.check_images]
+                checked = compare(backend, request.source, check, reference, self.budget)
             if checked.refusal and not request.force:
                 raise ParityError(self._ways_on(checked.refusal, draft.path))
             manifest = self._manifest(request, draft, backend, checked.refusal)

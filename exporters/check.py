@@ -93,9 +93,20 @@ def agreement(
 
 
 def compare(
-    backend: Backend, source: KerasSource, check: CheckImages, budget: ParityBudget
+    backend: Backend,
+    source: KerasSource,
+    check: CheckImages,
+    reference: NDArray[np.float32],
+    budget: ParityBudget,
 ) -> Checked:
-    """Run the same images through engine and Keras.
+    """Run images through an engine and compare its answers with those of Keras.
+
+    Args:
+        backend: the engine with the file.
+        source: the model it was made from.
+        check: the images.
+        reference: what Keras answers to them, probabilities (n, classes).
+        budget: how far the two may be apart.
 
     Returns:
         The accuracies, how far the two agree, and whether that is near enough.
@@ -103,7 +114,6 @@ def compare(
     Raises:
         ParityError: the engine's answers are not finite.
     """
-    reference = source.predict(check.batch)
     answers = probabilities(backend, source, check.batch)
     found = agreement(reference, answers, budget.tie_margin)
     accuracy = Accuracy(

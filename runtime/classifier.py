@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from runtime import artifact as artifacts
+from runtime.arrays import prepare_array
+from runtime.assumptions import find_labels, find_scores, find_spec
 from runtime.backends import AUTO, Backend, BackendOptions, open_backend
 from runtime.errors import BackendError, InputError
 from runtime.prediction import Prediction
-from runtime.preprocess import CHANNELS, Prepared, PreprocessSpec, check_float_pixels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
     from numpy.typing import NDArray
     from PIL import Image
 
     from runtime.artifact import Artifact
-
-_BATCH = 256  # images that are preprocessed at a time: bounds the memory
-_SOFTMAX_STEPS = 256  # TFLite gives every 8-bit softmax output the scale 1/256
+    from runtime.pool import Pool
+    from runtime.preprocess import Prepared, PreprocessSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ def load(
         backend: an engine, or ``auto``: the best one that is installed.
         device: ``cpu``, ``gpu``, or ``auto``: the GPU where it is proven to run the file,
             else the CPU; ``classifier.backend`` tells ``device`` and ``fallback``, why not.
-        threads: of one inference on the CPU.
+        threads: on the CPU: for one image, of its inference; for many, how many engines of
+            one thread each work side by side.
         precision: in which a GPU computes, ``float32`` or ``float16``.
         options: labels and preprocessing that the file lacks.
 
@@ -82,9 +84,10 @@ def from_artifact(
     options: LoadOptions | None = None,
 ) -> Classifier:
     """Open a model file that is already in memory; see :func:`load`."""
-    engine = open_backend(artifact, backend, backend_options or BackendOptions())
+    how = backend_options or BackendOptions()
+    engine = open_backend(artifact, backend, how)
     try:
-        return Classifier(artifact, engine, options or LoadOptions())
+        return Classifier(artifact, engine, options or LoadOptions(), how.threads)
     except BaseException:
         engine.close()
         raise
@@ -101,18 +104,28 @@ class Classifier:
         notes: what had to be assumed because the file does not say it.
     """
 
-    def __init__(self, artifact: Artifact, backend: Backend, options: LoadOptions) -> None:
+    def __init__(
+        self, artifact: Artifact, backend: Backend, options: LoadOptions, threads: int = 1
+    ) -> None:
         """Take the labels and preprocessing from options, file or defaults, in this order.
+
+        Args:
+            artifact: the model file.
+            backend: the engine that has it open.
+            options: labels and preprocessing that the file lacks.
+            threads: how many engines work side by side on many images.
 
         Raises:
             InputError: the options do not fit the model.
         """
         self.artifact = artifact
         self.backend = backend
+        self._threads = threads
+        self._pool: Pool | None = None
         notes: list[str] = []
-        self.labels = self._find_labels(options, notes)
-        self.spec = self._find_spec(options, notes)
-        self._logits = self._find_scores(notes) == "logits"
+        self.labels = find_labels(artifact, backend, options.labels, notes)
+        self.spec = find_spec(artifact, backend, options.adapt, notes)
+        self._logits = find_scores(artifact, backend, self.spec, notes) == "logits"
         self.notes = tuple(notes)
 
     def predict(self, image: Path | str | bytes | Image.Image | NDArray[Any]) -> Prediction:
@@ -128,22 +141,21 @@ class Classifier:
             BackendError: the engine failed, or answered with NaN or infinity.
         """
         prepared = self.prepare(image)
-        return Prediction.of(
-            self.run(self.spec.apply(prepared.pixels[None]))[0], self.labels, prepared.steps
-        )
+        scores = self.score(self.backend, prepared.pixels[None])
+        return Prediction.of(scores[0], self.labels, prepared.steps)
 
     def prepare(self, image: Path | str | bytes | Image.Image | NDArray[Any]) -> Prepared:
         """Bring one image to the model's size; see :meth:`predict`."""
-        from runtime.images import decode, to_plain
-
         if isinstance(image, np.ndarray):
-            return self._prepare_array(image)
+            return prepare_array(image, self.spec)
         if isinstance(image, (Path, str, bytes)):
-            return self.spec.prepare(decode(image))
+            return self.spec.prepare(self.spec.decode(image))
         if not hasattr(image, "getbands"):
             raise InputError(
                 f"expected a path, bytes, picture or array, got {type(image).__name__}"
             )
+        from runtime.images import to_plain
+
         return self.spec.prepare(to_plain(image))
 
     def predict_batch(self, images: NDArray[Any]) -> NDArray[np.float32]:
@@ -163,15 +175,70 @@ class Classifier:
         if images.ndim not in (3, 4):
             raise InputError(f"expected (n, h, w) or (n, h, w, c), got shape {images.shape}")
         if len(images) and not self.spec.matches(images):
-            images = np.stack([self._prepare_array(image).pixels for image in images])
-        parts = [
-            self.run(self.spec.apply(images[start : start + _BATCH]))
-            for start in range(0, len(images), _BATCH)
-        ]
-        return np.concatenate(parts) if parts else np.empty((0, len(self.labels)), np.float32)
+            images = np.stack([prepare_array(image, self.spec).pixels for image in images])
+        if len(images) == 1:
+            return self.score(self.backend, images)
+        from runtime.stream import BATCH
+
+        parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+        pool = self.pool(self._threads) if len(parts) > 1 else None
+        if pool:
+            rows = list(pool.map(lambda engine, part: self.score(engine, *part), zip(parts)))
+        else:
+            rows = [self.score(self.backend, part) for part in parts]
+        return np.concatenate(rows) if rows else np.empty((0, len(self.labels)), np.float32)
+
+    def predict_stream(
+        self, images: Iterable[Any], workers: int | None = None
+    ) -> Iterator[Prediction | InputError]:
+        """Classify any number of images of any size, in order and in bounded memory.
+
+        Workers decode and answer batches of up to 32; two batches a worker are read ahead.
+        For images that come one by one use :meth:`predict`.
+
+        Args:
+            images: what :meth:`predict` takes, or functions that return such: a worker
+                calls them. An array need not fit into memory: ``np.load(…, mmap_mode="r")``.
+            workers: engines of one thread each, 1 to 256; None: ``threads`` of :func:`load`.
+
+        Yields:
+            One prediction an image; for an image that cannot be used its InputError.
+
+        Raises:
+            BackendError: the engine failed, or answered with NaN or infinity.
+        """
+        from runtime.stream import stream
+
+        return stream(self, images, self._threads if workers is None else workers)
+
+    def pool(self, workers: int) -> Pool | None:
+        """Return so many engines for many images, opened at first use; None for just one.
+
+        Raises:
+            BackendError: the engine refuses the file, or is out of memory.
+        """
+        if workers == 1 or self.backend.device != "cpu":
+            return None
+        if self._pool is None or self._pool.workers != workers:
+            from runtime.pool import Pool
+            from runtime.quiet import silenced
+
+            self._close_pool()
+            with silenced():
+                self._pool = Pool(self._open_again, workers)
+        return self._pool
+
+    def _open_again(self) -> Backend:
+        return open_backend(self.artifact, self.backend.name, BackendOptions())
+
+    def _close_pool(self) -> None:
+        if self._pool:
+            self._pool.close()
+            self._pool = None
 
     def close(self) -> None:
-        """Free the engine."""
+        """Free the engines."""
+        self._close_pool()
         self.backend.close()
 
     def __enter__(self) -> Self:
@@ -200,84 +267,26 @@ class Classifier:
             InputError: wrong shape or dtype.
             BackendError: the engine failed, or answered with NaN or infinity.
         """
-        scores = self.backend.run(batch)
-        if not np.isfinite(scores).all():
+        return self._checked(self.backend.run(batch))
+
+    def score(self, engine: Backend, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Classify images of the model's size with an engine of :meth:`pool`.
+
+        Args:
+            engine: this classifier's ``backend``, or one like it.
+            images: see :meth:`PreprocessSpec.apply`.
+        """
+        return self._checked(engine.run_images(images, self.spec))
+
+    def _checked(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probabilities; refuse NaN and infinity, which integers never become."""
+        unsure = self.backend.output.scale is None and not isfinite(np.vdot(scores, scores))
+        if unsure and not np.isfinite(scores).all():  # the quick sum of squares may overflow
             raise BackendError(
                 f"{self.artifact.path.name} answers with NaN or infinity on {self.backend.name}; "
                 "its numbers overflow: check --scale, or export a format of wider range"
             )
         return softmax(scores) if self._logits else scores
-
-    def _prepare_array(self, image: NDArray[Any]) -> Prepared:
-        from PIL import Image
-
-        if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in CHANNELS):
-            raise InputError(f"expected (h, w), (h, w, 1) or (h, w, 3), got shape {image.shape}")
-        if image.size == 0:
-            raise InputError(f"the image is empty: shape {image.shape}")
-        if self.spec.matches(image[None]):
-            return Prepared(image, ("an array of the model's size, taken as it is",))
-        if image.dtype != np.uint8:
-            check_float_pixels(image)
-            image = np.round(image * 255.0).astype(np.uint8)
-        if image.ndim == 3 and image.shape[2] == 1:
-            image = image[..., 0]
-        return self.spec.prepare(Image.fromarray(np.ascontiguousarray(image)))
-
-    def _find_labels(self, options: LoadOptions, notes: list[str]) -> tuple[str, ...]:
-        classes = self.backend.output.shape[-1]
-        manifest = self.artifact.manifest
-        if options.labels is not None:
-            if len(options.labels) != classes:
-                raise InputError(f"{len(options.labels)} labels for a model of {classes} classes")
-            return options.labels
-        if manifest:
-            return manifest.labels
-        notes.append(f"no labels in the file: classes are numbered 0…{classes - 1} (--labels)")
-        return tuple(str(index) for index in range(classes))
-
-    def _find_spec(self, options: LoadOptions, notes: list[str]) -> PreprocessSpec:
-        shape = self.backend.image_shape
-        manifest = self.artifact.manifest
-        spec = manifest.preprocess if manifest else default_spec(shape)
-        if not manifest and self.backend.takes_raw_pixels:
-            spec = replace(spec, scale=1.0)
-        if options.adapt:
-            spec = options.adapt(spec)
-        if not manifest:
-            notes.append(
-                f"no preprocessing in the file: scale {spec.scale:.6g}, fit {spec.fit}, "
-                f"polarity {spec.polarity} (--scale, --mean, --std, --fit, --polarity)"
-            )
-        if spec.shape != shape:
-            raise InputError(f"preprocessing for {spec.shape}, but the model takes {shape}")
-        return spec
-
-    def _find_scores(self, notes: list[str]) -> str:
-        """Tell probabilities from logits; without a manifest by running a grey image."""
-        if self.artifact.manifest:
-            return self.artifact.manifest.scores
-        scale = self.backend.output.scale
-        if scale is not None and abs(scale * _SOFTMAX_STEPS - 1.0) < 1e-3:
-            return "probabilities"
-        grey = np.full((1, *self.spec.shape), 127, np.uint8)
-        row = self.backend.run(self.spec.apply(grey))[0]
-        if row.min() >= 0.0 and abs(float(row.sum()) - 1.0) < 0.05:
-            return "probabilities"
-        notes.append("the outputs are not probabilities: softmax is applied")
-        return "logits"
-
-
-def default_spec(shape: tuple[int, int, int]) -> PreprocessSpec:
-    """Guess the preprocessing of a file that does not state it.
-
-    28x28 grey is taken for a digit model and framed like MNIST; anything else is
-    padded to size.
-    """
-    height, width, channels = shape
-    if shape == (28, 28, 1):
-        return PreprocessSpec(height, width, channels, fit="center-of-mass", polarity="auto")
-    return PreprocessSpec(height, width, channels, fit="pad")
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -121,11 +121,12 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggest the nearest command for a mistyped one."""
-        from difflib import get_close_matches
-
         name = args[0]
-        if name not in self._lazy and (close := get_close_matches(name, self._lazy, n=1)):
-            ctx.fail(f"No such command '{name}'. Did you mean '{close[0]}'?")
+        if name not in self._lazy:
+            from difflib import get_close_matches
+
+            if close := get_close_matches(name, self._lazy, n=1):
+                ctx.fail(f"No such command '{name}'. Did you mean '{close[0]}'?")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -140,12 +141,22 @@ class LazyGroup(click.Group):
             raise _exit(error) from None
 
 
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: numpy turns it into an ImportError of its own."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _exit(error: BaseException) -> click.ClickException:
     """Turn an error into the one that click prints and ends with."""
     if isinstance(error, EdgeError):
         message, code = str(error), error.exit_code
-    elif isinstance(error, KeyboardInterrupt):
-        message, code = str(error) or "interrupted", EXIT_INTERRUPTED
+    elif _interrupted(error):
+        own = isinstance(error, KeyboardInterrupt)
+        message, code = (str(error) if own else "") or "interrupted", EXIT_INTERRUPTED
     elif isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         message, code = f"{where}{error.strerror or error}", EXIT_BAD_INPUT

@@ -19,7 +19,6 @@ there is one, the command that mends it::
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,6 +47,8 @@ class UnknownNameError(EdgeError, LookupError):
             name: the name that was given.
             known: the names that exist.
         """
+        from difflib import get_close_matches
+
         names = sorted(known)
         close = get_close_matches(name, names, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""

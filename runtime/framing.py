@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from runtime.preprocess import Prepared
 
@@ -20,11 +20,10 @@ def frame(image: Image.Image, spec: PreprocessSpec) -> Prepared:
         InputError: the framing of MNIST was asked for and there is no ink.
     """
     if spec.fit == "center-of-mass":
-        from runtime.ink import center_ink, isolate
+        from runtime.ink import frame_digit
 
-        ink = isolate(image, spec.polarity)
-        centered = center_ink(Image.fromarray(ink.pixels), spec.height, spec.width)
-        return Prepared(centered.pixels[..., None], ink.steps + centered.steps)
+        digit = frame_digit(image, spec.polarity, spec.height, spec.width)
+        return Prepared(digit.pixels[..., None], digit.steps)
     return _frame_plain(image, spec)
 
 
@@ -32,6 +31,8 @@ def _frame_plain(image: Image.Image, spec: PreprocessSpec) -> Prepared:
     steps = [f"{image.width}x{image.height} {'grey' if image.mode == 'L' else 'colour'}"]
     image = image.convert("L" if spec.channels == 1 else "RGB")
     if spec.polarity == "invert" or (spec.polarity == "auto" and _border_is_light(image)):
+        from PIL import ImageOps
+
         image = ImageOps.invert(image)
         steps.append("inverted" + (" (light border)" if spec.polarity == "auto" else ""))
     size = (spec.width, spec.height)
@@ -47,6 +48,8 @@ def _stretch(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 def _pad(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Keep the aspect ratio; fill with the median colour of the picture's border."""
+    from PIL import ImageOps
+
     pixels = _border(image)
     fill = np.median(pixels.reshape(len(pixels), -1), axis=0).astype(int)
     color = int(fill[0]) if image.mode == "L" else tuple(int(v) for v in fill)

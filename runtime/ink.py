@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from runtime.errors import InputError
+from runtime.images import size_in_file
 from runtime.paper import BLANK, find_ink
 from runtime.preprocess import Prepared
 
@@ -55,11 +56,36 @@ def isolate(image: Image.Image, polarity: str) -> Prepared:
     Raises:
         InputError: the image is blank.
     """
+    return _untouched(image, polarity) or _isolate(image, polarity)
+
+
+def frame_digit(image: Image.Image, polarity: str, height: int, width: int) -> Prepared:
+    """Do :func:`isolate` and then :func:`center_ink`: from a photo to a model's input.
+
+    Args:
+        image: mode ``L`` or ``RGB``, any size: light or dark ink of any colour.
+        polarity: see :func:`isolate`.
+        height: rows of the result.
+        width: columns of the result.
+
+    Returns:
+        uint8 (height, width), light ink on 0.
+
+    Raises:
+        InputError: the image is blank.
+    """
     framed = _untouched(image, polarity)
-    if framed is not None:
+    if framed is not None and (height, width) == (_SIDE, _SIDE):
         return framed
+    ink = framed or _isolate(image, polarity)
+    centered = center_ink(Image.fromarray(ink.pixels), height, width)
+    return Prepared(centered.pixels, ink.steps + centered.steps)
+
+
+def _isolate(image: Image.Image, polarity: str) -> Prepared:
     ink = find_ink(image, polarity)
-    steps = [f"{image.width}x{image.height}: found {'dark' if ink.dark else 'light'} ink"]
+    width, height = size_in_file(image)
+    steps = [f"{width}x{height}: found {'dark' if ink.dark else 'light'} ink"]
     if ink.parts_dropped:
         steps.append(f"left out {ink.parts_dropped} specks or strokes at the border")
     pixels, before, after = _mend_strokes(_cropped(np.round(ink.cover * 255).astype(np.uint8)))
@@ -103,35 +129,34 @@ def _untouched(image: Image.Image, polarity: str) -> Prepared | None:
     """Return the pixels of an image that has MNIST's framing already, or its negative."""
     if image.size != (_SIDE, _SIDE):
         return None
-    grey = image.convert("L")
-    if (np.asarray(image).T != np.asarray(grey).T).any():  # .T lines up (w, h) and (3, w, h)
-        return None
-    pixels: Pixels = np.array(grey)
-    negative: Pixels = np.bitwise_not(pixels)
+    pixels: Pixels = np.array(image)
+    if pixels.ndim == 3:
+        if (pixels != pixels[..., :1]).any():
+            return None
+        pixels = pixels[..., 0].copy()
     if polarity != "invert" and _is_framed(pixels):
         return Prepared(pixels, ("already framed",))
+    negative: Pixels = ~pixels
     if polarity != "as-is" and _is_framed(negative):
         return Prepared(negative, ("inverted", "already framed"))
     return None
 
 
 def _is_framed(pixels: Pixels) -> bool:
-    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
-    box = round(_BOX * len(pixels))
-    if not len(rows) or max(np.ptp(rows), np.ptp(columns)) >= box:
-        return False
-    middle = np.array(pixels.shape) / 2
-    off = np.abs(np.array(_centre(pixels)) - middle)
-    return bool((off <= _OFF_CENTRE * len(pixels)).all())
+    """Tell it of a square image."""
+    side = len(pixels)
+    for axis in (0, 1):
+        line = pixels.any(axis=axis).tobytes()  # searched in C: quicker than flatnonzero
+        if line.rfind(1) - line.find(1) >= round(_BOX * side) or 1 not in line:
+            return False
+    return all(abs(place - side / 2) <= _OFF_CENTRE * side for place in _centre(pixels))
 
 
 def _centre(pixels: Pixels) -> tuple[float, float]:
     """Row and column of the centre of mass."""
     rows, columns = pixels.sum(axis=1, dtype=np.float64), pixels.sum(axis=0, dtype=np.float64)
-    middle_row, middle_column = (
-        line @ np.arange(len(line)) / line.sum() for line in (rows, columns)
-    )
-    return float(middle_row), float(middle_column)
+    row, column = (line @ np.arange(len(line)) / line.sum() for line in (rows, columns))
+    return float(row), float(column)
 
 
 def _cropped(pixels: Pixels) -> Pixels:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
+    Decoder = Callable[[Path | bytes], Image.Image]
+
 STDIN = "-"
 _ARRAY_SUFFIX = ".npy"
+_MAPPED = 16_000_000  # bytes of a .npy file after which it is mapped anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Source:
     read: Callable[[], Image.Image | NDArray[Any]]
 
 
-def expand(arguments: tuple[str, ...]) -> Iterator[Source]:
+def expand(arguments: tuple[str, ...], decoder: Decoder = decode) -> Iterator[Source]:
     """Turn files, folders, globs, ``.npy`` arrays and ``-`` into single images.
 
     Nothing is decoded before ``read`` is called, and a bad input becomes a source
@@ -45,18 +49,20 @@ def expand(arguments: tuple[str, ...]) -> Iterator[Source]:
 
     Args:
         arguments: as typed.
+        decoder: reads an image file; :meth:`PreprocessSpec.decode` reads no more of it
+            than its preprocessing needs.
 
     Yields:
         One source an image, in the order given; folders and globs sorted by name.
     """
     for argument in arguments:
         if argument == STDIN:
-            yield Source(STDIN, lambda: decode(sys.stdin.buffer.read()))
+            yield Source(STDIN, lambda: decoder(sys.stdin.buffer.read()))
         else:
-            yield from _expand_path(argument)
+            yield from _expand_path(argument, decoder)
 
 
-def _expand_path(argument: str) -> Iterator[Source]:
+def _expand_path(argument: str, decoder: Decoder) -> Iterator[Source]:
     try:
         paths = _paths(argument)
     except InputError as error:
@@ -64,7 +70,7 @@ def _expand_path(argument: str) -> Iterator[Source]:
     except OSError as error:  # a name that is too long, a folder that may not be read
         yield _bad(argument, error.strerror or str(error))
     else:
-        yield from _each(paths)
+        yield from _each(paths, decoder)
 
 
 def _paths(argument: str) -> list[Path]:
@@ -84,12 +90,12 @@ def _paths(argument: str) -> list[Path]:
     return [path]
 
 
-def _each(paths: list[Path]) -> Iterator[Source]:
+def _each(paths: list[Path], decoder: Decoder) -> Iterator[Source]:
     for path in paths:
         if path.suffix.lower() == _ARRAY_SUFFIX:
             yield from _arrays(path)
         else:
-            yield Source(str(path), lambda path=path: decode(path))  # type: ignore[misc]
+            yield Source(str(path), lambda path=path: decoder(path))  # type: ignore[misc]
 
 
 def _arrays(path: Path) -> Iterator[Source]:
@@ -102,8 +108,14 @@ def _arrays(path: Path) -> Iterator[Source]:
     if len(images) == 0:
         yield _bad(str(path), f"holds no image: shape {images.shape}")
     for index in range(len(images)):
+        if index % max(1, _MAPPED // images[0].nbytes) == 0:
+            images = _batch(_load(path))  # what was read of the old map counts as used memory
         name = str(path) if len(images) == 1 else f"{path}[{index}]"
-        yield Source(name, lambda index=index: np.asarray(images[index]))  # type: ignore[misc]
+        yield Source(name, partial(_row, images, index))
+
+
+def _row(images: NDArray[Any], index: int) -> NDArray[Any]:
+    return np.asarray(images[index])
 
 
 def _load(path: Path) -> NDArray[Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from runtime.errors import InputError
+from runtime.planes import block_minimum, label, median, running, smooth, spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,11 +27,13 @@ _ROUNDS = 4  # refits of the light; the mask of outliers hardly changes after th
 _OUTLIER = 3.0  # times the median distance from the fit: not paper
 _WINDOW = 0.33  # of the longest side: wider than a marker's stroke, narrower than most shadows
 _BLOCK = 4  # the local paper level is searched in blocks of 4x4 pixels
+_ENOUGH = 80  # pixels a side show the colour of the ink
 _SMOOTH_FROM = 40  # pixels: smaller images have strokes too thin to be smoothed
 _HUG = 4.0  # (pixels on the border)^2 / area: a table edge has 8 or more, a stroke less than 3
 _SPECK = 0.06  # of the main ink: less is dirt; the bar of a 5 has 0.15
 _AT_BORDER = 0.25  # weight of ink that touches the border in the choice of the main ink
 _CUTS = 8  # rounds of the threshold; it moves by less than a level after 5
+_PAPER_SAMPLES = 4096  # are enough to know the level and the noise of the paper
 _LEAST = 6.0  # per cent of the paper's brightness: fainter than any pencil
 _LEAST_NOISE = 5.0  # times the noise of the paper
 BLANK = "no ink found: the image is blank"
@@ -37,6 +42,7 @@ BLANK = "no ink found: the image is blank"
 # offset keeps the noise of a black board small. 100 log(v + 32): one unit is about one per cent.
 _DENSITY = (100.0 * np.log(np.arange(256) + 32.0)).astype(np.float32)
 _DEGREES = np.array([[1, 1, 1], [1, 1, 0], [1, 0, 0]], np.float32)  # total degree 2 at most
+_WEIGHTS = _DEGREES / np.float32(_GRID**2)
 
 
 class Ink(NamedTuple):
@@ -72,22 +78,24 @@ def find_ink(image: Image.Image, polarity: str) -> Ink:
     """
     contrast, dark = _contrast(_load(image), polarity)
     if min(contrast.shape) >= _SMOOTH_FROM:
-        contrast = _smooth(contrast)
+        contrast = smooth(contrast)
     contrast = _flatten(contrast)
     keep, dropped = _main_ink(contrast)
     if keep.all():
         raise InputError(BLANK)
-    paper = contrast[~keep]
-    zero = float(np.median(paper))
-    noise = float(np.median(np.abs(paper - zero)))
-    contrast -= zero
-    level = float(contrast[keep].mean())
+    step = 1 + keep.size // _PAPER_SAMPLES
+    paper = contrast.ravel()[::step][~keep.ravel()[::step]]
+    zero = float(median(paper))
+    noise = float(median(np.abs(paper - zero)))
+    level = float(np.vdot(contrast, keep.astype(np.float32))) / np.count_nonzero(keep) - zero
     if level < max(_LEAST, _LEAST_NOISE * noise):
         raise InputError(BLANK)
     # A quarter of the ink's contrast is paper, three quarters are ink: soft edges between.
-    cover = np.clip(contrast * (2.0 / level) - 0.5, 0.0, 1.0)
-    cover[~_spread(keep, 5)] = 0.0
-    return Ink(cover.astype(np.float32), dark, dropped)
+    cover: Plane = contrast * np.float32(2.0 / level)
+    cover -= np.float32(0.5 + 2.0 * zero / level)
+    np.minimum(np.maximum(cover, 0.0, out=cover), 1.0, out=cover)
+    cover *= spread(keep, 5)
+    return Ink(cover, dark, dropped)
 
 
 def _load(image: Image.Image) -> Plane:
@@ -99,96 +107,101 @@ def _load(image: Image.Image) -> Plane:
         factor = _SAMPLES
     if factor > 1:
         image = image.reduce(factor)
-    values = _DENSITY[np.asarray(image)]
-    return values[None] if values.ndim == 2 else np.ascontiguousarray(values.transpose(2, 0, 1))
+    pixels = np.asarray(image)
+    planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    values: Plane = _DENSITY.take(np.ascontiguousarray(planes), mode="clip")  # the quick mode
+    return values
 
 
 def _contrast(values: Plane, polarity: str) -> tuple[Plane, bool]:
     """Project the colours on the way from paper to ink; say whether that way is darker."""
-    away = values - _light(values)
-    weight = (away * away).sum(axis=0)
+    light = _fit_light(values)
+    step = max(1, min(values.shape[1:]) // _ENOUGH)  # a part shows the way as well
+    part = values[:, ::step, ::step]
+    direction = _way(part - light.surface(values.shape[1:], step), polarity)
+    contrast = np.tensordot(direction, values, 1)
+    contrast -= light.towards(direction).surface(values.shape[1:])[0]
+    return contrast, float(direction.sum()) < 0
+
+
+def _way(away: Plane, polarity: str) -> NDArray[np.float32]:
+    """Return the unit vector from paper to ink, (channels,), of colours less the paper's."""
+    weight: Plane = np.einsum("cij,cij->ij", away, away)
     if polarity != "auto":
         brighter = away.sum(axis=0)
         weight *= brighter < 0 if polarity == "invert" else brighter > 0
-    flat = away.reshape(len(away), -1)
     # The third moment: the few pixels far from the paper decide on axis and sign together.
-    direction = flat @ weight.ravel()
-    length = float(np.linalg.norm(direction))
+    direction: NDArray[np.float32] = away.reshape(len(away), -1) @ weight.ravel()
+    length = math.sqrt(float(direction @ direction))
     if length < 1e-3:
         raise InputError(BLANK)
-    direction /= length
-    return (direction @ flat).reshape(weight.shape), float(direction.sum()) < 0
+    return direction / np.float32(length)
 
 
-def _light(values: Plane) -> Plane:
+class _Light(NamedTuple):
+    """A quadratic surface for each channel.
+
+    Attributes:
+        middle: its constant part, (channels,).
+        factors: of the products of polynomials, (channels, 3, 3).
+    """
+
+    middle: NDArray[np.float32]
+    factors: Plane
+
+    def towards(self, direction: NDArray[np.float32]) -> _Light:
+        """Project all channels on one."""
+        middle = (direction @ self.middle)[None]
+        return _Light(middle, np.tensordot(direction, self.factors, 1)[None])
+
+    def surface(self, shape: tuple[int, ...], step: int = 1) -> Plane:
+        """Return each ``step``-th row and column of it, (channels, rows, columns)."""
+        rows, columns = (_polynomials(side)[::step] for side in shape)
+        surface: Plane = (rows @ self.factors) @ columns.T
+        surface += self.middle[:, None, None]
+        return surface
+
+
+def _fit_light(values: Plane) -> _Light:
     """Fit a quadratic surface to the paper of each channel; ink is replaced by the fit."""
     _, height, width = values.shape
     rows, columns = np.arange(_GRID) * height // _GRID, np.arange(_GRID) * width // _GRID
     sample = values[:, rows[:, None], columns]
-    middle = np.median(sample, axis=(1, 2), keepdims=True)
-    sample = sample - middle
+    middle = median(sample.reshape(len(sample), -1))
+    sample -= middle[:, None, None]
     grid = _polynomials(_GRID)
     fit = np.zeros_like(sample)
     for _ in range(_ROUNDS):
-        off = np.abs(sample - fit).sum(axis=0)
-        paper = off <= _OUTLIER * np.median(off) + 1.0
-        factors = grid.T @ np.where(paper, sample, fit) @ grid * (_DEGREES / _GRID**2)
+        off = np.abs(sample - fit)
+        off = off[0] if len(off) == 1 else off.sum(axis=0)
+        paper = off <= _OUTLIER * median(off.ravel()) + 1.0
+        factors = grid.T @ np.where(paper, sample, fit) @ grid * _WEIGHTS
         fit = grid @ factors @ grid.T
-    surface: Plane = middle + _polynomials(height) @ factors @ _polynomials(width).T
-    return surface
+    return _Light(middle, factors)
 
 
+@functools.lru_cache(maxsize=64)
 def _polynomials(count: int) -> Plane:
-    """Legendre polynomials of degree 0, 1, 2 at pixel centres: (count, 3), mean square 1."""
+    """Legendre polynomials of degree 0, 1, 2 at pixel centres: (count, 3), mean square 1.
+
+    The array is kept and shared: it must not be changed.
+    """
     x = (2.0 * np.arange(count, dtype=np.float32) + 1.0) / count - 1.0
     degrees = [np.ones_like(x), 3**0.5 * x, 5**0.5 * (1.5 * x * x - 0.5)]
     return np.stack(degrees, axis=1)
-
-
-def _padded(plane: NDArray[Any], before: int, after: int) -> NDArray[Any]:
-    """Repeat the first and the last row; ten times as fast as numpy.pad on small planes."""
-    rows: NDArray[Any] = plane[np.arange(-before, len(plane) + after).clip(0, len(plane) - 1)]
-    return rows
-
-
-def _smooth(plane: Plane) -> Plane:
-    """Average with weights 1-2-1 along both axes."""
-    for _ in range(2):
-        rows = _padded(plane, 1, 1)
-        plane = ((rows[:-2] + rows[2:]) * np.float32(0.25) + rows[1:-1] * np.float32(0.5)).T
-    return plane
 
 
 def _flatten(contrast: Plane) -> Plane:
     """Subtract the local paper level: a morphological opening, wider than any stroke."""
     height, width = contrast.shape
     block = min(_BLOCK, 1 + max(height, width) // _SMOOTH_FROM)
-    padded = _padded(_padded(contrast, 0, -height % block).T, 0, -width % block).T
-    rows, columns = padded.shape[0] // block, padded.shape[1] // block
-    low = padded.reshape(rows, block, columns, block).min(axis=(1, 3))
+    low = block_minimum(contrast, block)
     window = int(_WINDOW * max(height, width) / block) | 1
-    low = _running(_running(low, window, np.minimum), window, np.maximum)
-    size = (columns * block, rows * block)
+    low = running(running(low, window, np.minimum), window, np.maximum)
+    size = (low.shape[1] * block, low.shape[0] * block)
     level = np.asarray(Image.fromarray(low).resize(size, Image.Resampling.BILINEAR))
     flat: Plane = contrast - level[:height, :width]
     return flat
-
-
-def _running(plane: NDArray[Any], window: int, pick: np.ufunc) -> NDArray[Any]:
-    """Minimum or maximum over a square window of odd side, by doubling: log2(window) steps."""
-    for _ in range(2):
-        half, count, reach = window // 2, len(plane), 1
-        plane = _padded(plane, half, half)
-        while 2 * reach <= window:
-            plane = pick(plane[:-reach], plane[reach:])
-            reach *= 2
-        rest = window - reach
-        plane = pick(plane[:count], plane[rest : rest + count]).T
-    return plane
-
-
-def _spread(mask: Mask, window: int) -> Mask:
-    return _running(mask, window, np.logical_or)
 
 
 def _main_ink(contrast: Plane) -> tuple[Mask, int]:
@@ -197,7 +210,7 @@ def _main_ink(contrast: Plane) -> tuple[Mask, int]:
     edges = _hugging(labels)
     if edges.any() and not edges[1:].all():
         # The edge of a table outweighs any pencil: look again without it.
-        contrast = np.where(_spread(edges[labels], 5), np.float32(0), contrast)
+        contrast = np.where(spread(edges[labels], 5), np.float32(0), contrast)
         labels = label(contrast > _threshold(contrast))
     mass = np.bincount(labels.ravel(), contrast.ravel())
     if len(mass) < 2:
@@ -234,50 +247,15 @@ def _threshold(contrast: Plane) -> float:
     top = float(contrast.max())
     if not top > 0:
         raise InputError(BLANK)
-    counts = np.bincount((contrast.clip(0) * (255 / top)).astype(np.intp).ravel(), minlength=256)
-    below, mass = np.cumsum(counts), np.cumsum(counts * np.arange(256))
-    cut = 127
+    levels = np.maximum(contrast, 0) * np.float32(255 / top)
+    counts = np.bincount(levels.astype(np.uint8).ravel(), minlength=256)
+    # As lists: a few single values are read, and numpy takes a microsecond for each.
+    below, mass = np.cumsum(counts).tolist(), np.cumsum(counts * np.arange(256)).tolist()
+    cut, before = 127, -1
     for _ in range(_CUTS):
-        ink, paper = below[-1] - below[cut], below[cut]
+        if cut == before:
+            break
+        ink, paper, before = below[-1] - below[cut], below[cut], cut
         mean = (mass[-1] - mass[cut]) / ink + mass[cut] / max(1, paper)
         cut = int(mean / 2)
     return (cut + 1) * top / 255
-
-
-def label(mask: Mask) -> Labels:
-    """Number the 8-connected pieces of a mask from 1; 0 is outside.
-
-    Works on the runs of each row: a run overlaps a contiguous range of the runs of the
-    next row, and the smallest number spreads along these links until nothing changes.
-    """
-    height, width = mask.shape
-    stride = width + 2
-    field = np.zeros((height + 2, stride), np.int8)
-    field[1:-1, 1:-1] = mask
-    ends = np.flatnonzero(np.diff(field.ravel())) + 1
-    start, stop = ends[::2], ends[1::2]
-    first = np.searchsorted(stop, start + stride, "left")
-    count = np.searchsorted(start, stop + stride, "right") - first
-    upper = np.repeat(np.arange(len(start)), count)
-    lower = np.arange(len(upper)) + np.repeat(first - np.cumsum(count) + count, count)
-    number = _unite(len(start), upper, lower) + 1
-    steps = np.zeros(field.size, np.intp)
-    steps[start] = number
-    steps[stop] = -number
-    labels: Labels = np.cumsum(steps).reshape(field.shape)[1:-1, 1:-1]
-    return labels
-
-
-def _unite(count: int, upper: Labels, lower: Labels) -> Labels:
-    """Give linked things the same number, 0, 1, 2 … without gaps."""
-    number = np.arange(count)
-    while True:
-        least = np.minimum(number[upper], number[lower])
-        after = number.copy()
-        np.minimum.at(after, number[upper], least)
-        np.minimum.at(after, number[lower], least)
-        after = after[after]
-        if np.array_equal(after, number):
-            gapless: Labels = np.unique(number, return_inverse=True)[1]
-            return gapless
-        number = after

@@ -25,6 +25,9 @@ FITS = ("stretch", "pad", "center-of-mass")
 POLARITIES = ("as-is", "invert", "auto")
 CHANNELS = (1, 3)  # grey or RGB
 _PIXEL_MAX = 255.0
+# Pixels of a photo's longest side that are decoded: twice what the search for ink looks at.
+# The other fits average all pixels, as training did.
+_LEAST_SIDE = 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,18 @@ class PreprocessSpec:
         shape = images.shape[1:]
         return shape == self.shape or (self.channels == 1 and shape == self.shape[:2])
 
+    def check(self, images: NDArray[Any]) -> None:
+        """Refuse a batch of images that have another size than the model input.
+
+        Raises:
+            InputError: wrong shape.
+        """
+        if not self.matches(images):
+            raise InputError(
+                f"expected images of shape (n, {', '.join(map(str, self.shape))}), "
+                f"got {tuple(images.shape)}"
+            )
+
     def apply(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Turn images of the model's size into model input.
 
@@ -119,11 +134,7 @@ class PreprocessSpec:
         Raises:
             InputError: wrong shape or dtype, or float values outside 0…1.
         """
-        if not self.matches(images):
-            raise InputError(
-                f"expected images of shape (n, {', '.join(map(str, self.shape))}), "
-                f"got {tuple(images.shape)}"
-            )
+        self.check(images)
         return self._apply(images.reshape(len(images), *self.shape))
 
     def _apply(self, images: NDArray[Any]) -> NDArray[np.float32]:
@@ -154,6 +165,16 @@ class PreprocessSpec:
 
         return frame(image, self)
 
+    def decode(self, source: Path | str | bytes) -> Image.Image:
+        """Decode an image file, as large as :meth:`prepare` needs it.
+
+        Raises:
+            InputError: the file cannot be read, or is no image.
+        """
+        from runtime.images import decode
+
+        return decode(source, _LEAST_SIDE if self.fit == "center-of-mass" else 0)
+
     def from_file(self, path: Path) -> NDArray[np.uint8]:
         """Read an image file and bring it to model size.
 
@@ -163,9 +184,7 @@ class PreprocessSpec:
         Raises:
             InputError: the file cannot be read, or is no image.
         """
-        from runtime.images import decode
-
-        return self.prepare(decode(path)).pixels
+        return self.prepare(self.decode(path)).pixels
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""

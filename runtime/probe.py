@@ -7,7 +7,6 @@ memory it took, and how the process ended.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime import artifact as artifacts
+from runtime import processes
 from runtime.backends import AUTO, BackendOptions
 from runtime.errors import BackendError
 
@@ -109,20 +109,8 @@ def peak_memory(
 
 
 def _ask_child(python: str, arguments: list[str], seconds: float) -> Probe:
-    # -P: a folder called "runtime" where the user stands must not be imported.
-    command = [python, "-P", "-m", "runtime.child", *arguments]
-    home = str(Path(__file__).parents[1])
-    search = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
     try:
-        done = subprocess.run(  # noqa: S603 - our own module, no shell
-            command,
-            check=False,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=os.environ | {"PYTHONPATH": search},
-            timeout=seconds,
-        )
+        done = processes.run(processes.command("runtime.child", *arguments, python=python), seconds)
     except subprocess.TimeoutExpired:
         return Probe(error=f"it has not answered after {seconds:g} s", kind=TIMEOUT, code=1)
     answer = _last_json(done.stdout)

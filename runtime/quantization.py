@@ -29,7 +29,8 @@ def quantize(
         The same shape in ``dtype``. Values beyond its range become its ends.
     """
     limits = np.iinfo(dtype)
-    steps = np.rint(values / np.float32(scale))
+    steps = values / np.float32(scale)
+    np.rint(steps, out=steps)
     steps += zero_point
     np.maximum(steps, limits.min, out=steps)
     np.minimum(steps, limits.max, out=steps)

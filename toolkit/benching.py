@@ -199,20 +199,21 @@ def _open_all(
     files: Sequence[Artifact], options: CompareOptions, stack: ExitStack
 ) -> tuple[list[Classifier], tuple[str, ...]]:
     """Open each file in each engine that is asked for and takes such files."""
-    opened, refused = [], []
+    opened: list[Classifier] = []
+    refused: list[BackendError] = []
     for file in files:
         for name in _engines(file, options.backend):
             try:
                 one = open_silently(file, name, options.engine)
-            except DeviceUnavailableError:
-                raise
             except BackendError as error:
-                refused.append(str(error))
+                refused.append(error)
                 continue
             opened.append(stack.enter_context(one))
     if not opened:
-        raise BackendError("; ".join(refused))
-    return opened, tuple(refused)
+        lacking = all(isinstance(error, DeviceUnavailableError) for error in refused)
+        kind = DeviceUnavailableError if lacking else BackendError
+        raise kind("; ".join(map(str, refused)))
+    return opened, tuple(map(str, refused))
 
 
 def _engines(file: Artifact, asked: str) -> list[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from runtime.errors import InputError
+from runtime.host import host
 from runtime.registry import pick
 from toolkit import architectures, checkpoint, runs
 from toolkit.architectures import BuildOptions
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from toolkit.datasets import DataOptions, Dataset
     from toolkit.record import TrainReporter
 
-PRECISIONS = ("float32", "mixed_bfloat16")
+AUTO, FLOAT32, MIXED = "auto", "float32", "mixed_bfloat16"
+PRECISIONS = (FLOAT32, MIXED, AUTO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class TrainOptions:
         plateau_patience: epochs without a rise of the validation accuracy before that.
         seed: of split, weights, dropout and order.
         limit: use only the first n training images.
-        precision: arithmetic of the training; the saved model is float32.
+        precision: arithmetic of the training; the saved model is float32. ``auto`` takes
+            ``mixed_bfloat16`` where the processor computes in it, else ``float32``.
     """
 
     architecture: str = "tutorial-cnn"
@@ -59,7 +62,7 @@ class TrainOptions:
     plateau_patience: int = 3
     seed: int = 0
     limit: int | None = None
-    precision: str = "float32"
+    precision: str = FLOAT32
 
     def __post_init__(self) -> None:
         """Check the fields.
@@ -77,6 +80,12 @@ class TrainOptions:
             raise InputError(
                 f"unknown precision '{self.precision}'. Known: {', '.join(PRECISIONS)}."
             )
+
+    def resolved(self) -> TrainOptions:
+        """Return the recipe as this machine runs it, without ``auto``."""
+        if self.precision != AUTO:
+            return self
+        return replace(self, precision=MIXED if "bf16" in host().features else FLOAT32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,7 @@ def train(
         InputError: an option is out of range.
         TrainingInterruptedError: Ctrl-C; the checkpoint stays.
     """
+    options = options.resolved()  # what config.json records and a resumed training repeats
     architecture = pick(architectures.registry(), "architecture", options.architecture)()
     dataset = load_dataset(data, reporter).limited(options.limit)
     for note in dataset.notes:
@@ -128,7 +138,7 @@ def train(
     build = BuildOptions(
         dataset.spec.shape, len(dataset.labels), padding=options.padding, seed=options.seed
     )
-    model = _compiled(architecture, build, options)
+    model = compiled(architecture, build, options)
     name = f"{runs.slug(dataset.name)}-{architecture.short}"
     folder = runs.start(parent, name)
     write_json(
@@ -200,9 +210,16 @@ def training_data(dataset: Dataset, options: TrainOptions) -> TrainingData:
     )
 
 
-def _compiled(
+def compiled(
     architecture: architectures.Architecture, build: BuildOptions, options: TrainOptions
 ) -> keras.Model:
+    """Build the network with seeded weights, ready to train.
+
+    Args:
+        architecture: which network.
+        build: its size.
+        options: seed, precision (not ``auto``) and learning rate.
+    """
     import keras
 
     keras.utils.set_random_seed(options.seed)

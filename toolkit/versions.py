@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
+from runtime.backends import registry
+
 _PACKAGES = (
     "edge-toolkit",
     "tensorflow",
@@ -13,16 +15,13 @@ _PACKAGES = (
     "numpy",
     "onnx",
     "tf2onnx",
-    "onnxruntime",
-    "ai-edge-litert",
-    "tflite-runtime",
 )
 
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the installed packages that matter."""
     found = {"python": platform.python_version()}
-    for package in _PACKAGES:
+    for package in (*_PACKAGES, *(backend.package for backend in registry().values())):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -133,6 +133,9 @@ class Int16x8(TfliteExporter):
         _quantize_activations(converter, request, self.name)
         ops = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
         converter.target_spec.supported_ops = [ops]
+        # For int16 the converter always uses its old quantizer, which calibrates by itself;
+        # with the new one on it would calibrate twice, for the same bytes.
+        converter.experimental_new_quantizer = False
 
 
 def _quantize_activations(converter: Any, request: ExportRequest, format_name: str) -> None:

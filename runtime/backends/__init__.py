@@ -11,8 +11,17 @@ from runtime.registry import discover, pick
 
 if TYPE_CHECKING:
     from runtime.artifact import Artifact
+    from runtime.tuned import Tuned
 
-__all__ = ["AUTO", "Backend", "BackendOptions", "for_suffix", "open_backend", "registry"]
+__all__ = [
+    "AUTO",
+    "Backend",
+    "BackendOptions",
+    "for_suffix",
+    "open_backend",
+    "registry",
+    "tuned_for",
+]
 
 AUTO = "auto"
 
@@ -29,12 +38,20 @@ def for_suffix(suffix: str) -> list[type[Backend]]:
     return [backend for backend in registry().values() if suffix in backend.suffixes]
 
 
+def tuned_for(artifact: Artifact) -> Tuned | None:
+    """Return what ``runtime tune`` found out about a file, if that still holds here."""
+    from runtime import tuned
+
+    return tuned.find(artifact, for_suffix(artifact.suffix))
+
+
 def open_backend(artifact: Artifact, name: str, options: BackendOptions) -> Backend:
     """Open a model file in an engine.
 
     Args:
         artifact: the model file.
-        name: a backend, or ``auto``: the first one that is installed and takes the file.
+        name: a backend, or ``auto``: on the CPU the one that ``runtime tune`` found to be the
+            fastest with so many threads, else the first that is installed and takes the file.
         options: how to run; with device ``auto`` the GPU is tried in another process, and
             where it does not run the file the engine's ``fallback`` says why.
 
@@ -54,6 +71,8 @@ def open_backend(artifact: Artifact, name: str, options: BackendOptions) -> Back
         raise MissingDependencyError(
             first.package, first.extra, f"run {artifact.suffix} files on this machine"
         )
+    if options.device == "cpu" and len(installed) > 1:
+        installed = _fastest_first(installed, artifact, options)
     return _first_that_opens(installed, artifact, options)
 
 
@@ -73,6 +92,14 @@ def _installed(artifact: Artifact, options: BackendOptions) -> list[type[Backend
     found = [backend for backend in for_suffix(artifact.suffix) if backend.installed()]
     able = [] if options.device == "cpu" else [backend for backend in found if backend.uses_gpu]
     return able or found
+
+
+def _fastest_first(
+    installed: list[type[Backend]], artifact: Artifact, options: BackendOptions
+) -> list[type[Backend]]:
+    found = tuned_for(artifact)
+    best = found.best(options.threads) if found else None
+    return sorted(installed, key=lambda one: best is not None and one.name != best.backend)
 
 
 def _first_that_opens(

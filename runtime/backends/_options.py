@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.backends._providers import BY_NAME
 from runtime.errors import InputError, UnknownNameError
 
 DEVICES = ("cpu", "gpu", "auto")
+MOST_THREADS = 256  # an engine starts as many as it is told to, until the machine stands still
 PRECISIONS = ("float32", "float16")
 
 
@@ -35,20 +35,28 @@ class BackendOptions:
 
         Raises:
             UnknownNameError: no such device, precision or provider.
-            InputError: fewer than one thread, or GPU settings for the CPU.
+            InputError: no thread or far too many, or GPU settings for the CPU.
         """
         object.__setattr__(self, "providers", tuple(self.providers))  # JSON knows only lists
         if self.device not in DEVICES:
             raise UnknownNameError("device", self.device, DEVICES)
         if self.precision not in PRECISIONS:
             raise UnknownNameError("precision", self.precision, PRECISIONS)
-        for name in self.providers:
-            if name not in BY_NAME:
-                raise UnknownNameError("provider", name, BY_NAME)
+        if self.providers:
+            self._check_providers()
         if self.threads < 1:
             raise InputError(f"threads must be at least 1, not {self.threads}")
+        if self.threads > MOST_THREADS:
+            raise InputError(f"threads must be at most {MOST_THREADS}, not {self.threads}")
         if self.device == "cpu" and (self.precision != "float32" or self.providers):
             raise InputError(
                 "--precision and --provider are for --device gpu or auto; "
                 "on the CPU the file itself decides"
             )
+
+    def _check_providers(self) -> None:
+        from runtime.backends._providers import BY_NAME
+
+        for name in self.providers:
+            if name not in BY_NAME:
+                raise UnknownNameError("provider", name, BY_NAME)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-_NVIDIA = 'pip uninstall onnxruntime; pip install "edge-toolkit[onnx-gpu]"'
+_NVIDIA = 'pip uninstall -y onnxruntime && pip install "edge-toolkit[onnx-gpu]"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any
 
-from runtime import errors
+from runtime import errors, processes
 from runtime.backends._wire import receive, send
 from runtime.manifest import TensorSpec
 
@@ -54,16 +53,13 @@ class Remote:
         self._folder = TemporaryDirectory()
         path = Path(self._folder.name) / artifact.path.name  # it need not be on the disk
         path.write_bytes(artifact.data)
-        # -P: a folder called "runtime" where the user stands must not be imported.
-        command = [sys.executable, "-P", "-m", "runtime.backends._worker"]
-        home = str(Path(__file__).parents[2])
-        search = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
+        arguments = (str(path), backend, json.dumps(asdict(options)))
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [*command, str(path), backend, json.dumps(asdict(options))],
+            processes.command("runtime.backends._worker", *arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": search},
+            env=processes.environment(),
         )
         try:
             told, _ = self._receive()

@@ -5,21 +5,19 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from abc import ABC, abstractmethod
-from importlib.metadata import PackageNotFoundError, version
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from runtime.backends import _remote
+from runtime.backends._codec import Codec, check_batch
 from runtime.backends._options import BackendOptions
-from runtime.backends.tensors import check_tensors, image_shape
+from runtime.backends.tensors import check_tensors
 from runtime.errors import (
     BackendError,
     DeviceUnavailableError,
-    InputError,
     MissingDependencyError,
 )
-from runtime.quantization import dequantize, quantize
 
 if TYPE_CHECKING:
     from types import ModuleType, TracebackType
@@ -27,7 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from runtime.artifact import Artifact
+    from runtime.backends._remote import Remote
     from runtime.manifest import TensorSpec
+    from runtime.preprocess import PreprocessSpec
 
 
 class Backend(ABC):
@@ -60,7 +60,7 @@ class Backend(ABC):
     device: str = "cpu"
     accelerator: str = ""
     fallback: str = ""
-    _elsewhere: _remote.Remote | None = None
+    _elsewhere: Remote | None = None
 
     def __init__(self, artifact: Artifact, options: BackendOptions | None = None) -> None:
         """Open a model file; what is not ``gpu`` runs on the CPU (:func:`open_backend` tries).
@@ -106,6 +106,9 @@ class Backend(ABC):
     @classmethod
     def version(cls) -> str | None:
         """Return the version of the installed engine, or None."""
+        # imported late: it takes a tenth of the time in which a first image is classified
+        from importlib.metadata import PackageNotFoundError, version
+
         try:
             return version(cls.package)
         except PackageNotFoundError:
@@ -124,27 +127,40 @@ class Backend(ABC):
             InputError: wrong shape or dtype.
             BackendError: the engine failed.
         """
-        expected = self.image_shape
-        if batch.dtype != np.float32 or batch.shape[1:] != expected:
-            raise InputError(
-                f"{self.name} expects float32 (n, {', '.join(map(str, expected))}), "
-                f"got {batch.dtype} {tuple(batch.shape)}"
-            )
+        check_batch(self.name, batch, self.image_shape)
         if len(batch) == 0:
             return np.empty((0, self.output.shape[-1]), np.float32)
         if self._elsewhere is not None:
             return self._elsewhere.run(batch)
-        return self._decode(self._run_any(self._encode(batch)))
+        return self._codec.decode(self._run_any(self._codec.encode(batch)))
+
+    def run_images(self, images: NDArray[Any], spec: PreprocessSpec) -> NDArray[np.float32]:
+        """Preprocess and run images of the model's size: ``run(spec.apply(images))``.
+
+        The answers are the same, bit for bit, but where the model takes integers, pixels
+        are looked up in a table and never become floating point.
+
+        Raises:
+            InputError: wrong shape, dtype or values.
+            BackendError: the engine failed.
+        """
+        if self._elsewhere is None and self._codec.takes(images, spec):
+            return self._codec.decode(self._run_any(self._codec.encode_images(images, spec)))
+        return self.run(spec.apply(images))
+
+    @cached_property
+    def _codec(self) -> Codec:
+        return Codec(self.input, self.output)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of one input image."""
-        return image_shape(self.input)
+        return self._codec.image_shape
 
     @property
     def takes_raw_pixels(self) -> bool:
         """Whether the input holds integers that no scale gives a meaning: pixels 0…255."""
-        return self.input.scale is None and np.issubdtype(np.dtype(self.input.dtype), np.integer)
+        return self._codec.raw_pixels
 
     def close(self) -> None:
         """Free the engine; the backend cannot be used after that."""
@@ -196,8 +212,10 @@ class Backend(ABC):
         """Open the model on the GPU and run it once: drivers compile, and fail, only then."""
         if reason := self.gpu_obstacle(options.providers):
             raise self._no_gpu(DeviceUnavailableError(reason))
+        from runtime.backends import _remote
+
         if _remote.needed():
-            self._start_remote(artifact, options)
+            self._start_remote(artifact, _remote.Remote, options)
             return
         try:
             self.input, self.output = self._open_gpu(artifact, options)
@@ -211,10 +229,12 @@ class Backend(ABC):
             self.close()
             raise self._no_gpu(error) from error
 
-    def _start_remote(self, artifact: Artifact, options: BackendOptions) -> None:
+    def _start_remote(
+        self, artifact: Artifact, remote: type[Remote], options: BackendOptions
+    ) -> None:
         self._require()
         try:
-            self._elsewhere = _remote.Remote(artifact, self.name, options)
+            self._elsewhere = remote(artifact, self.name, options)
         except DeviceUnavailableError:
             raise
         except BackendError as error:
@@ -243,7 +263,7 @@ class Backend(ABC):
             raise BackendError(
                 f"{cls.package} {cls.version()} is installed but cannot be imported "
                 f"({type(error).__name__}: {_first_line(error)}); install it again: "
-                f'pip install --force-reinstall "edge-toolkit[{cls.extra}]"'
+                f"pip install --force-reinstall --no-deps {cls.package}"
             ) from error
 
     def _refused(self, error: Exception) -> BackendError:
@@ -251,20 +271,6 @@ class Backend(ABC):
             f"{self.package} {self.version()} refuses {self._artifact.path.name}: "
             f"{_first_line(error)}"
         )
-
-    def _encode(self, batch: NDArray[np.float32]) -> NDArray[Any]:
-        if self.input.layout == "NCHW":
-            batch = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
-        if self.takes_raw_pixels:
-            return quantize(batch, 1.0, 0, self.input.dtype)
-        if self.input.scale is None:
-            return batch.astype(self.input.dtype, copy=False)
-        return quantize(batch, self.input.scale, self.input.zero_point or 0, self.input.dtype)
-
-    def _decode(self, scores: NDArray[Any]) -> NDArray[np.float32]:
-        if self.output.scale is None:
-            return scores.astype(np.float32, copy=False)
-        return dequantize(scores, self.output.scale, self.output.zero_point or 0)
 
     def _run_any(self, batch: NDArray[Any]) -> NDArray[Any]:
         """Cut a batch into pieces of the model's fixed size; pad the last one."""

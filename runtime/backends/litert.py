@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from runtime.backends import _compiled
 from runtime.backends._interpreter import InterpreterBackend
+from runtime.backends._wheels import Wheels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from runtime.artifact import Artifact
+    from runtime.backends._compiled import CompiledGpu
     from runtime.backends._options import BackendOptions
     from runtime.manifest import TensorSpec
 
@@ -22,8 +23,9 @@ class LiteRt(InterpreterBackend):
     extra: ClassVar[str] = "litert"
     package: ClassVar[str] = "ai-edge-litert"
     module: ClassVar[str] = "ai_edge_litert"
+    wheels: ClassVar[Wheels] = Wheels((3, 14))  # those of 2.3.0, November 2026
     uses_gpu: ClassVar[bool] = True
-    _gpu: _compiled.CompiledGpu | None = None
+    _gpu: CompiledGpu | None = None
 
     @classmethod
     def _interpreter_class(cls) -> Any:
@@ -36,15 +38,19 @@ class LiteRt(InterpreterBackend):
     def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
         """Look for the accelerator in the package and for Vulkan's loader."""
         del providers  # they are onnxruntime's
-        return _compiled.obstacle()
+        from runtime.backends._compiled import obstacle
+
+        return obstacle()
 
     def _open_gpu(
         self, artifact: Artifact, options: BackendOptions
     ) -> tuple[TensorSpec, TensorSpec]:
+        from runtime.backends._compiled import CompiledGpu
+
         # Only the Interpreter tells scales and zero points.
         specs = self._open(artifact, options)
         super()._close()
-        self._gpu = _compiled.CompiledGpu(artifact.data, options.precision)
+        self._gpu = CompiledGpu(artifact.data, options.precision)
         adapter = self._gpu.adapter
         self.accelerator = adapter.name if adapter.name == "Metal" else f"WebGPU, {adapter.name}"
         return specs

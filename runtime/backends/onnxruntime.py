@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from runtime.backends import _gpu_session
-from runtime.backends._binding import Binding
 from runtime.backends._options import BackendOptions
-from runtime.backends._providers import wanted
+from runtime.backends._wheels import Wheels
 from runtime.backends.base import Backend
 from runtime.backends.tensors import image_layout
 from runtime.errors import BackendError
@@ -20,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from runtime.artifact import Artifact
+    from runtime.backends._binding import Binding
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -45,13 +43,15 @@ class OnnxRuntime(Backend):
     extra: ClassVar[str] = "onnx"
     package: ClassVar[str] = "onnxruntime"
     module: ClassVar[str] = "onnxruntime"
-
+    wheels: ClassVar[Wheels] = Wheels((3, 14))  # those of 1.32.0, November 2026
     uses_gpu: ClassVar[bool] = True
     _binding: Binding | None = None
 
     @classmethod
     def version(cls) -> str | None:
         """Return the version of the installed engine, whichever distribution brings it."""
+        from importlib.metadata import PackageNotFoundError, version
+
         for name in _DISTRIBUTIONS:
             try:
                 return version(name)
@@ -62,6 +62,9 @@ class OnnxRuntime(Backend):
     @classmethod
     def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
         """Look whether one of the providers is there at all."""
+        from runtime.backends import _gpu_session
+        from runtime.backends._providers import wanted
+
         ort: Any = cls._import()
         sought = wanted(providers)
         return "" if _gpu_session.present(ort, sought) else _gpu_session.missing(ort, sought)
@@ -80,6 +83,9 @@ class OnnxRuntime(Backend):
     def _open_gpu(
         self, artifact: Artifact, options: BackendOptions
     ) -> tuple[TensorSpec, TensorSpec]:
+        from runtime.backends import _gpu_session
+        from runtime.backends._binding import Binding
+
         ort: Any = self._import()
         opened = _gpu_session.open_session(
             ort, artifact.data, options, lambda: _settings(ort, options.threads)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from runtime.backends._interpreter import InterpreterBackend
+from runtime.backends._wheels import BITS_64, Wheels
 from runtime.errors import BackendError, MissingDependencyError
 
 
@@ -19,6 +20,9 @@ class TfliteRuntime(InterpreterBackend):
     package: ClassVar[str] = "tflite-runtime"
     module: ClassVar[str] = "tflite_runtime"
     rank: ClassVar[int] = 1
+    wheels: ClassVar[Wheels] = Wheels(
+        (3, 11), (*BITS_64, "armv7l", "armv8l"), bits_32=True, linux_only=True
+    )
 
     @classmethod
     def _interpreter_class(cls) -> Any:

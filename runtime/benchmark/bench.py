@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runtime.benchmark.picture import Picture
+    from runtime.benchmark.scenarios import Scenario
     from runtime.classifier import Classifier
 
+BATCHES = (1, 8, 32)
 _PART = 4  # each cell of the throughput table takes this part of the seconds
 
 
@@ -47,7 +49,7 @@ class BenchOptions:
     backend: str = AUTO
     engine: BackendOptions = BackendOptions()
     threads: tuple[int, ...] = ()
-    batches: tuple[int, ...] = (1, 8, 32)
+    batches: tuple[int, ...] = BATCHES
     seconds: float = 2.0
     image: Path | None = None
     scenario: str | None = None
@@ -67,7 +69,15 @@ class BenchOptions:
         if self.threads and min(self.threads) < 1:
             raise InputError(f"threads must be at least 1, not {min(self.threads)}")
         if self.scenario is not None:
-            find(self.scenario)
+            self._check_scenario(find(self.scenario))
+
+    def _check_scenario(self, scenario: Scenario) -> None:
+        """A scenario decides itself what is run: refuse what it would leave out."""
+        name = scenario.name
+        if self.image is not None or len(self.threads) > 1:
+            raise InputError(f"scenario {name} takes neither --image nor several --threads")
+        if self.batches != BATCHES and scenario.samples is not None:
+            raise InputError(f"scenario {name} has its own batch; --batch is for offline")
 
 
 def bench(path: Path, options: BenchOptions) -> BenchResult:

@@ -191,8 +191,10 @@ def _take_turns(runs: Sequence[Callable[[], object]], nanoseconds: int) -> tuple
     for turn in range(_TURNS):
         if turn >= _LEAST_TURNS and perf_counter_ns() > end:
             break
-        for run, found in zip(runs, times, strict=True):
-            found.append(_one_slice(run, nanoseconds // _TURNS))
+        places = range(len(runs))
+        # back and forth, so that a machine that becomes slower or faster favours none
+        for place in places if turn % 2 == 0 else reversed(places):
+            times[place].append(_one_slice(runs[place], nanoseconds // _TURNS))
     return tuple(map(tuple, times))
 
 

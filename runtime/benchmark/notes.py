@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runtime.benchmark.latency import P90_SAMPLES, P99_SAMPLES
+from runtime.host import throttle_words
 
 if TYPE_CHECKING:
     from runtime.backends import Backend
@@ -26,6 +27,7 @@ def remarks(found: BenchResult, backend: Backend) -> tuple[str, ...]:
         _emulated(found),
         *(f"tainted: {reason} during the run; {_MEND}" for reason in found.power.reasons),
         f"on the CPU, not on a GPU: {backend.fallback}" if backend.fallback else None,
+        _throttled(found.power),
         _clock(found.power),
         _disturbed(found),
         _samples(found),
@@ -42,6 +44,13 @@ def _emulated(found: BenchResult) -> str | None:
     if found.setting.host.virtual != "emulated":
         return None
     return "the processor is emulated: no figure here is that of a real one"
+
+
+def _throttled(power: Power) -> str | None:
+    """Tell of a machine that was held back before the run began: no flag rises then."""
+    bits = (power.before.throttled or 0) | (power.after.throttled or 0)
+    now = [word for word in throttle_words(bits) if word.endswith(" now")]
+    return f"the machine was held back: {', '.join(now)}; {_MEND}" if now else None
 
 
 def _clock(power: Power) -> str | None:

@@ -9,14 +9,12 @@ where the instructions allow 59 and 237 at 3.7 GHz; numpy's matmul gave 51 and h
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from runtime import processes
 from runtime.backends import registry
 from runtime.benchmark.networks import BUILDERS, FLOAT32, INT8
 
@@ -113,19 +111,9 @@ def _rate(peak: Peak) -> float:
 
 def _ask_child(backend: str) -> dict[str, Any]:
     """A broken engine may end its process by a signal: this one must live on."""
-    command = [sys.executable, "-P", "-m", "runtime.benchmark.peak_child", backend]
-    home = str(Path(__file__).parents[2])
-    search = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
+    command = processes.command("runtime.benchmark.peak_child", backend)
     try:
-        done = subprocess.run(  # noqa: S603 - our own module, no shell
-            command,
-            check=False,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=os.environ | {"PYTHONPATH": search},
-            timeout=_CHILD_SECONDS,
-        )
+        done = processes.run(command, _CHILD_SECONDS)
         answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     except subprocess.TimeoutExpired:
         return {"error": f"it has not answered after {_CHILD_SECONDS:g} s"}

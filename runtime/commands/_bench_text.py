@@ -118,8 +118,17 @@ def _power(power: Power) -> str:
     if power.after.governor:
         told.append(f"governor {power.after.governor}")
     if power.after.throttled is not None:
-        told.append("tainted: a throttle flag rose" if power.reasons else "no throttle flag rose")
+        told.append(_throttle(power))
     return ", ".join(told) or "this machine tells neither temperature, clock nor throttling"
+
+
+def _throttle(power: Power) -> str:
+    from runtime.host import throttle_words
+
+    if power.reasons:
+        return "tainted: a throttle flag rose"
+    words = throttle_words(power.after.throttled or 0)
+    return f"throttle flags: {', '.join(words)}" if words else "no throttle flag is set"
 
 
 def _row(label: str, value: str) -> str:

@@ -18,13 +18,28 @@ if TYPE_CHECKING:
     from runtime.preprocess import PreprocessSpec
 
 
+_THREADS_HELP = (
+    "One image: threads of its inference [default: 1]. "
+    "Many: engines of one thread each, side by side [default: all cores]."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """Which engine is to run the file, and how: see :class:`BackendOptions`."""
+    """Which engine is to run the file, and how: see :class:`BackendOptions`.
+
+    Attributes:
+        backend: its name, or ``auto``.
+        device: ``cpu``, ``gpu`` or ``auto``.
+        threads: of one inference, and of many images so many engines of one thread each;
+            None means one, and as many engines as there are cores.
+        precision: for a GPU.
+        providers: for a GPU.
+    """
 
     backend: str = "auto"
     device: str = "cpu"
-    threads: int = 1
+    threads: int | None = None
     precision: str = "float32"
     providers: tuple[str, ...] = ()
 
@@ -36,7 +51,14 @@ class EngineChoice:
         """
         from runtime.backends import BackendOptions
 
-        return BackendOptions(self.device, self.threads, self.precision, self.providers)
+        threads = 1 if self.threads is None else self.threads
+        return BackendOptions(self.device, threads, self.precision, self.providers)
+
+    def workers(self) -> int:
+        """Return how many engines are to work side by side on many images."""
+        from runtime.host.facts import usable_cores
+
+        return usable_cores() if self.threads is None else self.threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +87,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @click.option("--backend", default="auto", show_default=True, help="Engine, or auto.")
     @click.option("--device", default="cpu", show_default=True, help="cpu, gpu or auto.")
-    @click.option("--threads", type=int, default=1, show_default=True, help="Threads.")
+    @click.option("--threads", type=int, help=_THREADS_HELP)
     @gpu_options
     @functools.wraps(command)
     def wrapper(*args: Any, **kw: Any) -> Any:

@@ -10,6 +10,8 @@ from runtime.commands._options import gpu_options
 from runtime.console import Output, output_options
 from runtime.errors import InputError
 
+_PART = 4  # with --all each row takes this part of the seconds
+
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
@@ -20,6 +22,7 @@ from runtime.errors import InputError
 @click.option("--batch", default="1,8,32", show_default=True, help="Images in one call.")
 @click.option("--seconds", type=float, default=2.0, show_default=True, help="For each timing.")
 @click.option("--image", type=click.Path(path_type=Path), help="Preprocess this one.")
+@click.option("--all", "every", is_flag=True, help="Rank all engines, threads and batches.")
 @click.option("--scenario", help="As MLPerf: single-stream, multi-stream or offline.")
 @click.option("--peak/--no-peak", default=True, help="Measure what this machine can do.")
 @output_options
@@ -33,6 +36,7 @@ def command(
     batch: str,
     seconds: float,
     image: Path | None,
+    every: bool,
     scenario: str | None,
     peak: bool,
     output: Output,
@@ -48,17 +52,39 @@ def command(
 
     A scenario runs one kind of query for --seconds: one image at a time (p90), eight
     (p99), or the largest batch (images a second). It is not an MLPerf result.
+
+    With --all every installed engine runs the file in turns, with each number of threads
+    and each batch, a quarter of --seconds each; to remember the fastest: runtime tune.
     """
     from runtime.backends import BackendOptions
     from runtime.benchmark.bench import BenchOptions, bench
     from runtime.commands._bench_text import text
 
     counts = parse_counts(threads, "--threads") if threads else ()
+    if every:
+        if (backend, device, image, scenario) != ("auto", "cpu", None, None):
+            raise InputError(
+                "--all ranks every engine on the CPU: leave out --backend, --device, --image "
+                "and --scenario"
+            )
+        _rank(model, counts, parse_counts(batch, "--batch"), seconds, output)
+        return
     engine = BackendOptions(device, counts[0] if counts else 1, precision, providers)
     sizes = parse_counts(batch, "--batch")
     options = BenchOptions(backend, engine, counts, sizes, seconds, image, scenario, peak)
     found = bench(model, options)
     output.data(found.to_json(), text(found))
+
+
+def _rank(
+    model: Path, threads: tuple[int, ...], batches: tuple[int, ...], seconds: float, output: Output
+) -> None:
+    from runtime.benchmark.ranking import RankOptions, rank
+    from runtime.commands._ranking_text import text
+
+    found = rank(model, RankOptions(threads, batches, seconds / _PART))
+    output.data(found.to_json(), text(found))
+    output.next(f"runtime tune {model}")
 
 
 def parse_counts(given: str, option: str) -> tuple[int, ...]:

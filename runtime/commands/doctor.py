@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from runtime.console import Output, output_options
-from runtime.errors import EXIT_NO_ENGINE
+from runtime.errors import EXIT_NO_ENGINE, BackendError
 
 if TYPE_CHECKING:
     from runtime.doctor import DoctorReport
+
+
+_NUMPY_SECONDS = 120.0
+_AGAIN = "pip install --force-reinstall numpy"
 
 
 @click.command()
@@ -26,6 +32,7 @@ def command(backend: str, device: str, output: Output) -> None:
 
     Exit code 0: an engine works (with --device gpu: on a GPU); 3: none does.
     """
+    _require_numpy()
     from runtime.doctor import DoctorOptions, examine
 
     report = examine(DoctorOptions(backend, device))
@@ -33,6 +40,23 @@ def command(backend: str, device: str, output: Output) -> None:
     output.next(_next(report))
     if not report.healthy:
         raise click.exceptions.Exit(EXIT_NO_ENGINE)
+
+
+def _require_numpy() -> None:
+    """Import numpy in another process first: every engine needs it, and so does this one.
+
+    Raises:
+        BackendError: it is broken.
+    """
+    from runtime import processes
+
+    done = processes.run([sys.executable, "-c", "import numpy"], _NUMPY_SECONDS)
+    if done.returncode == 0:
+        return
+    said = (done.stderr.strip().splitlines() or [f"it ended with code {done.returncode}"])[-1]
+    library = re.search(r"(lib[\w.+-]+)\.so\.(\d+): cannot open", done.stderr)
+    fix = f"sudo apt install {library[1]}{library[2]}" if library else _AGAIN
+    raise BackendError(f"numpy cannot be imported, and no engine works without it ({said}): {fix}")
 
 
 def _next(report: DoctorReport) -> str:

@@ -30,8 +30,11 @@ def _record(classifier: Classifier) -> dict[str, Any]:
     """Return the manifest's fields, and what was found out by opening the file."""
     from dataclasses import asdict
 
+    from runtime.backends import tuned_for
+
     artifact, backend = classifier.artifact, classifier.backend
     manifest = artifact.manifest.to_json() if artifact.manifest else {}
+    tuned = tuned_for(artifact)
     return {
         **manifest,
         "input": asdict(backend.input),
@@ -49,6 +52,7 @@ def _record(classifier: Classifier) -> dict[str, Any]:
             "device": backend.device,
             "accelerator": backend.accelerator,
         },
+        "tuned": tuned.to_json() if tuned else None,
         "notes": list(classifier.notes),
     }
 
@@ -59,6 +63,7 @@ def _lines(classifier: Classifier, record: dict[str, Any]) -> list[str]:
         ("file", f"{record['path']}, {record['bytes']:,} bytes"),
         ("integrity", record["integrity"]),
         ("backend", f"{backend['name']} {backend['version']} ({classifier.backend.place})"),
+        ("tuned", _tuned(record["tuned"])),
         ("input", _tensor(classifier.backend.input)),
         ("output", _tensor(classifier.backend.output)),
         ("tensors", f"{len(record['tensors'])}, listed by --json"),
@@ -75,6 +80,7 @@ def _manifest_rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("model", f"{manifest.name}, format {manifest.format}"),
         ("quantization", manifest.quantization.scheme),
         ("made by", f"{manifest.created.tool} from {manifest.created.dataset}"),
+        *(("learned from", name) for name in [manifest.created.lineage.get("teacher")] if name),
         ("work", _work(manifest.multiply_adds)),
         ("operators", ", ".join(f"{k} {v}" for k, v in manifest.requirements.operators.items())),
         ("engines", ", ".join(f"{k} {v}" for k, v in manifest.requirements.engines.items())),
@@ -99,6 +105,13 @@ def _manifest_rows(manifest: Manifest) -> list[tuple[str, str]]:
         text = f"{golden.summary}, {golden.dataset} (runtime verify)"
     rows.append(("golden", text))
     return rows
+
+
+def _tuned(record: dict[str, Any] | None) -> str:
+    if record is None:
+        return "no (runtime tune)"
+    found = (f"{one['backend']} with {one['threads']}" for one in record["one"])
+    return f"{', '.join(found)} threads, measured {record['tuned_at']}"
 
 
 def _work(multiply_adds: int | None) -> str:

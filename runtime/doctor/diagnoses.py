@@ -97,21 +97,25 @@ def _illegal(evidence: Evidence, others: list[type[Backend]]) -> Diagnosis:
     wanted = _ARM if "neon" in host.features else _X86
     without = ", ".join(name for name in wanted if name not in host.features)
     cpu = f"{host.cpu}, {host.board}" if host.board else host.cpu
-    known = f" has no {without}" if host.features and without else " lacks it"
+    known = f"; it has no {without}" if host.features and without else ""
     problem = (
         f"{evidence.title} ends Python with SIGILL: it uses an instruction that this processor "
-        f"({cpu}) does not have; it{known}"
+        f"({cpu}) does not have{known}"
     )
-    other = wheels.another(evidence.backend, others, host)
-    fix = repair(evidence) if _is_too_old(evidence) or not other else other
-    return Diagnosis(problem, fix)
+    other = wheels.other_engine(evidence.backend, others, host)
+    if other is None or _is_too_old(evidence):
+        return Diagnosis(problem, repair(evidence))
+    # while it is installed, it is the first choice for its files
+    remove = f"pip uninstall -y {' '.join(evidence.distributions) or evidence.backend.package}"
+    bring = "" if other.installed() else f" && {wheels.install(other)}"
+    return Diagnosis(problem, f"{remove}{bring}")
 
 
 def _killed(evidence: Evidence, signal: str) -> Diagnosis:
     if signal == "SIGKILL":
         free = evidence.host.free_mb
         left = f" ({free} MB are free)" if free is not None else ""
-        problem = f"{evidence.title} was killed by the system, mostly for lack of memory{left}"
+        problem = f"{evidence.title} was killed; the system does so for lack of memory{left}"
         return Diagnosis(problem, "free -m  # then end what takes the memory, or add swap")
     return Diagnosis(f"{evidence.title} ends Python with {signal}", repair(evidence))
 

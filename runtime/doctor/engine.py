@@ -78,7 +78,8 @@ class EngineState:
         problem: what is wrong; a working engine can have one, too.
         fix: the command that mends it.
         gpu: what a GPU said; None where none was tried.
-        needed: False where it is missing and a working engine runs the same files.
+        needed: False where it is missing and others run the same files, or are to be
+            preferred for them.
     """
 
     name: str

@@ -73,7 +73,7 @@ def examine(options: DoctorOptions | None = None) -> DoctorReport:
     chosen = known.values() if options.backend == AUTO else [known[options.backend]]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = tuple(pool.map(partial(_examine, options=options, machine=machine), chosen))
-    states = tuple(_weighed(one, found) for one in found)
+    states = tuple(_weighed(one, found, machine) for one in found)
     return DoctorReport(states, machine, power, cautions(machine, power), options.device)
 
 
@@ -94,15 +94,33 @@ def _examine(backend: type[Backend], options: DoctorOptions, machine: Host) -> E
     return _working(evidence, options)
 
 
-def _weighed(one: EngineState, states: tuple[EngineState, ...]) -> EngineState:
-    """Say of a missing engine that it is not needed, where a working one runs the same files."""
-    known = registry()
-    suffixes = set(known[one.name].suffixes)
-    same = [s.name for s in states if s.available and suffixes <= set(known[s.name].suffixes)]
-    if one.status != MISSING or not same:
+def _weighed(one: EngineState, states: tuple[EngineState, ...], machine: Host) -> EngineState:
+    """Say of a missing engine that it is not needed, where others run the same files."""
+    if one.status != MISSING:
         return one
-    problem = f"{one.problem} ({same[0]} runs the same files)"
+    known = registry()
+    left, same = set(known[one.name].suffixes), []
+    for other in states:
+        if other.available and left & set(known[other.name].suffixes):
+            left -= set(known[other.name].suffixes)
+            same.append(other.name)
+    if left:
+        first = (_first_choice(suffix, states, machine) for suffix in left)
+        return replace(one, needed=any(name in (one.name, None) for name in first))
+    run = "runs" if len(same) == 1 else "run"
+    problem = f"{one.problem} ({' and '.join(same)} {run} the same files)"
     return replace(one, needed=False, problem=problem)
+
+
+def _first_choice(suffix: str, states: tuple[EngineState, ...], machine: Host) -> str | None:
+    """Return the preferred engine for files that no engine runs yet, of those with a wheel."""
+    known = registry()
+    able = (
+        state.name
+        for state in states
+        if suffix in known[state.name].suffixes and not wheels.lacking(known[state.name], machine)
+    )
+    return next(able, None)
 
 
 def _working(evidence: Evidence, options: DoctorOptions) -> EngineState:

@@ -33,7 +33,7 @@ def diagnose(evidence: Evidence, probe: Probe) -> Diagnosis | None:
     """
     text = f"{probe.error}\n{probe.stderr}"
     # pip takes the newest wheel that fits the processor and the C library
-    again = f"pip install --force-reinstall {evidence.backend.package}"
+    again = f"pip install --force-reinstall --no-deps {evidence.backend.package}"
     if missing := _MISSING.search(text):
         return _not_found(evidence, missing[1], again)
     if symbols := _SYMBOLS.search(text):

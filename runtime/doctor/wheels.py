@@ -1,52 +1,26 @@
-"""For which Pythons and machines the engines are published as wheels.
+"""Which engines can be installed on a machine from a wheel, and what to do about the others.
 
-Source: the files of ai-edge-litert 2.3.0, onnxruntime 1.32.0 and tflite-runtime 2.14.0 (the
-last one), November 2026. None of them is published for musl.
+What an engine's wheels are for is told by its backend: ``Backend.wheels``.
 """
 
 from __future__ import annotations
 
+import re
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runtime.backends._wheels import BITS_64
 from runtime.doctor.engine import Diagnosis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runtime.backends import Backend
+    from runtime.backends._wheels import Wheels
     from runtime.host import Host
 
-_64_BIT = ("x86_64", "aarch64", "arm64", "amd64")
 _PI_64 = "install a 64-bit system; Raspberry Pi Imager offers Raspberry Pi OS (64-bit)"
 _GLIBC = "docker run --rm -it python:3.13-slim"
-
-
-@dataclass(frozen=True, slots=True)
-class Wheels:
-    """Where an engine can be installed from a wheel.
-
-    Attributes:
-        newest: the last Python.
-        machines: architectures as :func:`platform.machine` names them, lower case.
-        bits_32: whether there are some for 32-bit Arm.
-        linux_only: whether there are none for other systems.
-    """
-
-    newest: tuple[int, int]
-    machines: tuple[str, ...] = _64_BIT
-    bits_32: bool = False
-    linux_only: bool = False
-
-
-_WHEELS = {
-    "ai-edge-litert": Wheels((3, 14)),
-    "onnxruntime": Wheels((3, 14)),
-    "tflite-runtime": Wheels(
-        (3, 11), (*_64_BIT, "armv7l", "armv8l"), bits_32=True, linux_only=True
-    ),
-}
 
 
 def install(backend: type[Backend]) -> str:
@@ -56,7 +30,7 @@ def install(backend: type[Backend]) -> str:
 
 def lacking(backend: type[Backend], host: Host) -> Diagnosis | None:
     """Return why there is no wheel of an engine for a machine; None where there is one."""
-    wheels = _WHEELS.get(backend.package)
+    wheels: Wheels | None = getattr(backend, "wheels", None)
     return next(_reasons(backend.package, wheels, host), None) if wheels else None
 
 
@@ -76,13 +50,21 @@ def absent(backend: type[Backend], others: list[type[Backend]], host: Host) -> D
 
 
 def another(backend: type[Backend], others: list[type[Backend]], host: Host) -> str:
-    """Return the command that installs another engine that has a wheel here; maybe empty.
+    """Return the command that installs another engine that has a wheel here; maybe empty."""
+    other = other_engine(backend, others, host)
+    return install(other) if other else ""
+
+
+def other_engine(
+    backend: type[Backend], others: list[type[Backend]], host: Host
+) -> type[Backend] | None:
+    """Return another engine that has a wheel here, if there is one.
 
     Engines for the same files come first.
     """
     able = [one for one in others if one is not backend and not lacking(one, host)]
     able.sort(key=lambda one: not set(one.suffixes) & set(backend.suffixes))
-    return install(able[0]) if able else ""
+    return able[0] if able else None
 
 
 def bits_warning(host: Host) -> str:
@@ -109,6 +91,10 @@ def _reasons(package: str, wheels: Wheels, host: Host) -> Iterator[Diagnosis]:
         yield Diagnosis(why, _PI_64)
     if host.architecture.lower() not in wheels.machines:
         yield Diagnosis(f"{package} has no wheel for {host.architecture}", source)
+    if (needed := wheels.glibc.get(host.architecture.lower())) and _glibc(host) < needed:
+        least = ".".join(map(str, needed))
+        why = f"{package} has wheels for glibc {least} and newer, here is {host.libc}"
+        yield Diagnosis(why, "install a newer system; Raspberry Pi OS 12 has glibc 2.36")
     if host.python_version > wheels.newest:
         ours, last = (".".join(map(str, one)) for one in (host.python_version, wheels.newest))
         why = f"no wheel of {package} for Python {ours} is known; the last is for {last}"
@@ -116,4 +102,10 @@ def _reasons(package: str, wheels: Wheels, host: Host) -> Iterator[Diagnosis]:
 
 
 def _kernel_is_64(host: Host) -> bool:
-    return host.architecture.lower() in _64_BIT
+    return host.architecture.lower() in BITS_64
+
+
+def _glibc(host: Host) -> tuple[int, ...]:
+    """Return the version of glibc; where it is not told, one that is new enough for all."""
+    found = re.match(r"glibc (\d+)\.(\d+)", host.libc)
+    return tuple(map(int, found.groups())) if found else (99,)

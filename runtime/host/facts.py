@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,11 @@ def host(root: Path = ROOT) -> Host:
     Args:
         root: where ``proc``, ``sys``, ``etc``, ``usr`` and ``run`` lie.
     """
-    import numpy as np
-
     machine = platform.machine()
     total, free = memory_mb(root)
     return Host(
         cpu=cpu_name(root) or platform.processor() or machine,
-        cores=_cores(),
+        cores=usable_cores(),
         architecture=machine,
         board=board_name(root),
         features=cpu_features(root),
@@ -93,14 +92,23 @@ def host(root: Path = ROOT) -> Host:
         kernel=platform.release(),
         python=platform.python_version(),
         libc=c_library(),
-        numpy=np.__version__,
+        numpy=numpy_version(),
         virtual=virtual_kind(root, machine),
         gpus=gpu_adapters(root),
         vulkan=vulkan_drivers(root),
     )
 
 
-def _cores() -> int:
+def numpy_version() -> str:
+    """Return the version of the installed numpy, without importing it; empty if there is none."""
+    try:
+        return version("numpy")
+    except PackageNotFoundError:
+        return ""
+
+
+def usable_cores() -> int:
+    """Return on how many cores this process may run."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -17,13 +17,14 @@ INSTALLERS = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutil
 # Runs a script and writes the highest memory of its process into a file. The process itself
 # tells it best: what wait4(2) reports begins with the memory of the program that started it.
 WATCHED = """
-import runpy, sys
+import atexit, runpy, sys
 report, *sys.argv = sys.argv[1:]
-try:
-    runpy.run_path(sys.argv[0], run_name="__main__")
-finally:
+def tell():
     lines = dict(line.split(":", 1) for line in open("/proc/self/status"))
-    open(report, "w").write(lines["VmHWM"].split()[0])
+    with open(report, "w") as file:
+        file.write(lines["VmHWM"].split()[0])
+atexit.register(tell)  # no "finally": `runtime` ends without coming back
+runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 

@@ -81,6 +81,23 @@ def test_a_file_that_the_engine_refuses_is_not_written(subject, tmp_path, monkey
     assert not (tmp_path / "out").exists()
 
 
+def test_keras_answers_the_check_images_once_for_all_formats(subject, tmp_path, monkeypatch):
+    from toolkit import exporting
+
+    asked = []
+    predict = KerasSource.predict
+
+    def counted(source, batch):
+        asked.append(len(batch))
+        return predict(source, batch)
+
+    monkeypatch.setattr(KerasSource, "predict", counted)
+    options = exporting.ExportOptions(("tflite", "tflite-float16", "onnx"), tmp_path)
+    files = list(exporting.export(subject, options))
+    assert len(files) == 3
+    assert len(asked) == 1
+
+
 def test_calibration_images_are_asked_for_in_one_place(request_):
     with pytest.raises(CalibrationError, match="format x needs calibration images: --data PATH"):
         request_.require_calibration("x")

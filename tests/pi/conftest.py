@@ -40,12 +40,18 @@ def pi(request, project, tmp_path_factory):
     return Pi(case, userland, project, tmp_path_factory.mktemp(str(case)))
 
 
+@pytest.fixture(scope="session")
+def answers(pi):
+    """What the engine answers to many images: asked once, also where that fails."""
+    return pi.answers()
+
+
 def pytest_collection_modifyitems(items):
-    """Mark everything here; a build and a slow file together may take minutes."""
+    """Mark everything here; a build and slow files together take minutes."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.pi)
-            item.add_marker(pytest.mark.timeout(900))
+            item.add_marker(pytest.mark.timeout(1200))
 
 
 def pytest_terminal_summary(terminalreporter):

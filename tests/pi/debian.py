@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from dataclasses import dataclass
@@ -34,12 +35,11 @@ def debian_mirror() -> Mirror:
     Raises:
         NotAvailableError: they name no Debian archive.
     """
-    line = "$(REPO_URI) $(RELEASE)"
-    listed = _run(["apt-get", "indextargets", "--format", line, "Created-By: Packages"])
-    for entry in listed.splitlines():
-        address, _, suite = entry.partition(" ")
-        if re.search(r"/debian/?$", address) and re.fullmatch("[a-z]+", suite):
-            return Mirror(address, suite)
+    # What an update would fetch: nothing is fetched, and no lists need to be there.
+    listed = _run(["apt-get", "update", "--print-uris", "-o", "Debug::NoLocking=true"])
+    found = re.search(r"'(\S+/debian/)dists/([a-z]+)/InRelease'", listed)
+    if found:
+        return Mirror(*found.groups())
     raise NotAvailableError(
         "the apt sources of this machine name no Debian archive, from which the emulated "
         "Raspberry Pi is unpacked"
@@ -68,7 +68,9 @@ def download(mirror, suite, architecture, packages, scratch: Path, *, alone=Fals
 
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack the files of a package; its scripts are not run."""
-    _run(["dpkg-deb", "--extract", str(archive), str(folder)])
+    # A root in a container may not give files away; everybody else does not try.
+    environment = os.environ | {"TAR_OPTIONS": "--no-same-owner"}
+    _run(["dpkg-deb", "--extract", str(archive), str(folder)], env=environment)
 
 
 def _private_apt(mirror: Mirror, suite: str, architecture: str, home: Path) -> list[str]:
@@ -83,6 +85,7 @@ def _private_apt(mirror: Mirror, suite: str, architecture: str, home: Path) -> l
         "APT::Architecture": architecture,
         "APT::Architectures": architecture,
         "APT::Sandbox::User": "",
+        "APT::Update::Error-Mode": "any",  # an archive that does not answer is an error
         "Acquire::Languages": "none",
         "Acquire::Retries": "2",
         "Dir::Etc::sourcelist": sources,
@@ -105,6 +108,7 @@ def _run(command: list[str], **options) -> str:
     except subprocess.TimeoutExpired:
         raise NotAvailableError(f"{command[0]} has not answered after {_SECONDS} s") from None
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        said = done.stderr.strip().splitlines() or ["no message"]
+        reason = next((line for line in said if line.startswith("E: ")), said[-1])
         raise NotAvailableError(f"{command[0]} failed for the emulated Raspberry Pi: {reason}")
     return done.stdout

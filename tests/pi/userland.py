@@ -5,11 +5,11 @@ and the engines' arm64 wheels into a cache folder, and runs programs there under
 user-mode emulation. By hand::
 
     python tests/pi/userland.py bookworm
-    python tests/pi/userland.py bookworm --cpu cortex-a72 -- python3 --version
+    python tests/pi/userland.py bookworm --cpu cortex-a72 -- python3 -m runtime doctor
 
 Mirrors come from the machine's own apt sources and pip configuration. apt checks the
-packages against Debian's signed lists, with the keys of the machine. Speeds measured in
-there say nothing about a Pi.
+packages against Debian's signed lists, with the keys of the machine; pip checks the wheels
+against the hashes that its index names. Speeds measured in there say nothing about a Pi.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from debian import NotAvailableError, debian_mirror, download, unpack
-from wheels import ENGINES, install
+from wheels import ENGINES, ROOT, install, installed_sizes, requirements
 
 # The emulator's release is fixed: QEMU 7 shows the x86 /proc/cpuinfo to its guest, on which
 # the engines crash or leave XNNPACK out.
@@ -102,17 +103,24 @@ class Userland:
             *map(str, arguments),
         ]
 
-    def run(self, cpu, arguments, *, binds=None, environment=None, timeout=280):
+    def run(self, cpu, arguments, *, binds=None, environment=None, timeout=1000):
         """Run a program in there and return what it printed and how it ended."""
-        return subprocess.run(
-            self.command(cpu, arguments, binds=binds, environment=environment),
-            check=False,
-            capture_output=True,
+        command = self.command(cpu, arguments, binds=binds, environment=environment)
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            timeout=timeout,
             env={"LD_LIBRARY_PATH": str(self.folder / "tools"), "PATH": os.environ["PATH"]},
-        )
+            start_new_session=True,
+        ) as process:
+            try:
+                said = process.communicate(timeout=timeout)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)  # the guest outlives its PRoot
+                raise
+        return subprocess.CompletedProcess(command, process.returncode, *said)
 
 
 def build(name: str) -> Userland:
@@ -125,6 +133,11 @@ def build(name: str) -> Userland:
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         raise NotAvailableError("the emulated Raspberry Pi needs Linux on x86-64")
     folder = _cache() / f"{name}-{_key(suite)}"
+    if " " in str(folder):
+        raise NotAvailableError(
+            f"PRoot cannot start QEMU from a folder with a space in its name, {folder.parent}: "
+            "set EDGE_PI_CACHE to another one"
+        )
     userland = Userland(folder, suite)
     if folder.is_dir():
         return userland
@@ -179,39 +192,66 @@ def _emulator(mirror, tools: Path, scratch: Path) -> None:
 
 
 def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("EDGE_PI_CACHE") or Path(home) / "edge-toolkit" / "pi")
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("EDGE_PI_CACHE") or home / "edge-toolkit" / "pi").absolute()
 
 
 def _key(suite: Suite) -> str:
     """Name everything that decides what is built."""
-    from wheels import requirements
-
     pins = {engine: requirements(engine, suite.python) for engine in suite.engines}
     text = json.dumps([_LAYOUT, EMULATOR_SUITE, GUEST_PACKAGES, suite.python, pins])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def main() -> int:
-    """Build a userland and run a program in it, or tell how."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("suite", choices=SUITES)
-    parser.add_argument("--cpu", choices=CPUS, default="cortex-a76")
-    parser.add_argument("--engine", choices=ENGINES, default="litert")
-    parser.usage = "%(prog)s SUITE [--cpu CPU] [--engine ENGINE] [-- COMMAND ...]"
+    """Build a userland; run a command in it, or tell where it is and how to open a shell."""
     words = sys.argv[1:]
     end = words.index("--") if "--" in words else len(words)
-    given = parser.parse_args(words[:end])
+    given = _parser().parse_args(words[:end])
     try:
         userland = build(given.suite)
     except NotAvailableError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 3
-    print(f"{userland.folder}, {CPUS[given.cpu]} ({given.cpu})", file=sys.stderr)
-    variables = {"PYTHONPATH": f"/opt/{given.engine}", "TERM": os.environ.get("TERM", "dumb")}
-    command = userland.command(given.cpu, words[end + 1 :] or ["bash"], environment=variables)
+    if end == len(words):
+        _tell(userland)
+        return 0
+    # This checkout, so that `python3 -m runtime` is what lies here.
+    variables = {
+        "PYTHONPATH": f"{ROOT}:/opt/{given.engine}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TERM": os.environ.get("TERM", "dumb"),
+    }
+    here = {str(ROOT): ROOT}
+    command = userland.command(given.cpu, words[end + 1 :], binds=here, environment=variables)
     library = {"LD_LIBRARY_PATH": str(userland.folder / "tools")}
     return subprocess.run(command, check=False, env=os.environ | library).returncode
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        usage="%(prog)s SUITE [--cpu CPU] [--engine ENGINE] [-- COMMAND ...]",
+    )
+    parser.add_argument("suite", choices=SUITES, metavar="SUITE", help=" or ".join(SUITES))
+    models = ", ".join(f"{cpu} ({model})" for cpu, model in CPUS.items())
+    parser.add_argument("--cpu", choices=CPUS, default="cortex-a76", metavar="CPU", help=models)
+    engines = ", ".join(ENGINES)
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="litert", metavar="ENGINE", help=engines
+    )
+    return parser
+
+
+def _tell(userland: Userland) -> None:
+    """Print where a userland is, what its engines take, and what to type."""
+    print(userland.folder)
+    for engine in userland.suite.engines:
+        size = sum(installed_sizes(userland.packages_of(engine)).values())
+        print(f"{engine}: {size / 1e6:.0f} MB in root/opt/{engine}", file=sys.stderr)
+    typed = f"python {Path(__file__).relative_to(ROOT)} {userland.suite.name}"
+    print(f"A shell:  {typed} -- bash", file=sys.stderr)
+    print(f"A run:    {typed} --cpu cortex-a72 -- python3 -m runtime doctor", file=sys.stderr)
 
 
 if __name__ == "__main__":

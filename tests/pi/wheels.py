@@ -40,7 +40,7 @@ ENGINES = {
 
 def requirements(engine: str, python: str) -> tuple[str, ...]:
     """Return what a device with one engine installs, pinned by constraints.txt."""
-    known = _pins(python)
+    known = pins(python)
     wanted = (ENGINES[engine].package, "click", "pillow")
     pinned = [f"{name}=={known[name]}" for name in wanted]
     return (*pinned, f"numpy=={ENGINES[engine].numpy[python]}")
@@ -52,9 +52,9 @@ def install(engine: str, python: str, folder: Path) -> None:
     Raises:
         NotAvailableError: the package index cannot be reached.
     """
-    pins = [f"{name}=={version}" for name, version in _pins(python).items() if name != "numpy"]
+    fixed = [f"{name}=={version}" for name, version in pins(python).items() if name != "numpy"]
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
-        constraints.write("\n".join(pins))
+        constraints.write("\n".join(fixed))
         constraints.flush()
         options = ["--constraint", constraints.name, "--only-binary=:all:"]
         options += ["--implementation", "cp", "--python-version", python]
@@ -97,12 +97,12 @@ def installed_sizes(packages: Path) -> dict[str, int]:
     }
 
 
-def _pins(python: str) -> dict[str, str]:
-    """Read constraints.txt for a Python."""
-    pins = {}
+def pins(python: str) -> dict[str, str]:
+    """Return the versions in constraints.txt for a Python, by distribution."""
+    found = {}
     for line in (ROOT / "constraints.txt").read_text().splitlines():
         if line.strip() and not line.startswith("#"):
             entry = Requirement(line)
             if entry.marker is None or entry.marker.evaluate({"python_version": python}):
-                pins[entry.name] = next(iter(entry.specifier)).version
-    return pins
+                found[entry.name] = next(iter(entry.specifier)).version
+    return found

@@ -12,8 +12,9 @@ from PIL import Image
 
 import runtime
 from runtime import artifact as artifacts
+from runtime.assumptions import default_spec
 from runtime.backends.tflite_runtime import TfliteRuntime
-from runtime.classifier import LoadOptions, default_spec, softmax
+from runtime.classifier import LoadOptions, softmax
 from runtime.errors import (
     BackendError,
     EdgeError,
@@ -236,7 +237,7 @@ def test_a_fixed_batch_size_is_no_limit(tiny_file, rng, batch):
 )
 def test_models_that_classify_no_images_are_refused(tiny_file, options, words):
     with pytest.raises(BackendError, match=words):
-        runtime.load(tiny_file(**options))
+        runtime.load(tiny_file(**options), backend="onnxruntime")
 
 
 def test_a_manifest_of_another_model_is_refused(make_onnx, manifest, tmp_path):
@@ -264,8 +265,8 @@ def test_a_file_for_another_engine_is_refused(exports):
 @pytest.mark.parametrize(
     ("name", "modules", "extra"),
     [
-        ("tflite", ["ai_edge_litert", "tflite_runtime"], "litert"),
-        ("onnx", ["onnxruntime"], "onnx"),
+        ("tflite", ["ai_edge_litert", "tflite_runtime", "openvino"], "litert"),
+        ("onnx", ["onnxruntime", "openvino"], "onnx"),
     ],
 )
 def test_a_missing_engine_is_told_with_the_command_that_installs_it(

@@ -162,3 +162,17 @@ def test_info_tells_the_multiply_adds(runtime_cli, tmp_path, present, words):
     (line,) = [one for one in lines if one.startswith("work ")]
     assert words in line
     assert json.loads(runtime_cli("info", path, "--json").stdout)["multiply_adds"] == count
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--image", MODEL), "neither --image"),
+        (("--threads", "1,2"), "nor several --threads"),
+        (("--batch", "4"), "--batch is for offline"),
+    ],
+)
+def test_what_a_scenario_would_leave_out_is_refused(bench, options, words):
+    result = bench("--scenario", "single-stream", *options)
+    assert result.exit_code == 2
+    assert words in result.stderr

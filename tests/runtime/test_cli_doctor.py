@@ -1,14 +1,17 @@
 """``runtime doctor`` on this machine."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from time import perf_counter
 
 import pytest
 
 from runtime.backends import registry
 
+ROOT = Path(__file__).parents[2]
 KEYS = {"name", "available", "version", "device", "problem", "fix"}
 
 
@@ -51,3 +54,22 @@ def test_one_engine_can_be_asked_for(runtime_cli):
     (found,) = json.loads(result.stdout)["backends"]
     assert (found["name"], found["status"], found["gpu"]) == ("onnxruntime", "works", None)
     assert result.stderr.strip() == "Next: runtime verify MODEL.onnx"
+
+
+@pytest.mark.parametrize(
+    ("code", "fix"),
+    [
+        ("raise ImportError('libopenblas.so.0: cannot open shared object file')", "libopenblas0"),
+        ("import os; os.kill(os.getpid(), 4)", "pip install --force-reinstall numpy"),
+    ],
+)
+def test_a_broken_numpy_is_one_line_with_what_mends_it(tmp_path, code, fix):
+    (tmp_path / "numpy").mkdir()
+    (tmp_path / "numpy" / "__init__.py").write_text(code)
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    command = [sys.executable, "-P", "-m", "runtime", "doctor"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 3
+    assert done.stderr.startswith("Error: numpy cannot be imported")
+    assert done.stderr.strip().endswith(fix)
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -161,6 +161,7 @@ def test_an_empty_folder_is_bad_input(runtime_cli, model, tmp_path):
         (["--backend", "litrt"], "unknown backend 'litrt'. Did you mean 'litert'?"),
         (["--device", "tpu"], "unknown device 'tpu'"),
         (["--threads", "0"], "threads must be at least 1, not 0"),
+        (["--threads", "99999"], "threads must be at most 256, not 99999"),
         (["--top", "0"], "--top"),
         (["--fit", "crop"], "unknown fit 'crop'. Known: stretch, pad, center-of-mass."),
         (["--polarity", "dark"], "unknown polarity 'dark'"),
@@ -283,7 +284,7 @@ def test_interrupts_and_surprises(runtime_cli, model, digit_files, monkeypatch, 
     def fail(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr("runtime.classifier.Classifier.predict", fail)
+    monkeypatch.setattr("runtime.classifier.Classifier.prepare", fail)
     result = runtime_cli("predict", model, digit_files[0])
     assert result.exit_code == (130 if isinstance(error, KeyboardInterrupt) else 1)
     assert "Traceback" not in result.stderr

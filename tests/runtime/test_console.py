@@ -162,3 +162,14 @@ def test_output_options_hand_their_values_on():
 
     CliRunner().invoke(command, ["--json", "-q"])
     assert seen == [Output(as_json=True, quiet=True)]
+
+
+def test_ctrl_c_that_a_library_turned_into_another_error_is_still_ctrl_c(invoke):
+    """numpy does so while it is imported."""
+
+    def hook(output):
+        raise ImportError("numpy: your installation is broken") from KeyboardInterrupt()
+
+    result = invoke("act", hook=hook)
+    assert result.exit_code == 130
+    assert result.stderr == "Error: interrupted\n"

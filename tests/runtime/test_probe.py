@@ -117,3 +117,12 @@ def test_lines_of_proc_are_read_as_fields():
     fields = colon_fields(text)
     assert fields["VmHWM"] == "123 kB"
     assert fields["model name"] == "A: B"
+
+
+def test_what_the_user_put_first_in_the_search_path_comes_first_there_too(tmp_path, monkeypatch):
+    """Else the probe would find a sound engine where the user's program finds a broken one."""
+    (tmp_path / "ai_edge_litert").mkdir()
+    (tmp_path / "ai_edge_litert" / "__init__.py").write_text("import os; os.kill(os.getpid(), 4)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    model = Path(__file__).parents[2] / "examples/models/mnist-cnn.int8.tflite"
+    assert probe.probe(model, "litert").code == -4

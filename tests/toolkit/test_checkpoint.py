@@ -92,6 +92,19 @@ def test_only_the_last_and_the_best_model_are_kept(tmp_path, model):
     assert checkpoint.load_best(tmp_path).count_params() == model.count_params()
 
 
+def test_the_best_model_is_that_of_its_epoch(tmp_path, model):
+    import keras
+
+    checkpoint.save(tmp_path, model, state(1), is_best=True)
+    later = keras.models.clone_model(model)
+    later.set_weights([weights + 1 for weights in model.get_weights()])
+    later.compile(keras.optimizers.Adam(0.01), "categorical_crossentropy")
+    checkpoint.save(tmp_path, later, state(2), is_best=False)
+    best, last = checkpoint.load_best(tmp_path), checkpoint.restore(tmp_path)[0]
+    assert all(map(np.array_equal, best.get_weights(), model.get_weights()))
+    assert all(map(np.array_equal, last.get_weights(), later.get_weights()))
+
+
 def test_an_interruption_while_saving_leaves_the_checkpoint_before(tmp_path, model, monkeypatch):
     checkpoint.save(tmp_path, model, state(1), is_best=True)
 

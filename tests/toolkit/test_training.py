@@ -3,6 +3,7 @@
 import csv
 from contextlib import contextmanager
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -260,6 +261,38 @@ def test_mixed_precision_gives_a_float32_model(tmp_path):
     assert {weight.dtype for weight in model.weights} == {"float32"}
     assert model.count_params() == 232_170
     assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize(
+    ("features", "precision"), [(("avx2", "bf16"), "mixed_bfloat16"), (("avx2",), "float32")]
+)
+def test_auto_takes_bfloat16_where_the_processor_computes_in_it(monkeypatch, features, precision):
+    monkeypatch.setattr(training, "host", lambda: SimpleNamespace(features=features))
+    assert TrainOptions(precision="auto").resolved() == TrainOptions(precision=precision)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_a_precision_that_was_asked_for_is_kept(precision):
+    assert TrainOptions(precision=precision).resolved() == TrainOptions(precision=precision)
+
+
+def test_what_auto_came_to_is_recorded_and_the_same_seed_gives_the_same_model(
+    tmp_path, monkeypatch
+):
+    """Also where the first part was trained on another machine and goes on here."""
+    import keras
+
+    monkeypatch.setattr(training, "host", lambda: SimpleNamespace(features=("bf16",)))
+    options = TrainOptions(epochs=2, limit=60, padding="valid", precision="auto")
+    whole = train(options, DIGITS, tmp_path / "whole", Recorder()).run
+    assert whole.config["options"]["precision"] == "mixed_bfloat16"
+    stopped = interrupt(tmp_path / "parts", options)
+    monkeypatch.setattr(training, "host", lambda: SimpleNamespace(features=()))
+    parts = training.resume(stopped.path, Recorder()).run
+    assert parts.config["options"] == whole.config["options"]
+    models = [keras.models.load_model(run.model) for run in (whole, parts)]
+    for found, expected in zip(*(model.get_weights() for model in models), strict=True):
+        assert np.allclose(found, expected, rtol=1e-2, atol=1e-3)
 
 
 def test_without_validation_the_training_accuracy_is_watched(tmp_path):

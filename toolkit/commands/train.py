@@ -35,7 +35,10 @@ def _listed() -> str:
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--limit", type=int, help="Train on the first N images only.")
 @click.option(
-    "--precision", default="float32", show_default=True, help="float32 or mixed_bfloat16."
+    "--precision",
+    default="float32",
+    show_default=True,
+    help="float32, mixed_bfloat16, or auto: the second where the processor computes in it.",
 )
 @click.option("--out", type=PATH, default=Path("runs"), show_default=True, help="Folder for runs.")
 @click.option("--resume", type=PATH, help="Go on with an interrupted run.")

@@ -115,3 +115,24 @@ def test_other_calibration_images_give_other_scales(subject, exports, tmp_path):
     request = exporting.build_request(subject, options, calibrate=True)
     file = registry()["tflite-int8"]()._convert(replace(request, out=tmp_path))
     assert file != exports["tflite-int8"].read_bytes()[: len(file)]
+
+
+@pytest.mark.parametrize("name", ["tflite-int8", "tflite-int16x8"])
+def test_each_calibration_image_is_run_once(subject, tmp_path, monkeypatch, name):
+    from exporters.calibration import CalibrationOptions
+    from toolkit import exporting
+
+    fed, feeder = [], tflite._feeder
+
+    def counted(batch):
+        def feed():
+            for images in feeder(batch)():
+                fed.append(len(images[0]))
+                yield images
+
+        return feed
+
+    monkeypatch.setattr(tflite, "_feeder", counted)
+    options = exporting.ExportOptions((), tmp_path, CalibrationOptions(4))
+    registry()[name]().draft(exporting.build_request(subject, options, calibrate=True))
+    assert sum(fed) in (4, 5)  # the converter looks at the first one to see its type

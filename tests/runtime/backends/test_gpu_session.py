@@ -164,5 +164,5 @@ def test_the_version_is_that_of_whichever_distribution_is_installed(monkeypatch)
             raise PackageNotFoundError(name)
         return "1.31.1"
 
-    monkeypatch.setattr(module, "version", version)
+    monkeypatch.setattr("importlib.metadata.version", version)
     assert module.OnnxRuntime.version() == "1.31.1"

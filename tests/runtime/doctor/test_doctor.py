@@ -50,7 +50,7 @@ def test_sound_engines_work_and_the_rest_is_missing_with_its_command(environment
     assert missing["fix"] == 'pip install "edge-toolkit[onnx]"'
 
 
-@pytest.mark.parametrize("engine", ["onnxruntime", "tflite-runtime"])
+@pytest.mark.parametrize("engine", ["onnxruntime", "tflite-runtime", "openvino"])
 def test_the_other_engines_give_the_answer_computed_by_hand(environment, engine):
     report = environment(engine).doctor("--backend", engine, code=0)
     assert list(report["backends"]) == [engine]
@@ -78,8 +78,9 @@ ctypes.CFUNCTYPE(None)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
     assert found["version"] == "2.3.0"
     assert "ai-edge-litert 2.3.0 ends Python with SIGILL" in found["problem"]
     assert "does not have" in found["problem"]
-    other = "tflite" if sys.version_info < (3, 12) else "onnx"
-    assert found["fix"] == f'pip install "edge-toolkit[{other}]"'
+    other = "tflite" if sys.version_info < (3, 12) else "openvino"
+    instead = f'pip install "edge-toolkit[{other}]"'
+    assert found["fix"] == f"pip uninstall -y ai-edge-litert && {instead}"
 
 
 def test_an_old_wheel_with_illegal_instructions_is_replaced(environment):
@@ -262,6 +263,20 @@ def test_a_second_engine_for_the_same_files_is_not_asked_for(environment):
     text = made.run().stdout
     assert "edge-toolkit[tflite]" not in text
     assert 'fix: pip install "edge-toolkit[onnx]"' in text
+    assert "edge-toolkit[openvino]" not in text  # onnxruntime is preferred for what is left
+
+
+def test_an_engine_whose_files_run_in_two_others_is_not_asked_for(environment):
+    made = environment("litert", "onnxruntime")
+    found = made.doctor()["backends"]["openvino"]
+    assert found["status"] == "missing"
+    assert found["problem"].endswith("(litert and onnxruntime run the same files)")
+    assert "fix:" not in made.run().stdout
+
+
+def test_an_engine_that_is_asked_for_by_name_shows_what_installs_it(environment):
+    result = environment("litert").run("--backend", "openvino")
+    assert 'fix: pip install "edge-toolkit[openvino]"' in result.stdout
 
 
 def test_the_next_command_is_a_check_or_what_mends_an_engine(environment):

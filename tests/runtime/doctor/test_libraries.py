@@ -35,7 +35,7 @@ def replace(data, old, new):
 def test_a_library_that_is_missing_is_named(engine):
     found = engine(lambda data: replace(data, b"\0libc.so.6\0", b"\0libq.so.6\0"))
     assert found["problem"] == "ai-edge-litert 2.3.0 needs libq.so.6, which is not on this machine"
-    assert found["fix"] == "pip install --force-reinstall ai-edge-litert"
+    assert found["fix"] == "pip install --force-reinstall --no-deps ai-edge-litert"
 
 
 @pytest.mark.parametrize(
@@ -74,4 +74,4 @@ def test_a_library_for_smaller_pages_is_told(engine):
 def test_a_library_of_another_processor_is_told(engine):
     found = engine(lambda data: data.__setitem__(4, 1))  # ELFCLASS32
     assert found["problem"] == "ai-edge-litert 2.3.0 was installed for another kind of processor"
-    assert found["fix"] == "pip install --force-reinstall ai-edge-litert"
+    assert found["fix"] == "pip install --force-reinstall --no-deps ai-edge-litert"

@@ -1,0 +1,215 @@
+"""Which engine is the fastest for a model file on this machine: what ``runtime tune`` keeps."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runtime import artifact as artifacts
+from runtime import tuned
+from runtime.backends import BackendOptions, for_suffix
+from runtime.benchmark.contenders import Contender, contenders
+from runtime.benchmark.latency import Latency, measure_interleaved
+from runtime.errors import BackendError, InputError
+from runtime.host import Host, host
+from runtime.quiet import silenced
+from runtime.tuned import Choice, Tuned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from runtime.artifact import Artifact
+
+# By so much an engine must beat the preferred one: less may be chance, and turns next time.
+_GAIN = 1.03
+
+
+@dataclass(frozen=True, slots=True)
+class RankOptions:
+    """What to compare.
+
+    Attributes:
+        threads: of one inference; empty means one, and all cores.
+        batches: images in one call; one image is always tried.
+        seconds: of timing, for each engine with each number of threads and images.
+    """
+
+    threads: tuple[int, ...] = ()
+    batches: tuple[int, ...] = (1, 8, 32)
+    seconds: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Check the fields.
+
+        Raises:
+            InputError: a number is out of its range.
+        """
+        if not 0.0 < self.seconds < float("inf"):
+            raise InputError(f"--seconds must be above 0, not {self.seconds:g}")
+        if min((*self.threads, *self.batches), default=1) < 1:
+            raise InputError("--threads and --batch take numbers from 1 up, like 1,8,32")
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """How fast one engine is with so many threads and images.
+
+    Attributes:
+        backend: the engine.
+        threads: of one inference.
+        batch: images in one call.
+        latency: of a call.
+    """
+
+    backend: str
+    threads: int
+    batch: int
+    latency: Latency
+
+    @property
+    def image_ms(self) -> float:
+        """The time of the fastest call by its images, in milliseconds.
+
+        Other programs can only add to a call, and they add more to a long one: by medians,
+        a busy machine would rank batches, not engines.
+        """
+        return self.latency.min_ms / self.batch
+
+    def choice(self) -> Choice:
+        """Return what is worth remembering."""
+        return Choice(self.backend, self.threads, self.batch, round(self.image_ms, 5))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            **asdict(self.choice()),
+            "median_image_ms": round(self.latency.median_ms / self.batch, 5),
+            "latency_ms": self.latency.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """All engines for one file, compared.
+
+    Attributes:
+        file: the model file.
+        machine: where it was measured.
+        engines: those for such files, the preferred ones first; a refusal says why not.
+        rows: the fastest first.
+        seconds: of timing for each row.
+        measured_at: UTC, ISO 8601.
+    """
+
+    file: Artifact
+    machine: Host
+    engines: tuple[Contender, ...]
+    rows: tuple[Ranked, ...]
+    seconds: float
+    measured_at: str
+
+    def best(self, *, many: bool, threads: int | None = None) -> Ranked:
+        """Return the fastest; the preferred engine where another one gains less than 3 %.
+
+        Args:
+            many: whether a call may get many images, not one.
+            threads: of one inference; None takes any number.
+        """
+        rows = [row for row in self.rows if many or row.batch == 1]
+        rows = [row for row in rows if threads is None or row.threads == threads]
+        preferred = next(one.name for one in self.engines if not one.refusal)
+        own = next((row for row in rows if row.backend == preferred), rows[0])
+        return own if own.image_ms <= rows[0].image_ms * _GAIN else rows[0]
+
+    def to_tuned(self) -> Tuned:
+        """Return what ``--backend auto`` is to remember."""
+        threads = sorted({row.threads for row in self.rows})
+        return Tuned(
+            str(self.file.path),
+            self.file.sha256,
+            tuned.cpu(),
+            tuned.engines(for_suffix(self.file.suffix)),
+            self.measured_at,
+            tuple(self.best(many=False, threads=count).choice() for count in threads),
+            tuple(self.best(many=True, threads=count).choice() for count in threads),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "path": str(self.file.path),
+            "format": self.file.format,
+            "sha256": self.file.sha256,
+            "host": self.machine.to_json(),
+            "seconds": self.seconds,
+            "measured_at": self.measured_at,
+            "engines": [asdict(one) for one in self.engines],
+            "ranking": [row.to_json() for row in self.rows],
+            "best": {
+                "one_image": self.best(many=False).to_json(),
+                "many_images": self.best(many=True).to_json(),
+            },
+        }
+
+
+def rank(path: Path, options: RankOptions | None = None) -> Ranking:
+    """Run a file in every engine, in turns.
+
+    An engine takes part if it runs the file in a process of its own and answers right.
+
+    Args:
+        path: a model file.
+        options: what to compare.
+
+    Raises:
+        InputError: no such file.
+        ArtifactError: the file is damaged.
+        BackendError: no engine runs it.
+    """
+    options = options or RankOptions()
+    file, machine = artifacts.read(path), host()
+    engines = contenders(file)
+    sound = [one.name for one in engines if not one.refusal]
+    if not sound:
+        reasons = "; ".join(f"{one.name}: {one.refusal}" for one in engines)
+        raise BackendError(f"no engine runs {path.name} here: {reasons} (runtime doctor)")
+    threads = tuple(dict.fromkeys(options.threads or (1, machine.cores)))
+    rows = _time(file, sound, threads, options)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Ranking(file, machine, engines, rows, options.seconds, now)
+
+
+def _time(
+    file: Artifact, names: list[str], threads: tuple[int, ...], options: RankOptions
+) -> tuple[Ranked, ...]:
+    batches = tuple(sorted({1, *options.batches}))
+    keys = [(name, count, size) for name in names for count in threads for size in batches]
+    with ExitStack() as stack:
+        runs = _calls(file, keys, stack)
+        found = measure_interleaved(runs, options.seconds)
+    rows = (Ranked(*key, latency) for key, latency in zip(keys, found, strict=True))
+    return tuple(sorted(rows, key=lambda row: row.image_ms))
+
+
+def _calls(
+    file: Artifact, keys: list[tuple[str, int, int]], stack: ExitStack
+) -> list[Callable[[], object]]:
+    """Open each engine once a number of threads; the stack closes them."""
+    known = {backend.name: backend for backend in for_suffix(file.suffix)}
+    opened = {}
+    for name, count, _ in keys:
+        if (name, count) not in opened:
+            with silenced():
+                engine = known[name](file, BackendOptions(threads=count))
+            opened[name, count] = stack.enter_context(engine)
+    return [_call(opened[name, count], size) for name, count, size in keys]
+
+
+def _call(engine: Any, size: int) -> Callable[[], object]:
+    batch = np.random.default_rng(0).random((size, *engine.image_shape), np.float32)
+    return lambda: engine.run(batch)

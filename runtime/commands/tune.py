@@ -1,0 +1,93 @@
+"""``runtime tune``: measure the engines once, and let ``--backend auto`` take the fastest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runtime.commands.bench import parse_counts
+from runtime.console import Output, output_options
+from runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from runtime.tuned import Choice, Tuned
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path), required=False)
+@click.option("--threads", help="Of one inference, like 1,4 [default: 1, then all cores].")
+@click.option("--batch", default="1,8,32", show_default=True, help="Images in one call.")
+@click.option("--seconds", type=float, default=0.5, show_default=True, help="For each timing.")
+@click.option("--show", is_flag=True, help="List what is remembered.")
+@click.option("--clear", is_flag=True, help="Forget everything.")
+@output_options
+def command(
+    model: Path | None,
+    threads: str | None,
+    batch: str,
+    seconds: float,
+    show: bool,
+    clear: bool,
+    output: Output,
+) -> None:
+    """Find the fastest engine for a MODEL file on this device, and remember it.
+
+    Every installed engine that runs the file and answers right is timed, in turns. From
+    then on --backend auto takes the fastest for the --threads that are asked for; the
+    preferred engine stays where another one gains less than 3 %. The record is dropped
+    when the file, an engine's version or the processor is another one.
+    """
+    if sum((model is not None, show, clear)) != 1:
+        raise InputError("give a MODEL file, --show or --clear: runtime tune MODEL")
+    if clear:
+        _clear(output)
+    elif show:
+        _show(output)
+    elif model:
+        from runtime.benchmark.ranking import RankOptions
+
+        counts = parse_counts(threads, "--threads") if threads else ()
+        _tune(model, RankOptions(counts, parse_counts(batch, "--batch"), seconds), output)
+
+
+def _tune(model: Path, options: Any, output: Output) -> None:
+    from runtime import tuned
+    from runtime.benchmark.ranking import rank
+    from runtime.commands._ranking_text import text
+
+    tuned.folder().mkdir(parents=True, exist_ok=True)  # a reason to stop is told before the work
+    found = rank(model, options)
+    path = tuned.save(found.to_tuned())
+    output.data(found.to_json() | {"saved": str(path)}, text(found))
+    output.say(f"Remembered for --backend auto: {path}")
+    output.next(f"runtime predict {model} IMAGE")
+
+
+def _show(output: Output) -> None:
+    from runtime import tuned
+
+    records = tuned.saved()
+    lines = [line for record in records for line in _lines(record)]
+    output.data([one.to_json() for one in records], "\n".join(lines) or "nothing is remembered")
+
+
+def _clear(output: Output) -> None:
+    from runtime import tuned
+
+    count = tuned.clear()
+    output.data({"cleared": count}, f"{count} record{'' if count == 1 else 's'} removed")
+
+
+def _lines(record: Tuned) -> list[str]:
+    return [
+        f"{record.file}  sha256 {record.sha256[:12]}…, {record.tuned_at}",
+        *(f"  one image    {_words(one)}" for one in record.one),
+        *(f"  many images  {_words(one)}" for one in record.many),
+    ]
+
+
+def _words(one: Choice) -> str:
+    threads = f"{one.threads} thread{'s' if one.threads > 1 else ''}"
+    return f"{one.backend}, {threads}, batch {one.batch}: {one.image_ms:.4f} ms an image"

@@ -1,0 +1,192 @@
+"""Remembers which engine was measured to be the fastest for a model file on this machine.
+
+``runtime tune`` writes one small JSON file a model, named by the model's SHA-256, into the
+user's cache; ``--backend auto`` looks there. A record that was made on another processor, or
+before an engine was installed, upgraded or removed, is not used.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runtime.artifact import Artifact
+    from runtime.backends import Backend
+
+_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The fastest engine for one way to run a file.
+
+    Attributes:
+        backend: the engine.
+        threads: of one inference.
+        batch: images in one call.
+        image_ms: the time of the fastest call by its images, in milliseconds.
+    """
+
+    backend: str
+    threads: int
+    batch: int
+    image_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What was found out about one file.
+
+    Attributes:
+        file: its path when it was measured.
+        sha256: of the file.
+        cpu: the processor.
+        engines: the engines for such files, and which distributions brought them.
+        tuned_at: UTC, ISO 8601.
+        one: the fastest for one image in a call, one choice a number of threads.
+        many: the same for any number of images in a call.
+    """
+
+    file: str
+    sha256: str
+    cpu: str
+    engines: dict[str, str]
+    tuned_at: str
+    one: tuple[Choice, ...]
+    many: tuple[Choice, ...]
+
+    def best(self, threads: int = 1, *, many: bool = False) -> Choice | None:
+        """Return the fastest with so many threads, or with the next lower number measured.
+
+        Args:
+            threads: of one inference.
+            many: whether a call gets many images, not one.
+        """
+        fitting = [one for one in (self.many if many else self.one) if one.threads <= threads]
+        return max(fitting, key=lambda one: one.threads, default=None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {"schema_version": _SCHEMA, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Tuned:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: another schema.
+            TypeError: fields are missing, unknown, or of another type.
+        """
+        fields = dict(record)
+        if fields.pop("schema_version") != _SCHEMA:
+            raise ValueError("another schema")
+        for name in ("one", "many"):
+            fields[name] = tuple(Choice(**one) for one in fields[name])
+        return cls(**fields)
+
+
+def folder() -> Path:
+    """Return where the records lie; it need not exist."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    # "must be absolute … otherwise ignored": XDG Base Directory Specification
+    root = Path(given) if os.path.isabs(given) else Path(os.path.expanduser("~/.cache"))  # noqa: PTH117, PTH111 - the one of Path raises where nobody has a home
+    return root / "edge-toolkit" / "tuned"
+
+
+def find(artifact: Artifact, backends: Iterable[type[Backend]]) -> Tuned | None:
+    """Return what is remembered of a file, if it still holds on this machine.
+
+    A record that is damaged or cannot be read counts as none. Without any record nothing is
+    read, and the file is not hashed.
+
+    Args:
+        artifact: the model file.
+        backends: all engines for such files.
+    """
+    place = folder()
+    try:
+        if not place.is_dir():
+            return None
+        found = _read(place / f"{artifact.sha256}.json")
+        current = (artifact.sha256, cpu(), engines(backends))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return found if (found.sha256, found.cpu, found.engines) == current else None
+
+
+def save(record: Tuned) -> Path:
+    """Remember a file; what was known of it before is replaced.
+
+    Raises:
+        OSError: the cache cannot be written.
+    """
+    from runtime.files import write_atomically
+
+    path = folder() / f"{record.sha256}.json"
+    write_atomically(path, json.dumps(record.to_json(), indent=1).encode())
+    return path
+
+
+def saved() -> tuple[Tuned, ...]:
+    """Return all records that can be read, the newest first."""
+    found = []
+    for path in _paths():
+        try:
+            found.append(_read(path))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            continue
+    return tuple(sorted(found, key=lambda one: one.tuned_at, reverse=True))
+
+
+def clear() -> int:
+    """Forget all files; return how many there were.
+
+    Raises:
+        OSError: the cache cannot be written.
+    """
+    paths = _paths()
+    for path in paths:
+        path.unlink(missing_ok=True)
+    return len(paths)
+
+
+def cpu() -> str:
+    """Return the name of the processor."""
+    from runtime.host.proc import ROOT
+    from runtime.host.processor import cpu_name
+
+    return cpu_name(ROOT)
+
+
+def engines(backends: Iterable[type[Backend]]) -> dict[str, str]:
+    """Return which distributions, with their versions, bring each engine; empty for none.
+
+    It reads the names of ``*.dist-info`` folders where the module lies: importing
+    ``importlib.metadata`` would take longer than a first image.
+    """
+    return {backend.name: _distributions(backend) for backend in backends}
+
+
+def _distributions(backend: type[Backend]) -> str:
+    spec = importlib.util.find_spec(backend.module)
+    if spec is None or not spec.origin:
+        return ""
+    start = backend.package.replace("-", "_")
+    names = os.listdir(Path(spec.origin).parents[1])  # noqa: PTH208 - names only, and at once
+    found = [name for name in names if name.startswith(start) and name.endswith(".dist-info")]
+    return " ".join(sorted(name.removesuffix(".dist-info") for name in found))
+
+
+def _read(path: Path) -> Tuned:
+    return Tuned.from_json(json.loads(path.read_bytes()))
+
+
+def _paths() -> list[Path]:
+    return sorted(folder().glob("*.json"))

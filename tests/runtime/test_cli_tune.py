@@ -1,0 +1,113 @@
+"""``runtime tune`` and ``runtime bench --all`` as a user types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from runtime.backends import for_suffix
+
+MODEL = Path(__file__).parents[2] / "examples" / "models" / "mnist-cnn.int8.onnx"
+NAMES = [backend.name for backend in for_suffix(".onnx")]
+SHORT = ("--seconds", 0.05, "--threads", 1, "--batch", "1,4")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """A cache of our own."""
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "edge-toolkit" / "tuned"
+
+
+def test_tune_remembers_and_auto_info_and_show_tell_it(runtime_cli, cache):
+    before = json.loads(runtime_cli("info", MODEL, "--json").stdout)
+    assert before["tuned"] is None
+    result = runtime_cli("tune", MODEL, *SHORT, "--json")
+    assert result.exit_code == 0, result.stderr
+    record = json.loads(result.stdout)
+    (path,) = cache.iterdir()
+    assert record["saved"] == str(path)
+    assert path.stem == record["sha256"]
+    fastest = record["best"]["one_image"]["backend"]
+    after = json.loads(runtime_cli("info", MODEL, "--json").stdout)
+    assert after["backend"]["name"] == fastest
+    assert after["tuned"]["one"][0]["backend"] == fastest
+    (shown,) = json.loads(runtime_cli("tune", "--show", "--json").stdout)
+    assert shown == after["tuned"]
+    assert f"one image    {fastest}, 1 thread" in runtime_cli("tune", "--show").stdout
+    assert f"tuned        {fastest} with 1 thread" in runtime_cli("info", MODEL).stdout
+
+
+def test_auto_takes_another_engine_when_the_record_says_so(runtime_cli, cache, digit_files):
+    assert runtime_cli("tune", MODEL, *SHORT, "-q").exit_code == 0
+    (path,) = cache.iterdir()
+    record = json.loads(path.read_text())
+    for name in NAMES:
+        if not record["engines"][name]:
+            continue
+        record["one"][0]["backend"] = name
+        path.write_text(json.dumps(record))
+        result = runtime_cli("predict", MODEL, digit_files[0], "--json")
+        assert json.loads(result.stdout)["backend"] == name
+
+
+def test_clear_forgets(runtime_cli, cache):
+    runtime_cli("tune", MODEL, *SHORT, "-q")
+    assert runtime_cli("tune", "--clear").stdout == "1 record removed\n"
+    assert list(cache.iterdir()) == []
+    assert runtime_cli("tune", "--show").stdout == "nothing is remembered\n"
+    assert json.loads(runtime_cli("tune", "--clear", "--json").stdout) == {"cleared": 0}
+
+
+def test_a_cache_that_cannot_be_written_is_told_before_anything_is_measured(
+    runtime_cli, tmp_path, monkeypatch
+):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+    monkeypatch.setattr("runtime.benchmark.ranking.rank", lambda *_: pytest.fail("it measured"))
+    result = runtime_cli("tune", MODEL)
+    assert result.exit_code == 2
+    assert str(blocked) in result.stderr
+    assert runtime_cli("info", MODEL).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), (MODEL, "--show"), ("--show", "--clear"), (MODEL, "--clear")]
+)
+def test_tune_does_one_thing_at_a_time(runtime_cli, arguments):
+    result = runtime_cli("tune", *arguments)
+    assert result.exit_code == 2
+    assert "runtime tune MODEL" in result.stderr
+
+
+def test_bench_all_ranks_the_engines_and_remembers_nothing(runtime_cli, cache):
+    result = runtime_cli("bench", MODEL, "--all", *SHORT)
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines[1:])) <= 80  # the first line is the path
+    for name in NAMES:
+        assert any(line.startswith(name) for line in lines)
+    assert f"Next: runtime tune {MODEL}" in result.stderr
+    assert not cache.exists()
+
+
+def test_bench_all_as_json_is_one_object(runtime_cli):
+    record = json.loads(runtime_cli("bench", MODEL, "--all", *SHORT, "--json", "-q").stdout)
+    assert record["host"]["cores"] >= 1
+    assert {row["batch"] for row in record["ranking"]} == {1, 4}
+    assert set(record["best"]) == {"one_image", "many_images"}
+    assert [one["name"] for one in record["engines"]] == NAMES
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [("--backend", "onnxruntime"), ("--device", "gpu"), ("--scenario", "offline")],
+)
+def test_bench_all_refuses_what_picks_one(runtime_cli, wrong):
+    result = runtime_cli("bench", MODEL, "--all", *wrong)
+    assert result.exit_code == 2
+    assert "leave out --backend, --device" in result.stderr

@@ -1,0 +1,192 @@
+"""Many images on all cores: the same answers, in order, in bounded memory."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import runtime
+from runtime import artifact as artifacts
+from runtime.commands._answers import Progress
+from runtime.console import Output
+from runtime.errors import BackendError, InputError
+from runtime.stream import BATCH
+
+
+@pytest.fixture
+def images(rng):
+    return rng.integers(0, 256, (300, 8, 8), np.uint8)
+
+
+@pytest.fixture
+def classifier(tiny):
+    with runtime.load(tiny.path, backend="onnxruntime", threads=2) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("name", ["tflite", "tflite-int8", "onnx", "onnx-int8"])
+def test_any_number_of_threads_gives_the_same_rows(exports, digits, name):
+    many = np.concatenate([digits.x_test[:150]] * 2)
+    with runtime.load(exports[name]) as one, runtime.load(exports[name], threads=3) as three:
+        wanted = one.predict_batch(many)
+        np.testing.assert_array_equal(three.predict_batch(many), wanted)
+        streamed = list(three.predict_stream(many))
+        assert [one.index for one in streamed] == wanted.argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, BATCH, 2 * BATCH + 1, 300])
+def test_every_image_gets_its_answer_in_order(classifier, images, workers, count):
+    found = list(classifier.predict_stream(images[:count], workers))
+    rows = classifier.predict_batch(images[:count])
+    assert len(found) == count
+    for one, row in zip(found, rows, strict=True):
+        np.testing.assert_allclose(one.probabilities, row, rtol=1e-5)
+
+
+def test_one_image_or_one_batch_opens_no_more_engines(classifier, images):
+    list(classifier.predict_stream(images[:1]))
+    classifier.predict_batch(images[:BATCH])
+    assert classifier._pool is None
+    classifier.predict_batch(images)
+    assert classifier._pool.workers == 2
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_bad_images_are_told_at_their_place(classifier, images, workers):
+    mixed = list(images[:60])
+    mixed[0] = "missing.png"
+    mixed[7] = np.full((8, 8), 7.0)  # float, out of range
+    mixed[30] = np.zeros((8, 8), np.int64)
+    mixed[31] = images[31] / 255
+    mixed[40] = lambda: Image.fromarray(images[40])
+
+    def broken():
+        raise InputError("torn")
+
+    mixed[59] = broken
+    found = list(classifier.predict_stream(mixed, workers))
+    wrong = [n for n, one in enumerate(found) if isinstance(one, InputError)]
+    assert wrong == [0, 7, 30, 59]
+    assert str(found[59]) == "torn"
+    rows = classifier.predict_batch(images[:60])
+    for n in set(range(60)) - set(wrong):
+        assert found[n].index == rows[n].argmax()
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_images_are_read_only_a_little_ahead(classifier, images, workers):
+    read = 0
+
+    def endless():
+        nonlocal read
+        while True:
+            read += 1
+            yield images[read % 300]
+
+    found = classifier.predict_stream(endless(), workers)
+    for answered, _ in enumerate(islice(found, 3000), 1):
+        assert read - answered <= (2 * workers + 1) * BATCH
+    found.close()
+
+
+def test_an_engine_that_fails_in_a_worker_is_told(classifier, images, monkeypatch):
+    pool = classifier.pool(2)
+
+    def fail(*_):
+        raise BackendError("the engine died")
+
+    for engine in pool._engines:
+        monkeypatch.setattr(engine, "run_images", fail)
+    with pytest.raises(BackendError, match="the engine died"):
+        classifier.predict_batch(images)
+    with pytest.raises(BackendError, match="the engine died"):
+        list(classifier.predict_stream(images))
+
+
+def test_a_gpu_gets_one_worker(classifier, monkeypatch):
+    monkeypatch.setattr(classifier.backend, "device", "gpu")
+    assert classifier.pool(4) is None
+
+
+def test_a_classifier_can_be_used_while_its_stream_runs(classifier, images):
+    for image, one in zip(images, classifier.predict_stream(images), strict=True):
+        assert classifier.predict(image).index == one.index
+
+
+def test_the_command_answers_many_in_order_on_all_cores(runtime_cli, exports, digits, tmp_path):
+    np.save(tmp_path / "many.npy", digits.x_test[:150])
+    model = exports["tflite-int8"]
+    results = [
+        runtime_cli("predict", model, tmp_path / "many.npy", "--json", *options)
+        for options in ([], ["--threads", "1"], ["--threads", "3"])
+    ]
+    assert {result.exit_code for result in results} == {0}
+    assert len({result.stdout for result in results}) == 1
+    names = [json.loads(line)["file"] for line in results[0].stdout.splitlines()]
+    assert names == [f"{tmp_path}/many.npy[{n}]" for n in range(150)]
+    assert "150 images in" in results[0].stderr
+
+
+def test_progress_is_one_line_that_is_written_over(monkeypatch, capsys):
+    monkeypatch.setattr(Output, "interactive", True)
+    monkeypatch.setattr("runtime.commands._answers._SECONDS", 0.0)
+    progress = Progress(Output())
+    for _ in range(120):
+        progress.step()
+    progress.finish()
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert "\r120 images in " in shown.err
+
+
+def test_ctrl_c_ends_many_images_at_once(tiny, tmp_path):
+    path = tmp_path / "many.npy"
+    np.lib.format.open_memmap(path, "w+", np.uint8, (2_000_000, 8, 8)).flush()
+    command = [sys.executable, "-m", "runtime", "predict", tiny.path, path, "--threads", "2"]
+    with subprocess.Popen(
+        [*map(str, command), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        for _ in range(100):
+            process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, b"Traceback" in errors) == (130, False)
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
+def test_memory_does_not_grow_with_the_number_of_images(tiny, tmp_path):
+    script = (
+        "import sys, runtime\n"
+        "from runtime.inputs import expand\n"
+        "with runtime.load(sys.argv[1], threads=2) as c:\n"
+        "    reads = (s.read for s in expand((sys.argv[2],)))\n"
+        "    n = sum(1 for _ in c.predict_stream(reads))\n"
+        "peak = [l for l in open('/proc/self/status') if l.startswith('VmHWM')][0]\n"
+        "print(n, peak.split()[1])\n"
+    )
+    peaks = []
+    for count in (1_000, 8_000):  # of 20 kB each: 20 MB and 160 MB
+        path = tmp_path / f"{count}.npy"
+        np.lib.format.open_memmap(path, "w+", np.uint8, (count, 80, 250)).flush()
+        packed = artifacts.read(tiny.path)
+        model = tmp_path / "plain.onnx"
+        model.write_bytes(packed.data)
+        command = [sys.executable, "-c", script, str(model), str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        number, peak = map(int, done.stdout.split())
+        assert number == count
+        peaks.append(peak / 1000)
+    assert peaks[1] - peaks[0] < 40  # MB
