@@ -21,7 +21,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-pi: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest tests/pi -m pi --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest tests/pi -m pi --numprocesses 2
 
 wheel: $(BIN)/python
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

@@ -58,6 +58,9 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     from toolkit.training import TrainOptions, train
 
     import_tensorflow()
+    import keras
+
+    keras.utils.clear_session()  # Keras numbers layers: "conv2d" is the first one from here on
     parent = tmp_path_factory.mktemp("digits") / "runs"
     reporter = RichReporter(Output(quiet=True))
     return train(TrainOptions(epochs=4), DataOptions(name="digits"), parent, reporter).run

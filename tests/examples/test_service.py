@@ -72,7 +72,7 @@ def analyzed(unit, tmp_path):
         pytest.skip("systemd-analyze is not installed")
     python = shlex.split(unit["Service"]["ExecStart"])[0]
     copy = tmp_path / UNIT.name
-    copy.write_text(UNIT.read_text().replace(python, sys.executable))
+    copy.write_text(UNIT.read_text().replace(python, sys.executable.replace(" ", "\\x20")))
 
     def analyze(*arguments):
         command = ["systemd-analyze", *arguments, copy]

@@ -26,10 +26,7 @@ def project(wheel, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(
-    scope="session",
-    params=[pytest.param(c, marks=pytest.mark.xdist_group(str(c)), id=str(c)) for c in CASES],
-)
+@pytest.fixture(scope="session", params=CASES, ids=str)
 def pi(request, project, tmp_path_factory):
     """An emulated Pi; skipped, with the reason, where it cannot be built."""
     case = request.param
@@ -44,6 +41,22 @@ def pi(request, project, tmp_path_factory):
 def answers(pi):
     """What the engine answers to many images: asked once, also where that fails."""
     return pi.answers()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Let one worker ask all of a Pi, so that its answers are computed once.
+
+    xdist's own ``--dist loadgroup`` groups nothing with pytest 9.2 (pytest-xdist issue 1386).
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OnePiAWorker(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            test, _, pi = nodeid.partition("[")
+            return pi or test.partition("::")[0]
+
+    return OnePiAWorker(config, log)
 
 
 def pytest_collection_modifyitems(items):

@@ -94,7 +94,7 @@ def test_answers_that_are_nan_fail(runtime_cli, write, monkeypatch):
     from runtime.backends.onnxruntime import OnnxRuntime
 
     nan = np.full((6, 3), np.nan, np.float32)
-    monkeypatch.setattr(OnnxRuntime, "run", lambda self, batch: nan)
+    monkeypatch.setattr(OnnxRuntime, "run_images", lambda self, images, spec: nan)
     result = runtime_cli("verify", write(), "--json")
     assert result.exit_code == 1
     record = json.loads(result.stdout)

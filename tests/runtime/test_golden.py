@@ -103,15 +103,15 @@ def test_labels_given_at_loading_are_what_is_judged(sealed):
 def test_an_engine_that_fails_or_answers_nan_is_a_verdict(sealed, monkeypatch):
     with from_artifact(sealed) as classifier:
         nan = np.full((6, 3), np.nan, np.float32)
-        monkeypatch.setattr(classifier.backend, "run", lambda batch: nan)
+        monkeypatch.setattr(classifier.backend, "run_images", lambda images, spec: nan)
         report = replay(classifier)
         assert (report.verdict, report.max_abs_error, report.agreement) == ("fail", None, None)
         assert "NaN" in report.reasons[0]
 
-        def die(batch):
+        def die(images, spec):
             raise BackendError("the engine died")
 
-        monkeypatch.setattr(classifier.backend, "run", die)
+        monkeypatch.setattr(classifier.backend, "run_images", die)
         assert replay(classifier).reasons == ("the engine died",)
 
 

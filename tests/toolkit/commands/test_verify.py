@@ -247,9 +247,10 @@ def test_a_run_without_exports_says_how_to_make_some(toolkit_cli, rgb_model, tmp
 
 
 def test_a_missing_engine_ends_with_exit_code_3(toolkit_cli, digits_run, exports, monkeypatch):
-    from runtime.backends.onnxruntime import OnnxRuntime
+    from runtime.backends import for_suffix
 
-    monkeypatch.setattr(OnnxRuntime, "installed", classmethod(lambda cls: False))
+    for engine in for_suffix(".onnx"):
+        monkeypatch.setattr(engine, "installed", classmethod(lambda cls: False))
     result = toolkit_cli("verify", exports["onnx"], "--against", digits_run.path)
     assert result.exit_code == 3
     assert 'pip install "edge-toolkit[onnx]"' in result.stderr

@@ -126,12 +126,12 @@ def test_other_classes_fail(judge, rgb_model, subject, candidate):
 
 
 def test_numbers_that_are_not_finite_fail(judge, candidate, monkeypatch):
-    def answers(backend, batch):
-        rows = np.full((len(batch), 10), 0.1, np.float32)
+    def answers(backend, images, spec):
+        rows = np.full((len(images), 10), 0.1, np.float32)
         rows[3, 4] = np.nan
         return rows
 
-    monkeypatch.setattr(Backend, "run", answers)
+    monkeypatch.setattr(Backend, "run_images", answers)
     (entry,) = judge(candidate("tflite"), budget=ParityBudget(1, 0, 1, 1)).artifacts
     assert entry.verdict == FAIL
     assert "NaN or infinity" in entry.reasons[0]
