@@ -51,7 +51,7 @@ def save(folder: Path, model: keras.Model, state: State, *, is_best: bool) -> No
     target.mkdir(exist_ok=True)
     last, best = target / _last(state.epoch), target / "best.keras"
     _put(last, model.save)
-    if is_best:  # a copy takes a tenth of the time that Keras takes to write
+    if is_best:  # a copy, so that Keras writes the same file only once
         _put(best, lambda path: shutil.copyfile(last, path))
     write_json(target / _STATE, asdict(state) | {"rule": rates.to_json(state.rule)})
     with contextlib.suppress(FileNotFoundError):
