@@ -83,6 +83,10 @@ class Userland:
         tools = self.folder / "tools"
         bound = {"/proc": "/proc", "/sys": "/sys", "/dev": "/dev", "/tmp": "/tmp"}  # noqa: S108
         bound |= {str(inside): str(outside) for inside, outside in (binds or {}).items()}
+        for inside in bound:
+            # Where one is missing, PRoot makes it, and removes it again while another PRoot
+            # still looks for its files there.
+            (self.root / inside.lstrip("/")).mkdir(parents=True, exist_ok=True)
         options = [
             word for inside, outside in bound.items() for word in ("-b", f"{outside}:{inside}")
         ]
@@ -108,6 +112,7 @@ class Userland:
         command = self.command(cpu, arguments, binds=binds, environment=environment)
         with subprocess.Popen(
             command,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
