@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runtime.classifier import softmax
 from runtime.errors import MissingDependencyError, ParityError
 from runtime.manifest import Accuracy
-from runtime.prediction import margins
+from runtime.prediction import margins, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exporters.tensorflow_setup import import_tensorflow
-from runtime.classifier import softmax
 from runtime.errors import ExportError, InputError
+from runtime.prediction import softmax
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runtime import containers
 from runtime.containers.base import Container
 from runtime.errors import ArtifactError, InputError, IntegrityError
 from runtime.manifest import Manifest
 from runtime.registry import discover
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SEALED, UNSEALED = "sha256 verified", "no digest (made by another tool)"
 
@@ -95,6 +100,17 @@ def payload(artifact: Artifact) -> bytes:
         ArtifactError: it cannot be told from what else is in the file.
     """
     return _container(artifact.path).payload(artifact.data)
+
+
+@contextmanager
+def on_disk(artifact: Artifact) -> Iterator[Path]:
+    """Write a file that may be in memory only into a folder that goes again."""
+    from tempfile import TemporaryDirectory  # it takes longer than all else here
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / artifact.path.name
+        path.write_bytes(artifact.data)
+        yield path
 
 
 def _read(path: Path, data: bytes, container: Container) -> Artifact:

@@ -14,7 +14,7 @@ from runtime.arrays import prepare_array
 from runtime.assumptions import find_labels, find_scores, find_spec
 from runtime.backends import AUTO, Backend, BackendOptions, open_backend
 from runtime.errors import BackendError, InputError
-from runtime.prediction import Prediction
+from runtime.prediction import Prediction, softmax
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -91,6 +91,19 @@ def from_artifact(
     except BaseException:
         engine.close()
         raise
+
+
+def open_silently(
+    artifact: Artifact,
+    backend: str = AUTO,
+    backend_options: BackendOptions | None = None,
+    options: LoadOptions | None = None,
+) -> Classifier:
+    """Do :func:`from_artifact` with the engine's own messages held back."""
+    from runtime.quiet import silenced
+
+    with silenced():
+        return from_artifact(artifact, backend, backend_options, options)
 
 
 class Classifier:
@@ -287,10 +300,3 @@ class Classifier:
                 "its numbers overflow: check --scale, or export a format of wider range"
             )
         return softmax(scores) if self._logits else scores
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Turn (n, classes) logits into probabilities, without overflow."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    result: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
-    return result

@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 EXIT_CHECK_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -82,6 +82,19 @@ class BackendError(EdgeError, RuntimeError):
 
 class DeviceUnavailableError(BackendError):
     """The device that was asked for cannot run the model here."""
+
+
+def joined(refusals: Sequence[BackendError]) -> BackendError:
+    """Return one error for several engines or files that were refused.
+
+    Args:
+        refusals: one at least; where all lack the device, the result says that too.
+    """
+    if len(refusals) == 1:
+        return refusals[0]
+    no_device = all(isinstance(refusal, DeviceUnavailableError) for refusal in refusals)
+    kind = DeviceUnavailableError if no_device else BackendError
+    return kind("; ".join(map(str, refusals)))
 
 
 class ArtifactError(EdgeError, ValueError):

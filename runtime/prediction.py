@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn (n, classes) logits into probabilities, without overflow."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    result: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
+    return result
+
+
 def margins(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the margin (n,) between the two highest of (n, classes) probabilities."""
     best = np.sort(probabilities, axis=1)

@@ -101,11 +101,22 @@ def peak_memory(
         ArtifactError: the file is damaged.
         BackendError: the file does not run in a process of its own.
     """
+    return must_run(path, backend, options).peak_mb
+
+
+def must_run(path: Path | str, backend: str = AUTO, options: BackendOptions | None = None) -> Probe:
+    """Do :func:`probe` with a file that has to run.
+
+    Raises:
+        InputError: no such file.
+        ArtifactError: the file is damaged.
+        BackendError: the file does not run in a process of its own.
+    """
     found = probe(path, backend, options)
     if found.error is not None:
         name = Path(path).name
         raise BackendError(f"{name} does not run in a process of its own: {found.error}")
-    return found.peak_mb
+    return found
 
 
 def _ask_child(python: str, arguments: list[str], seconds: float) -> Probe:
@@ -113,19 +124,9 @@ def _ask_child(python: str, arguments: list[str], seconds: float) -> Probe:
         done = processes.run(processes.command("runtime.child", *arguments, python=python), seconds)
     except subprocess.TimeoutExpired:
         return Probe(error=f"it has not answered after {seconds:g} s", kind=TIMEOUT, code=1)
-    answer = _last_json(done.stdout)
+    answer = processes.last_json(done.stdout)
     end: dict[str, Any] = {"code": done.returncode, "stderr": done.stderr[-4000:]}
     if not answer:
         return Probe(error=f"the process ended with code {done.returncode}", **end)
     answer["probabilities"] = tuple(answer.get("probabilities", ()))
     return Probe(**answer | end)
-
-
-def _last_json(text: str) -> dict[str, Any]:
-    """Return the last line as an object; engines may have printed before it."""
-    lines = text.strip().splitlines()
-    try:
-        answer = json.loads(lines[-1]) if lines else {}
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -50,3 +51,20 @@ def run(arguments: Sequence[str], seconds: float) -> subprocess.CompletedProcess
     return subprocess.run(  # noqa: S603 - our own module, no shell
         arguments, check=False, env=environment(), timeout=seconds, **settings
     )
+
+
+def last_json(text: str) -> dict[str, Any]:
+    """Return the last line of an output as an object; engines may have printed before it.
+
+    Args:
+        text: what a process printed.
+
+    Returns:
+        The object; empty where the last line is none.
+    """
+    lines = text.strip().splitlines()
+    try:
+        answer = json.loads(lines[-1]) if lines else {}
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exporters import formats
 from runtime import artifact as artifacts
-from runtime.backends import AUTO, BackendOptions, for_suffix
+from runtime.backends import AUTO, BackendOptions
 from runtime.benchmark import Turns, measure_turns, summary
 from runtime.benchmark.bench import settled
 from runtime.benchmark.fresh import measure_fresh
@@ -18,10 +17,11 @@ from runtime.benchmark.networks import FLOAT32
 from runtime.benchmark.notes import remarks
 from runtime.benchmark.peak import measure_peaks
 from runtime.benchmark.result import BenchResult, Power, Setting, Timing
-from runtime.classifier import from_artifact
-from runtime.errors import BackendError, DeviceUnavailableError, InputError
+from runtime.classifier import open_silently
+from runtime.errors import BackendError, InputError, joined
 from runtime.host import power_state, risen
-from runtime.quiet import silenced
+from toolkit.engines import engines_for
+from toolkit.exporting import read_exports
 from toolkit.progress import SILENT, Reporter
 from toolkit.runs import latest_run, open_run
 
@@ -36,12 +36,10 @@ if TYPE_CHECKING:
     from runtime.benchmark.peak import Peaks
     from runtime.classifier import Classifier
 
-ALL = "all"
 METHOD = (
     "ratio: median over the turns of (median of the file / median of the baseline) in the same "
     "turn; interval: 95 %, from the order statistics of the turns (scipy.stats.quantile_test)"
 )
-_SUFFIXES = (".tflite", ".onnx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +155,6 @@ def find_files(options: CompareOptions) -> tuple[Artifact, ...]:
     return tuple(files)
 
 
-def open_silently(artifact: Artifact, backend: str, engine: BackendOptions) -> Classifier:
-    """Open a model file with the engine's own messages held back.
-
-    Raises:
-        BackendError: the engine is broken or refuses the file.
-        MissingDependencyError: no engine for such files is installed.
-    """
-    with silenced():
-        return from_artifact(artifact, backend, engine)
-
-
 def ratio_interval(ratios: NDArray[np.float64]) -> tuple[float, float] | None:
     """Return the 95 % interval of the median of paired ratios; None if they are too few.
 
@@ -182,17 +169,11 @@ def ratio_interval(ratios: NDArray[np.float64]) -> tuple[float, float] | None:
     return (low, high) if np.isfinite([low, high]).all() else None
 
 
-def _files_of(path: Path) -> list[Artifact]:
+def _files_of(path: Path) -> tuple[Artifact, ...]:
     """Return a model file, or the exports of a run folder."""
     if not path.is_dir():
-        return [artifacts.read(path)]
-    folder = open_run(path).exports
-    found = sorted(p for p in folder.glob("*") if p.suffix in _SUFFIXES and p.is_file())
-    if not found:
-        raise InputError(f"no model files in {folder}; make some: toolkit export --all")
-    order = {name: rank for rank, name in enumerate(formats.registry())}
-    files = [artifacts.read(one) for one in found]
-    return sorted(files, key=lambda file: order.get(file.format, len(order)))
+        return (artifacts.read(path),)
+    return read_exports(open_run(path).exports)
 
 
 def _open_all(
@@ -202,7 +183,7 @@ def _open_all(
     opened: list[Classifier] = []
     refused: list[BackendError] = []
     for file in files:
-        for name in _engines(file, options.backend):
+        for name in engines_for(file, options.backend):
             try:
                 one = open_silently(file, name, options.engine)
             except BackendError as error:
@@ -210,16 +191,8 @@ def _open_all(
                 continue
             opened.append(stack.enter_context(one))
     if not opened:
-        lacking = all(isinstance(error, DeviceUnavailableError) for error in refused)
-        kind = DeviceUnavailableError if lacking else BackendError
-        raise kind("; ".join(map(str, refused)))
+        raise joined(refused)
     return opened, tuple(map(str, refused))
-
-
-def _engines(file: Artifact, asked: str) -> list[str]:
-    if asked != ALL:
-        return [asked]
-    return [one.name for one in for_suffix(file.suffix) if one.installed()] or [AUTO]
 
 
 def _baseline(opened: Sequence[Classifier], asked: Path | None) -> int:
@@ -239,9 +212,9 @@ def _is_float32(classifier: Classifier) -> bool:
 
 def _one_image(classifier: Classifier) -> Callable[[], object]:
     """Return the call that ``runtime bench`` times too; a grey image is as good as any."""
-    run = classifier.backend.run
-    image = classifier.spec.apply(np.full((1, *classifier.spec.shape), 127, np.uint8))
-    return lambda: run(image)
+    run, spec = classifier.backend.run_images, classifier.spec
+    pixels = np.full((1, *spec.shape), 127, np.uint8)
+    return lambda: run(pixels, spec)
 
 
 def _fresh(opened: Sequence[Classifier], engine: BackendOptions, reporter: Reporter) -> list[Fresh]:

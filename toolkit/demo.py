@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from toolkit import exporting, training
 from toolkit.datasets import DataOptions
+from toolkit.engines import ALL
 from toolkit.exporting import ExportOptions
 from toolkit.subject import resolve
 from toolkit.training import TrainOptions
-from toolkit.verifying import ALL, VerifyOptions, verify
+from toolkit.verifying import VerifyOptions, verify
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,6 +18,7 @@ from exporters.calibration import (
 )
 from exporters.check import CheckImages
 from exporters.quantization import QuantizationOptions
+from runtime import artifact as artifacts
 from runtime.errors import ExportError, InputError, ParityError
 from runtime.registry import pick
 from toolkit.progress import SILENT, Reporter
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from toolkit.attempts import Mending
     from toolkit.subject import Subject
 
+SUFFIXES = (".tflite", ".onnx")
 DEFAULT_FORMAT = "tflite-int8"
 _CHECK_IMAGES = 256
 _LINEAGE = ("teacher", "teacher_sha256")
@@ -124,6 +126,21 @@ def select(names: Sequence[str]) -> list[type[Exporter]]:
     if not names:
         return list(registry.values())
     return [pick(registry, "format", name) for name in dict.fromkeys(names)]
+
+
+def read_exports(folder: Path) -> tuple[Artifact, ...]:
+    """Read the model files in the export folder of a run, in the order of the formats.
+
+    Raises:
+        InputError: there are none.
+        ArtifactError: one is damaged.
+    """
+    found = sorted(p for p in folder.glob("*") if p.suffix in SUFFIXES and p.is_file())
+    if not found:
+        raise InputError(f"no model files in {folder}; make some: toolkit export --all")
+    order = {name: rank for rank, name in enumerate(formats.registry())}
+    files = [artifacts.read(path) for path in found]
+    return tuple(sorted(files, key=lambda file: order.get(file.format, len(order))))
 
 
 def keras_warning(artifact: Artifact) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from exporters.calibration import CalibrationOptions
@@ -136,9 +137,10 @@ class Search:
         plain = self.plain.draft if self.plain else draft
         with self.exporter.open(draft) as backend, self.exporter.open(plain) as reference:
             found, reasons = self.mender.judge(self.exporter, backend)
-            image = self.mender.sample(1)
+            pixels, spec = self.mender.held_out.images[:1], self.mender.subject.spec
             latency, plainly = measure_interleaved(
-                (lambda: backend.run(image), lambda: reference.run(image)), _SECONDS
+                tuple(partial(one.run_images, pixels, spec) for one in (backend, reference)),
+                _SECONDS,
             )
         calibration = request.calibration.record if request.calibration else None
         attempt = Attempt(

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from runtime import artifact as artifacts
 from runtime.benchmark import Latency, measure_interleaved
+from runtime.classifier import open_silently
 from runtime.errors import BackendError
 from runtime.host import Host, host
 from runtime.probe import peak_memory
 from toolkit import advice
-from toolkit.benching import open_silently
 from toolkit.choosing import Limits, Measured, judge, pick
 from toolkit.parity.statistics import unseen_drop
 from toolkit.progress import SILENT, Reporter

@@ -17,7 +17,7 @@ from toolkit.checkpoint import State
 from toolkit.datasets import load_dataset
 from toolkit.epochs import Schedule, TrainingData, run_epochs
 from toolkit.files import read_json, write_json
-from toolkit.rates import Plateau
+from toolkit.rates import Cosine, Plateau
 from toolkit.record import describe, write_results
 from toolkit.splits import train_validation
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 AUTO, FLOAT32, MIXED = "auto", "float32", "mixed_bfloat16"
 PRECISIONS = (FLOAT32, MIXED, AUTO)
+SCHEDULES = ("plateau", "cosine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class TrainOptions:
         batch_size: images a step.
         learning_rate: of Adam, at the start.
         validation_split: share of the training images that is set aside.
+        schedule: how the learning rate falls: ``plateau``, when the validation accuracy no
+            longer rises, or ``cosine``, along half a cosine over all epochs.
         plateau_factor: what the learning rate is multiplied with on a plateau.
         plateau_patience: epochs without a rise of the validation accuracy before that.
         seed: of split, weights, dropout and order.
@@ -58,6 +61,7 @@ class TrainOptions:
     batch_size: int = 86
     learning_rate: float = 0.001
     validation_split: float = 0.1
+    schedule: str = "plateau"
     plateau_factor: float = 0.5
     plateau_patience: int = 3
     seed: int = 0
@@ -76,16 +80,25 @@ class TrainOptions:
             raise InputError("the learning rate must be positive, the validation split in [0, 1)")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"the seed must lie between 0 and 2**32 - 1, not {self.seed}")
-        if self.precision not in PRECISIONS:
-            raise InputError(
-                f"unknown precision '{self.precision}'. Known: {', '.join(PRECISIONS)}."
-            )
+        _check_choice("precision", self.precision, PRECISIONS)
+        _check_choice("schedule", self.schedule, SCHEDULES)
 
     def resolved(self) -> TrainOptions:
         """Return the recipe as this machine runs it, without ``auto``."""
         if self.precision != AUTO:
             return self
         return replace(self, precision=MIXED if "bf16" in host().features else FLOAT32)
+
+    def rule(self) -> Plateau | Cosine:
+        """Return how the learning rate changes, before the first epoch."""
+        if self.schedule == "cosine":
+            return Cosine(self.learning_rate, self.epochs)
+        return Plateau(self.plateau_factor, self.plateau_patience)
+
+
+def _check_choice(kind: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise InputError(f"unknown {kind} '{value}'. Known: {', '.join(known)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +158,7 @@ def train(
         folder / runs.CONFIG,
         {"name": name} | describe(asdict(options), data, dataset),
     )
-    state = State(Plateau(options.plateau_factor, options.plateau_patience))
-    return _train(folder, model, state, options, dataset, reporter)
+    return _train(folder, model, State(options.rule()), options, dataset, reporter)
 
 
 def resume(folder: Path, reporter: TrainReporter, data_path: Path | None = None) -> TrainResult:

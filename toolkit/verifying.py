@@ -13,6 +13,7 @@ from runtime import artifact as artifacts
 from runtime.backends import AUTO, BackendOptions, for_suffix
 from runtime.errors import ArtifactError, DeviceUnavailableError, InputError, ParityError
 from toolkit import exporting
+from toolkit.engines import engines_for
 from toolkit.golden import add_golden
 from toolkit.parity import FAIL, PASS, Candidate, ParityReport, Reference, compare
 from toolkit.parity.budgets import Budgets
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from toolkit.parity import ArtifactParity
     from toolkit.subject import Subject
 
-ALL = "all"
-_SUFFIXES = (".tflite", ".onnx")
 _CONTROL_IMAGES = 1000
 
 
@@ -163,10 +162,7 @@ class Verification:
     def _candidates(self, file: Artifact) -> list[Candidate]:
         options, budget = self.options, self._budget(file)
         on_gpu = options.budgets.on_gpu(file.format, options.engine.precision)
-        names = [options.backend]
-        if options.backend == ALL:
-            installed = [b.name for b in for_suffix(file.suffix) if b.installed()]
-            names = installed or [AUTO]
+        names = engines_for(file, options.backend)
         return [Candidate(file, name, options.engine, budget, on_gpu) for name in names]
 
     def _budget(self, file: Artifact) -> ParityBudget:
@@ -201,7 +197,9 @@ def prepare(subject: Subject, options: VerifyOptions, reporter: Reporter = SILEN
         ArtifactError: a file is damaged.
         DeviceUnavailableError: a GPU is asked for, and no engine of the files can use one here.
     """
-    files = tuple(artifacts.read(path) for path in options.paths) or _exports(subject)
+    files = tuple(artifacts.read(path) for path in options.paths) or exporting.read_exports(
+        subject.exports
+    )
     if options.engine.device == "gpu":
         _require_gpu(files, options.engine.providers)
     return Verification(_as_exported(subject, files, reporter), files, options)
@@ -257,20 +255,6 @@ def _as_exported(subject: Subject, files: tuple[Artifact, ...], reporter: Report
     )
 
 
-def _exports(subject: Subject) -> tuple[Artifact, ...]:
-    """Read the files in the run's export folder, in the order of the formats."""
-    found = sorted(p for p in subject.exports.glob("*") if p.suffix in _SUFFIXES and p.is_file())
-    if not found:
-        raise InputError(f"no model files in {subject.exports}; make some: toolkit export --all")
-    order = list(formats.registry())
-    files = (artifacts.read(path) for path in found)
-    return tuple(sorted(files, key=lambda file: _rank(file, order)))
-
-
-def _rank(file: Artifact, order: list[str]) -> int:
-    return order.index(file.format) if file.format in order else len(order)
-
-
 def _one_of_each_kind(files: tuple[Artifact, ...]) -> list[Artifact]:
     """Choose a file for each suffix, preferably one that needed calibration."""
     registry = formats.registry()
@@ -279,5 +263,5 @@ def _one_of_each_kind(files: tuple[Artifact, ...]) -> list[Artifact]:
         exporter = registry.get(file.format)
         return exporter is not None and exporter.needs_calibration
 
-    kinds = ([f for f in files if f.suffix == suffix] for suffix in _SUFFIXES)
+    kinds = ([f for f in files if f.suffix == suffix] for suffix in exporting.SUFFIXES)
     return [next(filter(calibrated, kind), kind[0]) for kind in kinds if kind]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 from runtime.backends import registry
+from runtime.distributions import installed_versions
 
 _PACKAGES = (
     "edge-toolkit",
@@ -20,10 +20,5 @@ _PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the installed packages that matter."""
-    found = {"python": platform.python_version()}
-    for package in (*_PACKAGES, *(backend.package for backend in registry().values())):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    packages = (*_PACKAGES, *(backend.package for backend in registry().values()))
+    return {"python": platform.python_version()} | installed_versions(packages)

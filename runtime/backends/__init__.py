@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runtime.backends._options import BackendOptions
 from runtime.backends.base import Backend
-from runtime.errors import BackendError, DeviceUnavailableError, MissingDependencyError
+from runtime.errors import BackendError, MissingDependencyError, joined
 from runtime.registry import discover, pick
 
 if TYPE_CHECKING:
@@ -111,8 +111,4 @@ def _first_that_opens(
             return backend(artifact, options)
         except BackendError as error:
             refusals.append(error)
-    if len(refusals) == 1:
-        raise refusals[0]
-    no_device = all(isinstance(refusal, DeviceUnavailableError) for refusal in refusals)
-    kind = DeviceUnavailableError if no_device else BackendError
-    raise kind("; ".join(map(str, refusals)))
+    raise joined(refusals)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from runtime.artifact import on_disk
 from runtime.errors import EdgeError
 
 if TYPE_CHECKING:
@@ -53,9 +52,7 @@ def _trial(artifact: Artifact, backend: type[Backend], options: BackendOptions) 
     """Run a model once in a process of its own; return why that failed, or nothing."""
     from runtime.probe import probe
 
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / artifact.path.name  # the artifact need not be on the disk
-        path.write_bytes(artifact.data)
+    with on_disk(artifact) as path:
         found = probe(path, backend.name, options)
     if found.error is None:
         return ""

@@ -34,16 +34,13 @@ class InterpreterBackend(Backend):
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError, TypeError, ImportError) as error:
             raise self._refused(error) from error
-        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise BackendError(
-                f"{artifact.path.name} has {len(inputs)} inputs and {len(outputs)} outputs; "
-                "an image classifier has one of each"
-            )
+        given, answered = self._one_of_each(
+            interpreter.get_input_details(), interpreter.get_output_details()
+        )
         self._interpreter: Any = interpreter
-        self._input_index: int = inputs[0]["index"]
-        self._output_index: int = outputs[0]["index"]
-        return _tensor(inputs[0], image=True), _tensor(outputs[0], image=False)
+        self._input_index: int = given["index"]
+        self._output_index: int = answered["index"]
+        return _tensor(given, image=True), _tensor(answered, image=False)
 
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
         interpreter = self._interpreter

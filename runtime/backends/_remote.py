@@ -12,11 +12,10 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any
 
 from runtime import errors, processes
+from runtime.artifact import on_disk
 from runtime.backends._wire import receive, send
 from runtime.manifest import TensorSpec
 
@@ -50,9 +49,8 @@ class Remote:
         Raises:
             BackendError: what the engine raised there, or that the process died.
         """
-        self._folder = TemporaryDirectory()
-        path = Path(self._folder.name) / artifact.path.name  # it need not be on the disk
-        path.write_bytes(artifact.data)
+        self._files = contextlib.ExitStack()
+        path = self._files.enter_context(on_disk(artifact))
         arguments = (str(path), backend, json.dumps(asdict(options)))
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
             processes.command("runtime.backends._worker", *arguments),
@@ -86,7 +84,7 @@ class Remote:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._folder.cleanup()
+        self._files.close()
 
     def _receive(self) -> tuple[dict[str, Any], NDArray[Any]]:
         message = receive(_pipe(self._process.stdout))

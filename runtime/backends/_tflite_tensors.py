@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runtime.backends.tensors import image_layout
 from runtime.errors import BackendError
+from runtime.flatbuffer import View, follow, u32
 from runtime.manifest import TensorSpec
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def image_tensors(data: bytes) -> tuple[TensorSpec, TensorSpec]:
         BackendError: there are more or fewer, or one has a type that is not known here.
     """
     try:
-        root = _Table(data, struct.unpack_from("<I", data)[0])
+        root = _Table(data, u32(data, 0))
         (graph, *_) = root.tables(_SUBGRAPHS)
         tensors = graph.tables(_TENSORS)
         (given,), (answered,) = graph.numbers(_INPUTS, "i"), graph.numbers(_OUTPUTS, "i")
@@ -57,28 +58,24 @@ def _spec(tensor: _Table, *, image: bool) -> TensorSpec:
     )
 
 
-class _Table:
-    """A table of a flatbuffer (flatbuffers.dev/internals)."""
-
-    def __init__(self, data: bytes, place: int) -> None:
-        self._data, self._place = data, place
-        self._vtable = place - int(struct.unpack_from("<i", data, place)[0])
-        self._size = int(struct.unpack_from("<H", data, self._vtable)[0])
+class _Table(View):
+    """A table of which the fields are read."""
 
     def byte(self, slot: int) -> int:
         """Return a number of one byte, 0 where it is left out."""
-        place = self._field(slot)
+        place = self.field(slot)
         return self._data[place] if place else 0
 
     def table(self, slot: int) -> _Table | None:
         """Return a table, None where it is left out."""
-        place = self._field(slot)
-        return _Table(self._data, self._follow(place)) if place else None
+        place = self.field(slot)
+        return _Table(self._data, follow(self._data, place)) if place else None
 
     def tables(self, slot: int) -> list[_Table]:
         """Return a vector of tables."""
         count, first = self._vector(slot)
-        return [_Table(self._data, self._follow(first + 4 * index)) for index in range(count)]
+        places = (first + 4 * index for index in range(count))
+        return [_Table(self._data, follow(self._data, place)) for place in places]
 
     def numbers(self, slot: int, kind: str) -> Sequence[float]:
         """Return a vector of numbers; ``kind`` is a letter of :mod:`struct`."""
@@ -91,19 +88,9 @@ class _Table:
         return self._data[first : first + count].decode("utf-8", errors="replace")
 
     def _vector(self, slot: int) -> tuple[int, int]:
-        place = self._field(slot)
+        """Return how many elements there are, and where the first one lies."""
+        place = self.field(slot)
         if not place:
             return 0, 0
-        start = self._follow(place)
-        return int(struct.unpack_from("<I", self._data, start)[0]), start + 4
-
-    def _field(self, slot: int) -> int:
-        """Return where a field lies, 0 where it is left out."""
-        entry = 4 + 2 * slot
-        if entry >= self._size:
-            return 0
-        offset = int(struct.unpack_from("<H", self._data, self._vtable + entry)[0])
-        return self._place + offset if offset else 0
-
-    def _follow(self, place: int) -> int:
-        return place + int(struct.unpack_from("<I", self._data, place)[0])
+        start = follow(self._data, place)
+        return u32(self._data, start), start + 4

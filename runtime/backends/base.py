@@ -13,19 +13,18 @@ import numpy as np
 from runtime.backends._codec import Codec, check_batch
 from runtime.backends._options import BackendOptions
 from runtime.backends.tensors import check_tensors
-from runtime.errors import (
-    BackendError,
-    DeviceUnavailableError,
-    MissingDependencyError,
-)
+from runtime.distributions import installed_version
+from runtime.errors import BackendError, DeviceUnavailableError, MissingDependencyError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import ModuleType, TracebackType
 
     from numpy.typing import NDArray
 
     from runtime.artifact import Artifact
     from runtime.backends._remote import Remote
+    from runtime.backends._wheels import Wheels
     from runtime.manifest import TensorSpec
     from runtime.preprocess import PreprocessSpec
 
@@ -40,6 +39,7 @@ class Backend(ABC):
         package: the engine's distribution.
         module: the engine's import name.
         rank: order of preference among backends for the same files, 0 first.
+        wheels: for which machines the package has wheels; None where that is not known.
         uses_gpu: whether it can run a model on a GPU, where there is one.
         input: the model's input tensor; shape (batch or -1, height, width, channels).
         output: the model's output tensor; shape (batch or -1, classes).
@@ -54,6 +54,7 @@ class Backend(ABC):
     package: ClassVar[str]
     module: ClassVar[str]
     rank: ClassVar[int] = 0
+    wheels: ClassVar[Wheels | None] = None
     uses_gpu: ClassVar[bool] = False
     input: TensorSpec
     output: TensorSpec
@@ -106,13 +107,7 @@ class Backend(ABC):
     @classmethod
     def version(cls) -> str | None:
         """Return the version of the installed engine, or None."""
-        # imported late: it takes a tenth of the time in which a first image is classified
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            return version(cls.package)
-        except PackageNotFoundError:
-            return None
+        return installed_version(cls.package)
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run a batch of any size.
@@ -247,6 +242,15 @@ class Backend(ABC):
             f"backend {self.name} has no GPU support for {self._artifact.path.name} here: "
             f"{error}; or use --device cpu"
         )
+
+    def _one_of_each(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> tuple[Any, Any]:
+        """Return the input and the output of a model that has one of each."""
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise BackendError(
+                f"{self._artifact.path.name} has {len(inputs)} inputs and {len(outputs)} outputs; "
+                "an image classifier has one of each"
+            )
+        return inputs[0], outputs[0]
 
     @classmethod
     def _require(cls) -> None:

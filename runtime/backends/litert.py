@@ -23,7 +23,7 @@ class LiteRt(InterpreterBackend):
     extra: ClassVar[str] = "litert"
     package: ClassVar[str] = "ai-edge-litert"
     module: ClassVar[str] = "ai_edge_litert"
-    wheels: ClassVar[Wheels] = Wheels((3, 14))  # those of 2.3.0, November 2026
+    wheels: ClassVar[Wheels | None] = Wheels((3, 14))  # those of 2.3.0, November 2026
     uses_gpu: ClassVar[bool] = True
     _gpu: CompiledGpu | None = None
 

@@ -10,6 +10,7 @@ from runtime.backends._options import BackendOptions
 from runtime.backends._wheels import Wheels
 from runtime.backends.base import Backend
 from runtime.backends.tensors import image_layout
+from runtime.distributions import installed_version
 from runtime.errors import BackendError
 from runtime.manifest import TensorSpec
 
@@ -43,21 +44,14 @@ class OnnxRuntime(Backend):
     extra: ClassVar[str] = "onnx"
     package: ClassVar[str] = "onnxruntime"
     module: ClassVar[str] = "onnxruntime"
-    wheels: ClassVar[Wheels] = Wheels((3, 14))  # those of 1.32.0, November 2026
+    wheels: ClassVar[Wheels | None] = Wheels((3, 14))  # those of 1.32.0, November 2026
     uses_gpu: ClassVar[bool] = True
     _binding: Binding | None = None
 
     @classmethod
     def version(cls) -> str | None:
         """Return the version of the installed engine, whichever distribution brings it."""
-        from importlib.metadata import PackageNotFoundError, version
-
-        for name in _DISTRIBUTIONS:
-            try:
-                return version(name)
-            except PackageNotFoundError:
-                continue
-        return None
+        return next(filter(None, map(installed_version, _DISTRIBUTIONS)), None)
 
     @classmethod
     def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
@@ -97,14 +91,9 @@ class OnnxRuntime(Backend):
         return specs
 
     def _take(self, session: Any) -> tuple[TensorSpec, TensorSpec]:
-        inputs, outputs = session.get_inputs(), session.get_outputs()
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise BackendError(
-                f"{self._artifact.path.name} has {len(inputs)} inputs and {len(outputs)} outputs; "
-                "an image classifier has one of each"
-            )
+        given, answered = self._one_of_each(session.get_inputs(), session.get_outputs())
         self._session: Any = session
-        return _tensor(inputs[0], image=True), _tensor(outputs[0], image=False)
+        return _tensor(given, image=True), _tensor(answered, image=False)
 
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
         try:

@@ -41,7 +41,7 @@ class OpenVino(Backend):
     # measured to be the fastest.
     rank: ClassVar[int] = 2
     # Those of 2026.4.1. For Arm they ask for glibc 2.35: Raspberry Pi OS 12 has 2.36, 11 has 2.31.
-    wheels: ClassVar[Wheels] = Wheels((3, 14), glibc={"aarch64": (2, 35)})
+    wheels: ClassVar[Wheels | None] = Wheels((3, 14), glibc={"aarch64": (2, 35)})
 
     @classmethod
     def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
@@ -56,14 +56,9 @@ class OpenVino(Backend):
             compiled = _compiled(core, artifact, _settings(options.threads))
         except Exception as error:  # its exceptions have no common base but Exception
             raise self._refused(error) from error
-        inputs, outputs = compiled.inputs, compiled.outputs
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise BackendError(
-                f"{artifact.path.name} has {len(inputs)} inputs and {len(outputs)} outputs; "
-                "an image classifier has one of each"
-            )
+        ports = self._one_of_each(compiled.inputs, compiled.outputs)
         self._request: Any = compiled.create_infer_request()
-        given, answered = _tensor(inputs[0], image=True), _tensor(outputs[0], image=False)
+        given, answered = _tensor(ports[0], image=True), _tensor(ports[1], image=False)
         if artifact.suffix != _TFLITE:
             return given, answered
         return self._with_scales(artifact, given, answered)

@@ -9,7 +9,7 @@ import numpy as np
 
 from runtime.backends._interpreter import InterpreterBackend
 from runtime.backends._wheels import BITS_64, Wheels
-from runtime.errors import BackendError, MissingDependencyError
+from runtime.errors import BackendError
 
 
 class TfliteRuntime(InterpreterBackend):
@@ -20,14 +20,13 @@ class TfliteRuntime(InterpreterBackend):
     package: ClassVar[str] = "tflite-runtime"
     module: ClassVar[str] = "tflite_runtime"
     rank: ClassVar[int] = 1
-    wheels: ClassVar[Wheels] = Wheels(
+    wheels: ClassVar[Wheels | None] = Wheels(
         (3, 11), (*BITS_64, "armv7l", "armv8l"), bits_32=True, linux_only=True
     )
 
     @classmethod
     def _interpreter_class(cls) -> Any:
-        if not cls.installed():
-            raise MissingDependencyError(cls.package, cls.extra, f"use backend {cls.name}")
+        cls._require()
         # Its import succeeds under numpy 2 and prints a traceback; only the
         # constructor fails. So this is asked before the import.
         if int(np.__version__.split(".")[0]) >= 2:

@@ -15,10 +15,9 @@ from runtime.benchmark.picture import picture
 from runtime.benchmark.result import BenchResult, Power, Setting, Timing
 from runtime.benchmark.scenarios import find, play
 from runtime.benchmark.throughput import measure_throughput
-from runtime.classifier import from_artifact
+from runtime.classifier import open_silently
 from runtime.errors import InputError
 from runtime.host import host, power_state, risen
-from runtime.quiet import silenced
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,9 +97,7 @@ def bench(path: Path, options: BenchOptions) -> BenchResult:
         DeviceUnavailableError: the device cannot be used.
     """
     file = artifacts.read(path)
-    with silenced():
-        opened = from_artifact(file, options.backend, options.engine)
-    with opened as classifier:
+    with open_silently(file, options.backend, options.engine) as classifier:
         shown = picture(classifier, options.image)
         engine = settled(classifier, options.engine)
         before = power_state()
@@ -124,21 +121,16 @@ def settled(classifier: Classifier, asked: BackendOptions) -> BackendOptions:
 def _time(
     classifier: Classifier, shown: Picture, engine: BackendOptions, options: BenchOptions
 ) -> Timing:
-    backend, image = classifier.backend, shown.prepare()
+    backend, spec, pixels = classifier.backend, classifier.spec, shown.prepare()
     if options.scenario is not None:
-        played = play(find(options.scenario), backend, image, max(options.batches), options.seconds)
+        batch = max(options.batches)
+        played = play(find(options.scenario), classifier, pixels, batch, options.seconds)
         return Timing(played.latency, played.images_per_second, played=played)
-    runs = (lambda: backend.run(image), shown.prepare)
+    runs = (lambda: backend.run_images(pixels, spec), shown.prepare)
     latency, preprocess = measure_interleaved(runs, options.seconds)
     threads = _threads(engine, options)
-    rates = measure_throughput(
-        classifier.artifact,
-        backend.name,
-        engine,
-        image,
-        (options.batches, threads),
-        options.seconds / _PART,
-    )
+    grid = (options.batches, threads)
+    rates = measure_throughput(classifier, engine, pixels, grid, options.seconds / _PART)
     best = max(one.images_per_second for one in rates if one.threads == threads[0])
     return Timing(latency, best, preprocess, shown.name, rates)
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from runtime.artifact import on_disk
 from runtime.backends import BackendOptions, for_suffix
-from runtime.classifier import from_artifact
+from runtime.classifier import open_silently
 from runtime.errors import EdgeError
 from runtime.golden import PASS, replay
 from runtime.probe import probe
-from runtime.quiet import silenced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,9 +54,7 @@ def contenders(file: Artifact) -> tuple[Contender, ...]:
     """
     found: list[Contender] = []
     answer: Sequence[float] = ()
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / file.path.name  # the artifact need not be on the disk
-        path.write_bytes(file.data)
+    with on_disk(file) as path:
         for backend in for_suffix(file.suffix):
             one = Contender(backend.name, backend.version())
             if not backend.installed():
@@ -81,9 +77,7 @@ def _wrong(file: Artifact, name: str, ours: Sequence[float], first: Sequence[flo
             return ""
         return f"its answer to a grey image is {difference:.2f} off that of the first engine"
     try:
-        with silenced():
-            classifier = from_artifact(file, name)
-        with classifier:
+        with open_silently(file, name) as classifier:
             report = replay(classifier)
     except EdgeError as error:
         return str(error)

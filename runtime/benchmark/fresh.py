@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from runtime.errors import BackendError
-from runtime.probe import probe
+from runtime.probe import must_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,10 +49,7 @@ def measure_fresh(path: Path, backend: str, options: BackendOptions, processes: 
     Raises:
         BackendError: the file does not run in a process of its own.
     """
-    found = [probe(path, backend, options) for _ in range(processes)]
-    for one in found:
-        if one.error is not None:
-            raise BackendError(f"{path.name} does not run in a process of its own: {one.error}")
+    found = [must_run(path, backend, options) for _ in range(processes)]
     return Fresh(
         load_ms=round(median(one.load_ms for one in found), 3),
         first_ms=round(median(one.first_ms for one in found), 3),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from runtime.benchmark import _flatbuffer
-from runtime.benchmark._protobuf import message
+from runtime.protobuf import message
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

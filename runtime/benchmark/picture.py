@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runtime.errors import InputError
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from runtime.classifier import Classifier
@@ -26,11 +25,11 @@ class Picture:
 
     Attributes:
         name: the file, or what was drawn.
-        prepare: decodes and fits it; returns float32 (1, height, width, channels).
+        prepare: decodes and fits it; returns uint8 or float (1, height, width, channels).
     """
 
     name: str
-    prepare: Callable[[], NDArray[np.float32]]
+    prepare: Callable[[], NDArray[Any]]
 
 
 def picture(classifier: Classifier, path: Path | None) -> Picture:
@@ -60,9 +59,8 @@ def picture(classifier: Classifier, path: Path | None) -> Picture:
     return one
 
 
-def _ready(classifier: Classifier, image: object) -> NDArray[np.float32]:
-    prepared = classifier.prepare(image)  # type: ignore[arg-type]
-    return classifier.spec.apply(prepared.pixels[None])
+def _ready(classifier: Classifier, image: object) -> NDArray[Any]:
+    return classifier.prepare(image).pixels[None]  # type: ignore[arg-type]
 
 
 def _drawn() -> bytes:

@@ -14,9 +14,9 @@ from runtime import tuned
 from runtime.backends import BackendOptions, for_suffix
 from runtime.benchmark.contenders import Contender, contenders
 from runtime.benchmark.latency import Latency, measure_interleaved
+from runtime.classifier import open_silently
 from runtime.errors import BackendError, InputError
 from runtime.host import Host, host
-from runtime.quiet import silenced
 from runtime.tuned import Choice, Tuned
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runtime.artifact import Artifact
+    from runtime.classifier import Classifier
 
 # By so much an engine must beat the preferred one: less may be chance, and turns next time.
 _GAIN = 1.03
@@ -200,16 +201,15 @@ def _calls(
     file: Artifact, keys: list[tuple[str, int, int]], stack: ExitStack
 ) -> list[Callable[[], object]]:
     """Open each engine once a number of threads; the stack closes them."""
-    known = {backend.name: backend for backend in for_suffix(file.suffix)}
-    opened = {}
+    opened: dict[tuple[str, int], Classifier] = {}
     for name, count, _ in keys:
         if (name, count) not in opened:
-            with silenced():
-                engine = known[name](file, BackendOptions(threads=count))
-            opened[name, count] = stack.enter_context(engine)
+            one = open_silently(file, name, BackendOptions(threads=count))
+            opened[name, count] = stack.enter_context(one)
     return [_call(opened[name, count], size) for name, count, size in keys]
 
 
-def _call(engine: Any, size: int) -> Callable[[], object]:
-    batch = np.random.default_rng(0).random((size, *engine.image_shape), np.float32)
-    return lambda: engine.run(batch)
+def _call(classifier: Classifier, size: int) -> Callable[[], object]:
+    engine, spec = classifier.backend, classifier.spec
+    pixels = np.random.default_rng(0).integers(0, 256, (size, *spec.shape), np.uint8)
+    return lambda: engine.run_images(pixels, spec)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import platform
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from runtime.benchmark.peak import arithmetic
+from runtime.distributions import installed_versions
 from runtime.host import Host, PowerState, host
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runtime.benchmark.scenarios import Played
     from runtime.benchmark.throughput import Rate
 
-CALL = "backend.run on a ready float32 array: quantize, infer, dequantize"
+CALL = "backend.run_images on ready uint8 pixels: scale, quantize, infer, dequantize"
 _PACKAGES = ("edge-toolkit", "numpy", "pillow")
 
 
@@ -205,10 +205,4 @@ class BenchResult:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # run from a checkout
-            continue
-    return found
+    return {"python": platform.python_version()} | installed_versions(_PACKAGES)

@@ -21,7 +21,7 @@ from runtime.errors import UnknownNameError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from runtime.backends import Backend
+    from runtime.classifier import Classifier
 
 DEPARTURES = (
     "MLPerf runs 600 s (offline at least 24,576 samples); here --seconds decide",
@@ -99,14 +99,14 @@ def find(name: str) -> Scenario:
 
 
 def play(
-    scenario: Scenario, backend: Backend, image: NDArray[np.float32], batch: int, seconds: float
+    scenario: Scenario, classifier: Classifier, pixels: NDArray[Any], batch: int, seconds: float
 ) -> Played:
     """Send queries one after the other.
 
     Args:
         scenario: which one.
-        backend: the open model.
-        image: float32 (1, height, width, channels) in model units; a query repeats it.
+        classifier: the open model.
+        pixels: one image of its size, (1, height, width, channels); a query repeats it.
         batch: images of one call where the scenario leaves it open.
         seconds: how long.
 
@@ -115,8 +115,8 @@ def play(
         BackendError: the engine failed.
     """
     samples = scenario.samples or batch
-    query = np.repeat(image, samples, axis=0)
-    times = repeat(lambda: backend.run(query), seconds)
+    backend, spec, query = classifier.backend, classifier.spec, np.repeat(pixels, samples, axis=0)
+    times = repeat(lambda: backend.run_images(query, spec), seconds)
     latency, rate = Latency.of(times), images_per_second(times, samples)
     value = {
         "p90_ms": latency.p90_ms,

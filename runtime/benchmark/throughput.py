@@ -12,12 +12,13 @@ from runtime.benchmark.latency import repeat
 from runtime.quiet import silenced
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from runtime.artifact import Artifact
-    from runtime.backends import BackendOptions
+    from runtime.backends import Backend, BackendOptions
+    from runtime.classifier import Classifier
+    from runtime.preprocess import PreprocessSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +41,18 @@ class Rate:
 
 
 def measure_throughput(
-    artifact: Artifact,
-    backend: str,
+    classifier: Classifier,
     options: BackendOptions,
-    image: NDArray[np.float32],
+    pixels: NDArray[Any],
     grid: tuple[Sequence[int], Sequence[int]],
     seconds: float,
 ) -> tuple[Rate, ...]:
     """Run batches back to back.
 
     Args:
-        artifact: the model file.
-        backend: the engine.
+        classifier: its file is opened again in its engine.
         options: the device; its threads are not used.
-        image: float32 (1, height, width, channels) in model units; a batch repeats it.
+        pixels: one image of its size, (1, height, width, channels); a batch repeats it.
         grid: batch sizes, and numbers of threads.
         seconds: for each pair of them.
 
@@ -68,10 +67,11 @@ def measure_throughput(
     found = []
     for count in threads:
         with silenced():
-            opened = open_backend(artifact, backend, replace(options, threads=count))
+            how = replace(options, threads=count)
+            opened = open_backend(classifier.artifact, classifier.backend.name, how)
         with opened as engine:
             for size in batches:
-                times = repeat(_call(engine.run, image, size), seconds)
+                times = repeat(_call(engine, classifier.spec, pixels, size), seconds)
                 found.append(Rate(size, count, images_per_second(times, size)))
     return tuple(found)
 
@@ -81,6 +81,8 @@ def images_per_second(nanoseconds: Sequence[int], batch: int) -> float:
     return len(nanoseconds) * batch / sum(nanoseconds) * 1e9
 
 
-def _call(run: Any, image: NDArray[np.float32], size: int) -> Any:
-    batch = np.repeat(image, size, axis=0)
-    return lambda: run(batch)
+def _call(
+    engine: Backend, spec: PreprocessSpec, pixels: NDArray[Any], size: int
+) -> Callable[[], object]:
+    batch = np.repeat(pixels, size, axis=0)
+    return lambda: engine.run_images(batch, spec)

@@ -142,13 +142,10 @@ def open_classifier(
         EdgeError: see :func:`runtime.load`.
     """
     from runtime import artifact as artifacts
-    from runtime.classifier import from_artifact
-    from runtime.quiet import silenced
+    from runtime.classifier import open_silently
 
     artifact = artifacts.read(model)
-    options = engine.options()
-    with silenced():
-        classifier = from_artifact(artifact, engine.backend, options, load_options(choice))
+    classifier = open_silently(artifact, engine.backend, engine.options(), load_options(choice))
     if output is not None and classifier.backend.fallback:
         output.say(f"Warning: on the CPU, not on a GPU: {classifier.backend.fallback}")
     return classifier

@@ -44,7 +44,7 @@ def command(
     """Measure how fast a MODEL file is on this device.
 
     Load time, first prediction and memory are those of fresh processes. Latency is that of
-    one image, warm: quantize, infer, dequantize; preprocessing (decode and fit) apart. A
+    one image, warm: from pixels of the model's size to scores; to decode and fit it apart. A
     percentile is shown only with enough samples: 64 for p90, 662 for p99.
 
     The share of the peak compares the model's multiply-adds with what a core of this

@@ -6,8 +6,9 @@ read past the end of a truncated file, and the process dies.
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
+
+from runtime.flatbuffer import View, follow, u32
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ def extent(data: bytes, root: Table) -> int:
         struct.error: an offset points outside the file.
     """
     walker = _Walker(data)
-    walker.table(walker.u32(0), root)
+    walker.table(u32(data, 0), root)
     return walker.end
 
 
@@ -48,37 +49,27 @@ class _Walker:
         self._data = data
         self._seen: set[tuple[int, Table | TableVector]] = set()
 
-    def u32(self, position: int) -> int:
-        """Read an unsigned 32-bit number."""
-        return int(struct.unpack_from("<I", self._data, position)[0])
-
     def table(self, position: int, kind: Table) -> None:
         """Visit a table and all that it refers to."""
         if (position, kind) in self._seen:
             return
         self._seen.add((position, kind))
-        vtable = position - struct.unpack_from("<i", self._data, position)[0]
-        if vtable < 0:
-            raise struct.error("vtable before the start")
-        size, length = struct.unpack_from("<HH", self._data, vtable)
-        self.end = max(self.end, vtable + size, position + length)
+        view = View(self._data, position)
+        self.end = max(self.end, view.end)
         for slot, field in kind.fields.items():
-            if 6 + 2 * slot > size:  # written by an older schema: the field is not there
-                continue
-            (offset,) = struct.unpack_from("<H", self._data, vtable + 4 + 2 * slot)
-            if offset:
-                self._field(position + offset, field)
+            if place := view.field(slot):
+                self._field(place, field)
 
     def _field(self, place: int, kind: Table | TableVector | int) -> None:
-        start = place + self.u32(place)
+        start = follow(self._data, place)
         if isinstance(kind, Table):
             self.table(start, kind)
             return
-        count, first = self.u32(start), start + 4
+        count, first = u32(self._data, start), start + 4
         width = kind if isinstance(kind, int) else 4
         self.end = max(self.end, first + count * width)
         if isinstance(kind, TableVector) and (start, kind) not in self._seen:
             self._seen.add((start, kind))
             for index in range(count):
                 element = first + 4 * index
-                self.table(element + self.u32(element), kind.table)
+                self.table(follow(self._data, element), kind.table)

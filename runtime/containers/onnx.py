@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from runtime.containers.base import DIGEST_CHARS, Container
 from runtime.errors import ArtifactError
+from runtime.protobuf import message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,17 +137,5 @@ def _varint(data: memoryview, position: int) -> tuple[int, int]:
 
 
 def _metadata(key: bytes, value: bytes) -> bytes:
-    entry = _bytes_field(_ENTRY_KEY, key) + _bytes_field(_ENTRY_VALUE, value)
-    return _bytes_field(_MODEL_METADATA, entry)
-
-
-def _bytes_field(number: int, value: bytes) -> bytes:
-    return _encode(number << 3 | _BYTES) + _encode(len(value)) + value
-
-
-def _encode(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes((*out, value))
+    entry = message([(_ENTRY_KEY, key), (_ENTRY_VALUE, value)])
+    return message([(_MODEL_METADATA, entry)])

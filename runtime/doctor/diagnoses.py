@@ -146,7 +146,7 @@ def _is_too_old(evidence: Evidence) -> bool:
 
 def _numpy(evidence: Evidence, probe: Probe) -> Diagnosis | None:
     numpy = evidence.host.numpy
-    if int(numpy.partition(".")[0]) < 2 or not _NUMPY_1.search(f"{probe.error}\n{probe.stderr}"):
+    if older(numpy, "2") or not _NUMPY_1.search(f"{probe.error}\n{probe.stderr}"):
         return None
     problem = f"{evidence.title} was built for numpy 1, and numpy {numpy} is installed"
     return Diagnosis(problem, 'pip install "numpy<2"')

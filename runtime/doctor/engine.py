@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runtime.backends import Backend
     from runtime.host import Host
-    from runtime.probe import Probe
 
 WORKS, BROKEN, MISSING = "works", "broken", "missing"
 
@@ -37,7 +36,6 @@ class Evidence:
         distributions: the installed distributions that bring the engine's module; more
             than one overwrite each other's files.
         host: the machine.
-        probe: how the process ended that ran the tiny model; None where none was started.
     """
 
     backend: type[Backend]
@@ -45,7 +43,6 @@ class Evidence:
     floor: str | None
     distributions: tuple[str, ...]
     host: Host
-    probe: Probe | None = None
 
     @property
     def title(self) -> str:

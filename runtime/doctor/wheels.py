@@ -30,7 +30,7 @@ def install(backend: type[Backend]) -> str:
 
 def lacking(backend: type[Backend], host: Host) -> Diagnosis | None:
     """Return why there is no wheel of an engine for a machine; None where there is one."""
-    wheels: Wheels | None = getattr(backend, "wheels", None)
+    wheels = backend.wheels
     return next(_reasons(backend.package, wheels, host), None) if wheels else None
 
 

@@ -7,10 +7,10 @@ import os
 import platform
 import sys
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from runtime.distributions import installed_version
 from runtime.host.graphics import gpu_adapters, vulkan_drivers
 from runtime.host.proc import ROOT
 from runtime.host.processor import cpu_features, cpu_name
@@ -92,19 +92,11 @@ def host(root: Path = ROOT) -> Host:
         kernel=platform.release(),
         python=platform.python_version(),
         libc=c_library(),
-        numpy=numpy_version(),
+        numpy=installed_version("numpy") or "",
         virtual=virtual_kind(root, machine),
         gpus=gpu_adapters(root),
         vulkan=vulkan_drivers(root),
     )
-
-
-def numpy_version() -> str:
-    """Return the version of the installed numpy, without importing it; empty if there is none."""
-    try:
-        return version("numpy")
-    except PackageNotFoundError:
-        return ""
 
 
 def usable_cores() -> int:

@@ -7,7 +7,10 @@ contain all that belongs to it: validation, and in the toolkit's case the checkp
 accuracy on the test images is taken after each epoch, outside of the clock, and decides
 only when to stop.
 
-Run it: ``python tests/benchmarks/plain_training.py --until 0.993``.
+The toolkit runs each of the recipes asked for: ``precision`` with the plateau rule, or
+``precision:N`` with the cosine schedule of a training of N epochs, which then ends.
+
+Run it: ``python tests/benchmarks/plain_training.py --until 0.993 --recipe auto:3``.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,7 +36,6 @@ from toolkit.checkpoint import State
 from toolkit.commands._reporter import RichReporter
 from toolkit.datasets import DataOptions, Dataset, load_dataset
 from toolkit.epochs import Schedule, TrainingData, run_epochs
-from toolkit.rates import Plateau
 from toolkit.training import TrainOptions, compiled, training_data
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ class Contender(Protocol):
 
     name: str
     model: keras.Model
+    epochs: int | None  # after which the training ends
 
     def epoch(self) -> None:
         """Train one epoch, as it would be in the whole training."""
@@ -56,7 +60,8 @@ class Plain:
         """Build the network."""
         self.name, self._data, self._options = "plain model.fit", data, options
         self.model = _network(dataset, options)
-        self._rule = Plateau(options.plateau_factor, options.plateau_patience)
+        self.epochs = None
+        self._rule = options.rule()
 
     def epoch(self) -> None:
         """Train one epoch."""
@@ -77,11 +82,15 @@ class Toolkit:
         self, dataset: Dataset, data: TrainingData, options: TrainOptions, folder: Path
     ) -> None:
         """Build the network; checkpoints go into the folder."""
-        self.name, self._data, self._options = f"toolkit, {options.precision}", data, options
-        self._folder = folder / options.precision
+        self.name = f"toolkit, {options.precision}"
+        self.epochs = options.epochs if options.schedule == "cosine" else None
+        if self.epochs:
+            self.name += f", cosine over {options.epochs}"
+        self._data, self._options = data, options
+        self._folder = folder / self.name
         self._folder.mkdir()
         self.model = _network(dataset, options)
-        self._state = State(Plateau(options.plateau_factor, options.plateau_patience))
+        self._state = State(options.rule())
         self._reporter = RichReporter(Output(quiet=True))
 
     def epoch(self) -> None:
@@ -118,6 +127,8 @@ def race(
     }
     for number in range(1, most + 1):
         for one in contenders:
+            if one.epochs and number > one.epochs:
+                continue
             row = found[one.name]
             start, cpu = time.perf_counter(), time.process_time()
             one.epoch()
@@ -126,7 +137,7 @@ def race(
             answers = run_keras(one.model, test).argmax(axis=1)
             row["accuracy"].append(float((answers == dataset.y_test).mean()))
             output.say(f"epoch {number}  {one.name}  {row['accuracy'][-1]:.4f}")
-        if all(max(row["accuracy"]) >= until for row in found.values()):
+        if all(_is_over(one, found[one.name]["accuracy"], until) for one in contenders):
             break
     rows = [_row(name, row, until) for name, row in found.items()]
     for row in rows:
@@ -135,6 +146,17 @@ def race(
         both = row["time_s"] and rows[0]["time_s"]
         row["time_ratio"] = row["time_s"] / rows[0]["time_s"] if both else None
     return rows
+
+
+def _is_over(one: Contender, accuracy: list[float], until: float) -> bool:
+    return max(accuracy) >= until or len(accuracy) == one.epochs
+
+
+def _recipe(text: str, seed: int) -> TrainOptions:
+    """Return the recipe that ``precision`` or ``precision:epochs`` stands for."""
+    precision, _, epochs = text.partition(":")
+    options = TrainOptions(precision=precision, seed=seed).resolved()
+    return replace(options, schedule="cosine", epochs=int(epochs)) if epochs else options
 
 
 def _row(name: str, found: dict[str, list[float]], until: float) -> dict[str, Any]:
@@ -169,7 +191,7 @@ def table(rows: list[dict[str, Any]], until: float) -> str:
 @click.option("--limit", type=int, help="Train on the first N images only.")
 @click.option("--until", type=float, default=0.993, show_default=True, help="Test accuracy.")
 @click.option("--epochs", type=int, default=20, show_default=True, help="At most.")
-@click.option("--precision", "precisions", multiple=True, default=("float32", "auto"))
+@click.option("--recipe", "recipes", multiple=True, default=("float32", "auto", "auto:3"))
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--quick", is_flag=True, help="The digits, 200 images, two epochs.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
@@ -178,7 +200,7 @@ def command(
     limit: int | None,
     until: float,
     epochs: int,
-    precisions: tuple[str, ...],
+    recipes: tuple[str, ...],
     seed: int,
     quick: bool,
     as_json: bool,
@@ -188,15 +210,14 @@ def command(
         name, limit, until, epochs = "digits", 200, 0.0, 2
     import_tensorflow()
     output = Output(as_json)
-    recipes = [TrainOptions(precision=one, seed=seed).resolved() for one in precisions]
-    recipes = list({one.precision: one for one in recipes}.values())
+    chosen = dict.fromkeys(_recipe(one, seed) for one in recipes)
     dataset = load_dataset(DataOptions(name=name), RichReporter(output)).limited(limit)
     plain = TrainOptions(seed=seed)
     data = training_data(dataset, plain)
     np.random.seed(seed)  # noqa: NPY002 - Keras shuffles the plain script's arrays with it
     with tempfile.TemporaryDirectory() as folder:
         contenders: list[Contender] = [Plain(dataset, data, plain)]
-        contenders += [Toolkit(dataset, data, one, Path(folder)) for one in recipes]
+        contenders += [Toolkit(dataset, data, one, Path(folder)) for one in chosen]
         rows = race(contenders, dataset, until, epochs, output)
     here = host()
     where = {"cpu": here.cpu, "cores": here.cores}

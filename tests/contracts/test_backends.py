@@ -295,22 +295,3 @@ def test_a_payload_that_is_no_model_is_a_backend_error(backend, exports, tmp_pat
     path.write_bytes(bytes.fromhex(empty[path.suffix]))
     with pytest.raises((BackendError, MissingDependencyError)):
         backend(artifacts.read(path))
-
-
-def test_tflite_runtime_says_what_mends_numpy_2(exports, monkeypatch):
-    backend = BACKENDS["tflite-runtime"]
-    if not backend.installed():
-        pytest.skip("tflite-runtime is not installed")
-    monkeypatch.setattr(np, "__version__", "2.4.6")
-    with pytest.raises(BackendError, match=r"built for numpy 1.*numpy<2.*edge-toolkit\[litert\]"):
-        backend(artifacts.read(exports["tflite"]))
-
-
-def test_tflite_runtime_after_tensorflow_is_refused_before_it_breaks(exports, monkeypatch):
-    backend = BACKENDS["tflite-runtime"]
-    if not backend.installed() or int(np.__version__.split(".")[0]) >= 2:
-        pytest.skip("tflite-runtime does not work here at all")
-    monkeypatch.setitem(sys.modules, "tensorflow", sys)
-    monkeypatch.delitem(sys.modules, backend.module)
-    with pytest.raises(BackendError, match="import tflite_runtime first"):
-        backend(artifacts.read(exports["tflite"]))

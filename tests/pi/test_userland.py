@@ -109,9 +109,10 @@ def test_the_command_names_the_processor_and_drops_the_environment(tmp_path):
 
 def test_the_end_of_one_command_takes_no_folder_from_another(tmp_path):
     built = userland.Userland(tmp_path, userland.SUITES["bookworm"])
-    command = built.command("cortex-a72", ["python3"], binds={"/work/models": "/srv/models"})
-    assert "/srv/models:/work/models" in command
-    assert (built.root / "work" / "models").is_dir()  # else PRoot makes and removes it
+    outside = str(tmp_path / "models")
+    command = built.command("cortex-a72", ["python3"], binds={"/home/pi/models": outside})
+    assert f"{outside}:/home/pi/models" in command
+    assert (built.root / "home" / "pi" / "models").is_dir()  # else PRoot makes and removes it
 
 
 def test_what_takes_too_long_is_ended_with_all_it_started(tmp_path, monkeypatch):

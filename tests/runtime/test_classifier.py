@@ -12,9 +12,8 @@ from PIL import Image
 
 import runtime
 from runtime import artifact as artifacts
-from runtime.assumptions import default_spec
 from runtime.backends.tflite_runtime import TfliteRuntime
-from runtime.classifier import LoadOptions, softmax
+from runtime.classifier import LoadOptions
 from runtime.errors import (
     BackendError,
     EdgeError,
@@ -22,6 +21,7 @@ from runtime.errors import (
     MissingDependencyError,
     UnknownNameError,
 )
+from runtime.prediction import softmax
 
 
 @pytest.fixture
@@ -289,24 +289,6 @@ def test_the_second_engine_is_taken_where_the_first_is_missing(exports, monkeypa
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     with runtime.load(exports["tflite-int8"]) as opened:
         assert opened.backend.name == "tflite-runtime"
-
-
-@pytest.mark.parametrize(
-    ("shape", "fit", "polarity"),
-    [
-        ((28, 28, 1), "center-of-mass", "auto"),
-        ((28, 28, 3), "pad", "as-is"),
-        ((32, 32, 1), "pad", "as-is"),
-    ],
-)
-def test_the_default_preprocessing_depends_on_the_size(shape, fit, polarity):
-    spec = default_spec(shape)
-    assert (spec.shape, spec.fit, spec.polarity) == (shape, fit, polarity)
-
-
-def test_softmax_does_not_overflow():
-    found = softmax(np.array([[1e4, 1e4, -1e4], [0, 0, 0]], np.float32))
-    np.testing.assert_allclose(found, [[0.5, 0.5, 0], [1 / 3] * 3], rtol=1e-6)
 
 
 def test_load_takes_text_and_path(tiny):

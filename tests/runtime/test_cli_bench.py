@@ -57,7 +57,7 @@ def test_the_table_fits_the_terminal_and_names_everything(bench, known_peak):
     assert "% of the peak" in result.stdout
     assert "200.0 G/s a core in int8, by litert 1.0" in result.stdout
     assert "lower bound" in result.stdout
-    assert "Timed: backend.run" in result.stdout
+    assert "Timed: backend.run_images" in result.stdout
 
 
 def test_a_percentile_without_samples_is_a_dash(runtime_cli):

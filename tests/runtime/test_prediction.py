@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from runtime.prediction import Prediction
+from runtime.prediction import Prediction, softmax
 
 LABELS = ("a", "b", "c", "d")
 
@@ -45,3 +45,8 @@ def test_json_holds_plain_values():
         "confidence": 0.65,
         "top": [{"label": "c", "confidence": 0.65}, {"label": "b", "confidence": 0.25}],
     }
+
+
+def test_softmax_does_not_overflow():
+    found = softmax(np.array([[1e4, 1e4, -1e4], [0, 0, 0]], np.float32))
+    np.testing.assert_allclose(found, [[0.5, 0.5, 0], [1 / 3] * 3], rtol=1e-6)

@@ -12,6 +12,7 @@ from runtime.backends import BackendOptions
 from runtime.errors import BackendError, InputError, IntegrityError
 from runtime.host.proc import colon_fields
 from runtime.probe import peak_memory
+from runtime.processes import last_json
 
 
 def test_a_fresh_process_takes_far_less_than_this_one(tiny):
@@ -101,8 +102,8 @@ def test_another_interpreter_can_be_asked(tiny, tmp_path):
 
 
 def test_the_answer_is_the_last_line_of_what_was_printed():
-    assert probe._last_json('noise\n{"peak_mb": 3}\n') == {"peak_mb": 3}
-    assert probe._last_json("") == probe._last_json("noise") == probe._last_json("[1]") == {}
+    assert last_json('noise\n{"peak_mb": 3}\n') == {"peak_mb": 3}
+    assert last_json("") == last_json("noise") == last_json("[1]") == {}
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")

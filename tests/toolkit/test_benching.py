@@ -12,7 +12,8 @@ from runtime.backends import BackendOptions
 from runtime.benchmark import measure_turns
 from runtime.errors import BackendError, InputError
 from toolkit import benching
-from toolkit.benching import ALL, CompareOptions, compare_speed, find_files, ratio_interval
+from toolkit.benching import CompareOptions, compare_speed, find_files, ratio_interval
+from toolkit.engines import ALL
 
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("onnxruntime")

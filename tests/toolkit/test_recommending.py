@@ -10,8 +10,9 @@ from runtime.backends import BackendOptions
 from runtime.errors import BackendError, DeviceUnavailableError, InputError
 from toolkit import recommending
 from toolkit.choosing import Limits
+from toolkit.engines import ALL
 from toolkit.recommending import RecommendOptions, recommend
-from toolkit.verifying import ALL, VerifyOptions
+from toolkit.verifying import VerifyOptions
 
 
 def options(*paths, backend="auto", seconds=0.1, limit=60, **limits):

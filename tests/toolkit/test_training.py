@@ -13,7 +13,6 @@ from toolkit import checkpoint, runs, training
 from toolkit.datasets import DataOptions
 from toolkit.files import read_json
 from toolkit.progress import Silent
-from toolkit.rates import Plateau
 from toolkit.training import TrainingInterruptedError, TrainOptions, train
 
 DIGITS = DataOptions(name="digits")
@@ -75,6 +74,7 @@ def test_the_defaults_are_those_of_the_tutorial():
         "batch_size": 86,
         "learning_rate": 0.001,
         "validation_split": 0.1,
+        "schedule": "plateau",
         "plateau_factor": 0.5,
         "plateau_patience": 3,
         "seed": 0,
@@ -96,6 +96,7 @@ def test_the_defaults_are_those_of_the_tutorial():
         {"validation_split": -0.1},
         {"validation_split": float("nan")},
         {"precision": "float8"},
+        {"schedule": "linear"},
         {"seed": -1},
         {"seed": 2**32},
     ],
@@ -251,50 +252,6 @@ def test_other_data_is_refused_and_moved_data_is_found(own_data, tmp_path):
     assert result.run.name == "my-data-cnn"
 
 
-def test_mixed_precision_gives_a_float32_model(tmp_path):
-    import keras
-
-    options = TrainOptions(epochs=1, limit=60, padding="valid", precision="mixed_bfloat16")
-    result = train(options, DIGITS, tmp_path, Recorder())
-    model = keras.models.load_model(result.run.model)
-    assert {layer.dtype_policy.name for layer in model.layers} == {"float32"}
-    assert {weight.dtype for weight in model.weights} == {"float32"}
-    assert model.count_params() == 232_170
-    assert keras.config.dtype_policy().name == "float32"
-
-
-@pytest.mark.parametrize(
-    ("features", "precision"), [(("avx2", "bf16"), "mixed_bfloat16"), (("avx2",), "float32")]
-)
-def test_auto_takes_bfloat16_where_the_processor_computes_in_it(monkeypatch, features, precision):
-    monkeypatch.setattr(training, "host", lambda: SimpleNamespace(features=features))
-    assert TrainOptions(precision="auto").resolved() == TrainOptions(precision=precision)
-
-
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_a_precision_that_was_asked_for_is_kept(precision):
-    assert TrainOptions(precision=precision).resolved() == TrainOptions(precision=precision)
-
-
-def test_what_auto_came_to_is_recorded_and_the_same_seed_gives_the_same_model(
-    tmp_path, monkeypatch
-):
-    """Also where the first part was trained on another machine and goes on here."""
-    import keras
-
-    monkeypatch.setattr(training, "host", lambda: SimpleNamespace(features=("bf16",)))
-    options = TrainOptions(epochs=2, limit=60, padding="valid", precision="auto")
-    whole = train(options, DIGITS, tmp_path / "whole", Recorder()).run
-    assert whole.config["options"]["precision"] == "mixed_bfloat16"
-    stopped = interrupt(tmp_path / "parts", options)
-    monkeypatch.setattr(training, "host", lambda: SimpleNamespace(features=()))
-    parts = training.resume(stopped.path, Recorder()).run
-    assert parts.config["options"] == whole.config["options"]
-    models = [keras.models.load_model(run.model) for run in (whole, parts)]
-    for found, expected in zip(*(model.get_weights() for model in models), strict=True):
-        assert np.allclose(found, expected, rtol=1e-2, atol=1e-3)
-
-
 def test_without_validation_the_training_accuracy_is_watched(tmp_path):
     options = TrainOptions(epochs=1, limit=60, padding="valid", validation_split=0)
     recorder = Recorder()
@@ -314,17 +271,28 @@ def test_copies_that_were_left_out_are_told(own_data, tmp_path):
     assert any("1 training images" in text for text in recorder.said)
 
 
-def test_the_learning_rate_falls_on_a_plateau(tmp_path, monkeypatch):
-    monkeypatch.setattr(Plateau, "update", lambda self, value, rate: rate * self.factor)
-    recorder = Recorder()
-    train(TrainOptions(epochs=2, limit=60, padding="valid"), DIGITS, tmp_path, recorder)
-    rates = [row["learning_rate"] for row in recorder.rows]
-    assert rates == pytest.approx([0.001, 0.0005])
-
-
 def test_the_split_is_seeded_and_calibration_keeps_out_of_validation(digits):
     parts = [training.training_data(digits, TrainOptions(seed=seed)) for seed in (0, 0, 1)]
     assert np.array_equal(parts[0].x_validation, parts[1].x_validation)
     assert not np.array_equal(parts[0].x_validation, parts[2].x_validation)
     assert parts[0].y.sum(axis=1).tolist() == [1.0] * len(parts[0].x)
     assert parts[0].x.max() <= 1.0
+
+
+def test_what_auto_came_to_is_recorded_and_the_same_seed_gives_the_same_model(
+    tmp_path, monkeypatch
+):
+    """Also where the first part was trained on another machine and goes on here."""
+    import keras
+
+    monkeypatch.setattr(training, "host", lambda: SimpleNamespace(features=("bf16",)))
+    options = TrainOptions(epochs=2, limit=60, padding="valid", precision="auto")
+    whole = train(options, DIGITS, tmp_path / "whole", Recorder()).run
+    assert whole.config["options"]["precision"] == "mixed_bfloat16"
+    stopped = interrupt(tmp_path / "parts", options)
+    monkeypatch.setattr(training, "host", lambda: SimpleNamespace(features=()))
+    parts = training.resume(stopped.path, Recorder()).run
+    assert parts.config["options"] == whole.config["options"]
+    models = [keras.models.load_model(run.model) for run in (whole, parts)]
+    for found, expected in zip(*(model.get_weights() for model in models), strict=True):
+        assert np.allclose(found, expected, rtol=1e-2, atol=1e-3)

@@ -9,9 +9,10 @@ from runtime.backends import for_suffix
 from runtime.errors import InputError, IntegrityError
 from toolkit import verifying
 from toolkit.datasets import DataOptions
-from toolkit.exporting import ExportOptions, export
+from toolkit.engines import ALL
+from toolkit.exporting import ExportOptions, export, read_exports
 from toolkit.subject import Overrides, resolve
-from toolkit.verifying import ALL, VerifyOptions, verify
+from toolkit.verifying import VerifyOptions, verify
 
 
 @pytest.mark.parametrize("limit", [0, -1])
@@ -26,7 +27,7 @@ def test_the_limit_is_kept(subject, exports):
 
 
 def test_without_files_those_of_the_run_are_taken(subject, exports):
-    found = verifying._exports(subject)
+    found = read_exports(subject.exports)
     assert [file.manifest.format for file in found] == list(exports)
 
 

@@ -1,5 +1,6 @@
 """The versions that a result depends on."""
 
+import importlib.metadata
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
@@ -16,5 +17,5 @@ def test_a_package_that_is_not_installed_is_left_out(monkeypatch):
     def missing(name):
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(versions, "version", missing)
+    monkeypatch.setattr(importlib.metadata, "version", missing)
     assert set(versions.versions()) == {"python"}

@@ -11,8 +11,8 @@ import click
 
 from runtime import backends
 from runtime.commands._options import gpu_options
-from runtime.registry import pick
 from toolkit.datasets import DataOptions, registry
+from toolkit.engines import check_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,9 +123,7 @@ def artifact_options(command: Callable[..., Any]) -> Callable[..., Any]:
         **kw: Any,
     ) -> Any:
         engine = backends.BackendOptions(device, precision=precision, providers=providers)
-        if backend not in (backends.AUTO, "all"):
-            # A mistyped name is told before Keras is loaded.
-            pick(backends.registry(), "backend", backend)
+        check_engine(backend)  # a mistyped name is told before Keras is loaded
         choice = ArtifactChoice(artifacts, against, backend, engine, limit)
         return command(*args, choice=choice, **kw)
 

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runtime import backends
 from runtime.backends import AUTO, BackendOptions
 from runtime.commands._options import gpu_options
 from runtime.console import Output, output_options
-from runtime.registry import pick
 from toolkit.commands._options import PATH
 from toolkit.commands._short_names import short_names
+from toolkit.engines import check_engine
 
 if TYPE_CHECKING:
     from toolkit.benching import Compared, Comparison
@@ -49,11 +48,10 @@ def command(
     them all; each is compared with the baseline turn by turn, which gives the ratio and its
     95 % interval. Memory is the peak of a fresh process.
     """
-    from toolkit.benching import ALL, CompareOptions, compare_speed
+    from toolkit.benching import CompareOptions, compare_speed
     from toolkit.commands._reporter import RichReporter
 
-    if backend not in (AUTO, ALL):
-        pick(backends.registry(), "backend", backend)
+    check_engine(backend)
     engine = BackendOptions(device, threads, precision, providers)
     options = CompareOptions(artifacts, backend, engine, baseline, seconds, peak)
     found = compare_speed(options, RichReporter(output))

@@ -31,6 +31,13 @@ def _listed() -> str:
 @click.option("--epochs", type=int, default=30, show_default=True)
 @click.option("--batch-size", type=int, default=86, show_default=True)
 @click.option("--learning-rate", type=float, default=0.001, show_default=True)
+@click.option(
+    "--schedule",
+    default="plateau",
+    show_default=True,
+    help="How the learning rate falls: plateau (halved when the validation accuracy stalls) "
+    "or cosine (over all epochs).",
+)
 @click.option("--validation-split", type=float, default=0.1, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--limit", type=int, help="Train on the first N images only.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
 
-_MAKERS = {"Conv2D": "filters", "SeparableConv2D": "filters", "Dense": "units"}
+MAKERS = {"Conv2D": "filters", "SeparableConv2D": "filters", "Dense": "units"}
 _TIES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
 _PASS = (
     "Activation",
@@ -174,7 +174,7 @@ def _tensors(value: Any) -> list[Any]:
 def _step(layer: keras.layers.Layer, incoming: list[Port]) -> Port:
     """Return what a layer makes of the channels that come in; mark what must stay."""
     kind, first = type(layer).__name__, incoming[0]
-    if kind in _MAKERS and _plain(layer):
+    if kind in MAKERS and _plain(layer):
         return Port(Group(int(layer.output.shape[-1]), makers=[layer.name]))
     if kind in _PASS and first.repeats == 1 and _channelwise(layer):
         return first

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from exporters.source import run_keras
-from runtime.errors import ParityError
+from runtime.errors import ExportError, ParityError
 from toolkit import checkpoint, runs
 from toolkit.checkpoint import State
 from toolkit.compression.lessons import prepare
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
 
+    from toolkit.compression.lessons import Lessons
     from toolkit.compression.options import CompressOptions
     from toolkit.datasets import DataOptions
     from toolkit.record import TrainReporter
@@ -61,7 +63,7 @@ class Compressor:
         options: CompressOptions,
         reporter: TrainReporter,
     ) -> None:
-        """Let the teacher label its images, and measure what its channels are worth.
+        """Measure what the channels of the teacher are worth.
 
         Args:
             subject: the teacher with its data.
@@ -81,9 +83,14 @@ class Compressor:
         _, self._validation = train_validation(
             subject.dataset, split["validation_split"], split["seed"]
         )
-        kept = np.setdiff1d(subject.training, self._validation)
-        self._lessons = prepare(subject, kept, self._validation, options, reporter)
         self._search = Search(subject, reporter)
+
+    @cached_property
+    def _lessons(self) -> Lessons:
+        """What the students learn from; it takes minutes, so only once there is a student."""
+        subject = self._subject
+        kept = np.setdiff1d(subject.training, self._validation)
+        return prepare(subject, kept, self._validation, self._options, self._reporter)
 
     def compress(self, parent: Path) -> Compression:
         """Make a student, teach it, and write its run folder.
@@ -97,8 +104,16 @@ class Compressor:
                 folder of the last one stays.
             TrainingInterruptedError: Ctrl-C.
         """
+        *_, slowest = self._options.speedups
         for target in self._options.speedups:
-            student = self._most_teachable(self._search.students(target))
+            try:
+                students = self._search.students(target)
+            except ExportError as error:
+                if target == slowest:
+                    raise
+                self._reporter.say(str(error))  # the next one may be within reach
+                continue
+            student = self._most_teachable(students)
             found = self._teach(student, parent)
             drop = found.record["validation_drop"]
             if self._options.max_drop is None or drop <= self._options.max_drop:
@@ -171,7 +186,8 @@ class Compressor:
             "teacher_sha256": teacher.sha256,
             "teacher_model": str(teacher.path.resolve()),
             "widths": student.widths,
-            "kernel": student.kernel,
+            "kernel": student.form.kernel,
+            "pooled": student.form.pooled,
             "options": asdict(self._options),
         }
         return self._config | {"name": name, "lineage": lineage}

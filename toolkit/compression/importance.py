@@ -20,6 +20,7 @@ def importance(
     channels: Channels,
     batch: NDArray[np.float32],
     truth: NDArray[np.int64],
+    scores: str,
 ) -> dict[Group, NDArray[np.float64]]:
     """Estimate how much the loss changes if a channel is removed.
 
@@ -28,10 +29,11 @@ def importance(
     for Neural Network Pruning, CVPR 2019).
 
     Args:
-        model: gives probabilities or logits.
+        model: a classifier.
         channels: its channels.
         batch: float32 (n, height, width, channels), training images in model units.
         truth: int64 (n,), their classes.
+        scores: what the model gives, ``probabilities`` or ``logits``.
 
     Returns:
         By group, float64 (channels,), in the unit of the loss.
@@ -43,32 +45,28 @@ def importance(
     tapped = keras.Model(model.inputs[0], [*taps, *model.outputs])
     found = {group: np.zeros(group.size) for group in channels.groups}
     for start in range(0, len(batch), _BATCH):
-        effects = _effects(tapped, batch[start : start + _BATCH], truth[start : start + _BATCH])
+        piece = slice(start, start + _BATCH)
+        effects = _effects(tapped, batch[piece], truth[piece], scores)
         for (group, _), effect in zip(makers, effects, strict=True):
             found[group] += effect
     return {group: value / len(batch) for group, value in found.items()}
 
 
 def _effects(
-    tapped: keras.Model, batch: NDArray[np.float32], truth: NDArray[np.int64]
+    tapped: keras.Model, batch: NDArray[np.float32], truth: NDArray[np.int64], scores: str
 ) -> list[NDArray[np.float64]]:
     """Return, for each tapped layer, the sum over images of |activation x gradient|."""
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
-        *activations, scores = tapped(batch, training=False)
+        *activations, answers = tapped(batch, training=False)
         # log-probabilities of softmax outputs are logits but for a constant
-        logits = tf.math.log(scores + 1e-9) if _are_probabilities(scores) else scores
+        logits = tf.math.log(answers + 1e-9) if scores == "probabilities" else answers
         loss = tf.reduce_sum(
             tf.nn.sparse_softmax_cross_entropy_with_logits(labels=truth, logits=logits)
         )
     gradients = tape.gradient(loss, activations)
     return [_per_channel(a, g) for a, g in zip(activations, gradients, strict=True)]
-
-
-def _are_probabilities(scores: object) -> bool:
-    rows = np.asarray(scores)
-    return bool(rows.min() >= 0 and np.allclose(rows.sum(axis=1), 1, atol=1e-3))
 
 
 def _per_channel(activation: object, gradient: object) -> NDArray[np.float64]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolkit.compression.channels import Channels, Group, Port
+from toolkit.compression.channels import MAKERS, Channels, Group, Port
 
 if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
 
-_WIDTH = {"Conv2D": "filters", "SeparableConv2D": "filters", "Dense": "units"}
 _SPATIAL = ("Conv2D", "SeparableConv2D", "DepthwiseConv2D")
 
 
@@ -23,12 +22,15 @@ class Cut:
 
     Attributes:
         kept: by group, the sorted indices of the channels that stay, int64.
-        kernel: the largest side of a convolution's kernel; larger ones keep their centre.
-            None keeps all.
+        kernel: the largest side of a convolution's kernel; larger ones keep their centre,
+            where that changes no shape. None keeps all.
+        pooled: by the name of a pooling that goes, the convolution that takes its step; of
+            :func:`toolkit.compression.strides.pooled`.
     """
 
     kept: dict[Group, NDArray[np.int64]]
     kernel: int | None = None
+    pooled: dict[str, str] = field(default_factory=dict)
 
 
 def narrowed(model: keras.Model, channels: Channels, cut: Cut) -> keras.Model:
@@ -47,6 +49,7 @@ def narrowed(model: keras.Model, channels: Channels, cut: Cut) -> keras.Model:
         entry.pop("build_config", None)  # it holds the shapes of the old layers
         if entry["config"].get("name") in channels.makes:
             _narrow(entry, channels, cut)
+            _unpool(entry, cut)
     small = type(model).from_config(config)
     for layer in small.layers:
         if layer.weights:
@@ -59,12 +62,27 @@ def _narrow(entry: dict[str, Any], channels: Channels, cut: Cut) -> None:
     """Change the configuration of one layer; a small network needs no dropout."""
     kind, config = entry["class_name"], entry["config"]
     made = channels.makes[config["name"]]
-    if kind in _WIDTH and made.group.root in cut.kept:
-        config[_WIDTH[kind]] = len(cut.kept[made.group.root])
+    if kind in MAKERS and made.group.root in cut.kept:
+        config[MAKERS[kind]] = len(cut.kept[made.group.root])
     if "Dropout" in kind:
         config["rate"] = 0.0
-    if kind in _SPATIAL and cut.kernel:
+    if cut.kernel and kind in _SPATIAL and config["padding"] == "same":
         config["kernel_size"] = tuple(min(side, cut.kernel) for side in config["kernel_size"])
+
+
+def _unpool(entry: dict[str, Any], cut: Cut) -> None:
+    """Let a convolution step over two pixels, or a pooling do nothing."""
+    name = entry["config"]["name"]
+    if name in cut.pooled.values():
+        entry["config"]["strides"] = (2, 2)
+    if name in cut.pooled:
+        entry["class_name"], entry["config"] = "Identity", {"name": name}
+
+
+def largest_kernel(model: keras.Model) -> int:
+    """Return the longest side of the kernels that a :class:`Cut` can make smaller; 0: none."""
+    spatial = (layer for layer in model.layers if type(layer).__name__ in _SPATIAL)
+    return max((max(s.kernel_size) for s in spatial if s.padding == "same"), default=0)
 
 
 def _weights(layer: keras.layers.Layer, channels: Channels, cut: Cut) -> list[NDArray[Any]]:
@@ -75,8 +93,9 @@ def _weights(layer: keras.layers.Layer, channels: Channels, cut: Cut) -> list[ND
     inside = _places(channels.reads[layer.name], cut)
     outside = _places(channels.makes[layer.name], cut)
     kind = type(layer).__name__
+    kernel = cut.kernel if getattr(layer, "padding", "") == "same" else None
     return [
-        _cut_one(kind, weight.path.rsplit("/", 1)[-1], weight.numpy(), inside, outside, cut.kernel)
+        _cut_one(kind, weight.path.rsplit("/", 1)[-1], weight.numpy(), inside, outside, kernel)
         for weight in layer.weights
     ]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING
 
 from exporters import formats
@@ -13,11 +15,14 @@ from runtime.quiet import silenced
 from toolkit import exporting
 from toolkit.compression.channels import find
 from toolkit.compression.importance import importance
-from toolkit.compression.narrowing import Cut, narrowed
+from toolkit.compression.narrowing import Cut, largest_kernel, narrowed
+from toolkit.compression.strides import pooled
 from toolkit.compression.widths import keep, ladder
 from toolkit.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import keras
 
     from exporters.base import ExportRequest
@@ -26,10 +31,28 @@ if TYPE_CHECKING:
     from toolkit.subject import Subject
 
 TIMED_FORMAT = "tflite-int8"
-KERNELS = (None, 3)  # as they are; no side above 3
+_KERNELS = (None, 3)  # as they are; no side above 3
 _SECONDS = 0.4  # of timing, a file and step
 _SCORED = 1000  # training images on which importance is measured
 _CALIBRATION = CalibrationOptions(samples=32)  # its ranges do not change the speed
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What besides its widths makes a network faster.
+
+    Attributes:
+        kernel: the largest side of a kernel; None if all stayed as they were.
+        pooled: by the name of a pooling that is gone, the convolution that took its step.
+    """
+
+    kernel: int | None = None
+    pooled: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Say it in a few words, each after a comma; nothing if all is as it was."""
+        kernel = f", kernels {self.kernel}x{self.kernel}" if self.kernel else ""
+        return f"{kernel}{', strides for pooling' if self.pooled else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +64,14 @@ class Student:
         speedup: of its int8 file against that of the teacher, measured.
         bytes: of its int8 file.
         widths: channels by the name of the first layer that makes them.
-        kernel: the largest side of a kernel; None if all stayed as they were.
+        form: what else was changed.
     """
 
     model: keras.Model
     speedup: float
     bytes: int
     widths: dict[str, int]
-    kernel: int | None
+    form: Form
 
 
 class Search:
@@ -66,15 +89,16 @@ class Search:
         chosen = subject.training[:: max(1, len(subject.training) // _SCORED)][:_SCORED]
         data = subject.dataset
         batch = subject.spec.apply(data.x_train[chosen])
-        self._scores = importance(self._model, self._channels, batch, data.y_train[chosen])
+        truth, kind = data.y_train[chosen], subject.source.scores
+        self._scores = importance(self._model, self._channels, batch, truth, kind)
         options = exporting.ExportOptions((TIMED_FORMAT,), calibration=_CALIBRATION)
         self._request = exporting.build_request(subject, options, calibrate=True)
         self._exporter = formats.registry()[TIMED_FORMAT]()
         self._teacher = self._draft(self._request)
-        self._batch = batch[:1]
+        self._pixels, self._spec = data.x_train[chosen[:1]], subject.spec
 
     def students(self, target: float) -> tuple[Student, ...]:
-        """Return the widest network of each kernel size that is fast enough.
+        """Return the widest network of each form that is fast enough.
 
         Args:
             target: how much faster than the teacher, as int8 files.
@@ -84,11 +108,11 @@ class Search:
         """
         rungs = ladder(self._channels.groups)
         found, fastest = [], 0.0
-        for kernel in KERNELS:
-            least = self._student(rungs[-1], kernel)
+        for form in self._forms():
+            least = self._student(rungs[-1], form)
             fastest = max(fastest, least.speedup)
-            if least.speedup >= target and not self._is_repeated(kernel):
-                found.append(self._widest(rungs, kernel, target, least))
+            if least.speedup >= target:
+                found.append(self._widest(rungs, form, target, least))
         if not found:
             raise ExportError(
                 f"no narrower {self._model.name} is {target:g} times as fast here; the fastest "
@@ -96,45 +120,45 @@ class Search:
             )
         return tuple(found)
 
-    def _is_repeated(self, kernel: int | None) -> bool:
-        """Whether a model has no kernel above this side, so that cutting changes nothing."""
-        sides = [max(getattr(layer, "kernel_size", (1,))) for layer in self._model.layers]
-        return kernel is not None and max(sides) <= kernel
+    def _forms(self) -> Iterator[Form]:
+        """Return those that change something."""
+        largest, replaced = largest_kernel(self._model), pooled(self._model)
+        kernels = [kernel for kernel in _KERNELS if kernel is None or kernel < largest]
+        for kernel, gone in product(kernels, ({}, replaced) if replaced else ({},)):
+            yield Form(kernel, gone)
 
-    def _widest(
-        self, rungs: list[Widths], kernel: int | None, target: float, least: Student
-    ) -> Student:
+    def _widest(self, rungs: list[Widths], form: Form, target: float, least: Student) -> Student:
         """Bisect: narrower is faster, but for what the clock makes of it."""
         slow, fast, best = 0, len(rungs) - 1, least
         while fast - slow > 1:
             middle = (slow + fast) // 2
-            student = self._student(rungs[middle], kernel)
+            student = self._student(rungs[middle], form)
             if student.speedup >= target:
                 fast, best = middle, student
             else:
                 slow = middle
         return best
 
-    def _student(self, widths: Widths, kernel: int | None) -> Student:
-        cut = Cut(keep(self._scores, widths), kernel)
+    def _student(self, widths: Widths, form: Form) -> Student:
+        cut = Cut(keep(self._scores, widths), form.kernel, form.pooled)
         model = narrowed(self._model, self._channels, cut)
         draft = self._draft(
             replace(self._request, source=replace(self._request.source, model=model))
         )
         with self._exporter.open(draft) as small, self._exporter.open(self._teacher) as large:
             ours, theirs = measure_interleaved(
-                (lambda: small.run(self._batch), lambda: large.run(self._batch)), _SECONDS
+                tuple(partial(one.run_images, self._pixels, self._spec) for one in (small, large)),
+                _SECONDS,
             )
         student = Student(
             model=model,
             speedup=theirs.median_ms / ours.median_ms,
             bytes=len(draft.data),
             widths={group.makers[0]: width for group, width in widths.items()},
-            kernel=kernel,
+            form=form,
         )
         self._reporter.say(
-            f"widths {'-'.join(map(str, widths.values()))}"
-            f"{f', kernels {kernel}x{kernel}' if kernel else ''}: "
+            f"widths {'-'.join(map(str, widths.values()))}{form}: "
             f"{student.speedup:.1f} times as fast, {student.bytes:,} bytes"
         )
         return student

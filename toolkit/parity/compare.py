@@ -12,14 +12,13 @@ import numpy as np
 from exporters import budget as budgets
 from exporters import formats
 from runtime.backends import AUTO, BackendOptions
-from runtime.classifier import Classifier, from_artifact
+from runtime.classifier import Classifier, open_silently
 from runtime.errors import (
     BackendError,
     DeviceUnavailableError,
     InputError,
     MissingDependencyError,
 )
-from runtime.quiet import silenced
 from toolkit.parity import audits, words
 from toolkit.parity.causes import Failure, explain, input_range, preprocessing
 from toolkit.parity.metrics import measure
@@ -173,8 +172,7 @@ def _judge(
     path = str(candidate.artifact.path)
     entry = ArtifactParity(candidate.artifact.format, path, candidate.backend, REFUSED)
     try:
-        with silenced():
-            classifier = from_artifact(candidate.artifact, candidate.backend, candidate.options)
+        classifier = open_silently(candidate.artifact, candidate.backend, candidate.options)
     except MissingDependencyError:
         raise
     except BackendError as error:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runtime.backends import BackendOptions, for_suffix
-from runtime.classifier import Classifier, from_artifact
+from runtime.classifier import Classifier, open_silently
 from runtime.errors import BackendError, InputError
 from runtime.prediction import margins
-from runtime.quiet import silenced
 from toolkit.parity.report import FAIL, PASS, REFUSED
 from toolkit.progress import SILENT, Reporter
 
@@ -105,8 +104,7 @@ def _rows(file: Artifact, images: NDArray[np.uint8], tie_margin: float) -> Itera
             continue
         for threads in THREADS:
             try:
-                with silenced():
-                    classifier = from_artifact(file, backend.name, BackendOptions(threads=threads))
+                classifier = open_silently(file, backend.name, BackendOptions(threads=threads))
             except BackendError as error:
                 yield _refused(file, backend.name, str(error))
                 break

@@ -8,6 +8,7 @@ import pytest
 import runtime
 from runtime.errors import ExportError, InputError, ParityError
 from toolkit.compression import CompressOptions, Compressor
+from toolkit.compression.search import Search
 from toolkit.datasets import DataOptions
 from toolkit.runs import open_run
 from toolkit.subject import resolve
@@ -104,6 +105,23 @@ def test_a_speed_that_cannot_be_reached_names_the_one_that_can(subject, tmp_path
     with pytest.raises(ExportError, match=r"the fastest is .* --target-speedup"):
         compressor.compress(tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+
+
+def test_with_a_drop_alone_the_fastest_speed_within_reach_is_taken(subject, tmp_path, monkeypatch):
+    options = CompressOptions(max_drop=100, copies=0, epochs=1)
+    compressor = Compressor(subject, DataOptions(), options, quiet())
+    asked = []
+
+    def students(self, target):
+        asked.append(target)
+        if target > 8:
+            raise ExportError("no narrower one is 16 times as fast here")
+        return find_students(self, 1.5)
+
+    find_students = Search.students
+    monkeypatch.setattr(Search, "students", students)
+    compressor.compress(tmp_path)
+    assert asked == [16, 8]
 
 
 def test_a_student_that_loses_too_much_is_an_error_and_stays(subject, tmp_path):

@@ -126,7 +126,8 @@ def test_a_channel_that_nobody_reads_is_worth_nothing(model, batch):
     kept = {group: np.arange(1, group.size)}
     kill(model, channels, kept)
     truth = np.arange(5) % 4
-    scores = importance(model, channels, batch, truth)
+    kind = "probabilities" if isinstance(model, keras.Sequential) else "logits"
+    scores = importance(model, channels, batch, truth, kind)
     assert scores[group][0] == pytest.approx(0, abs=1e-9)
     assert scores[group][1:].max() > 0
     chosen = keep(scores, {g: g.size - 1 for g in channels.groups})

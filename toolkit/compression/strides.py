@@ -1,0 +1,72 @@
+"""Convolutions that can take the step of the max pooling behind them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+# They change no place in the image, so the pooling can move in front of them.
+_BETWEEN = ("Activation", "BatchNormalization", "Dropout", "ReLU", "SpatialDropout2D")
+_STEP = (2, 2)
+
+
+def pooled(model: keras.Model) -> dict[str, str]:
+    """Return the max poolings that a convolution with a step of 2 can stand in for.
+
+    A quarter of its multiply-adds remain, and the pooling costs nothing any more. Springenberg
+    et al., Striving for Simplicity: The All Convolutional Net, 2014, found such networks as
+    accurate as those with pooling.
+
+    Args:
+        model: Sequential or functional; each layer used once.
+
+    Returns:
+        By the name of the pooling, that of the convolution. Only where shapes stay as they
+        are, and nobody else reads what is in between.
+    """
+    before = _only_readers(model)
+    layers = {layer.name: layer for layer in model.layers}
+    found = {}
+    for layer in model.layers:
+        if type(layer).__name__ != "MaxPooling2D" or not _halves(layer):
+            continue
+        source = before.get(layer.name)
+        while source and type(layers[source]).__name__ in _BETWEEN:
+            source = before.get(source)
+        if source and _takes_every_pixel(layers[source]):
+            found[layer.name] = source
+    return found
+
+
+def _only_readers(model: keras.Model) -> dict[str, str]:
+    """Return, by layer, the layer whose one output it alone reads."""
+    readers: dict[str, list[str]] = {}
+    for layer in model.layers:
+        for source in _sources(layer):
+            readers.setdefault(source, []).append(layer.name)
+    return {names[0]: source for source, names in readers.items() if len(names) == 1}
+
+
+def _sources(layer: keras.layers.Layer) -> list[str]:
+    if type(layer).__name__ == "InputLayer":
+        return []
+    tensors: Any = layer.input
+    tensors = tensors if isinstance(tensors, (list, tuple)) else [tensors]
+    return [tensor._keras_history.operation.name for tensor in tensors]  # noqa: SLF001 - no public way
+
+
+def _halves(layer: keras.layers.Layer) -> bool:
+    """Whether a pooling makes one pixel of each 2x2, with none left over."""
+    even = all(side and side % 2 == 0 for side in layer.input.shape[1:3])
+    return even and layer.pool_size == _STEP and layer.strides == _STEP and _last(layer)
+
+
+def _takes_every_pixel(layer: keras.layers.Layer) -> bool:
+    plain = type(layer).__name__ == "Conv2D" and layer.strides == layer.dilation_rate == (1, 1)
+    return plain and _last(layer)
+
+
+def _last(layer: keras.layers.Layer) -> bool:
+    return bool(layer.data_format == "channels_last")
