@@ -9,8 +9,7 @@ import numpy as np
 from PIL import Image
 
 from runtime.errors import InputError
-from runtime.images import size_in_file
-from runtime.paper import BLANK, find_ink
+from runtime.images import BLANK, size_in_file
 from runtime.preprocess import Prepared
 
 if TYPE_CHECKING:
@@ -84,6 +83,8 @@ def frame_digit(image: Image.Image, polarity: str, height: int, width: int) -> P
 
 
 def _isolate(image: Image.Image, polarity: str) -> Prepared:
+    from runtime.paper import find_ink  # most images of one's own dataset need none of it
+
     ink = find_ink(image, polarity)
     width, height = size_in_file(image)
     steps = [f"{width}x{height}: found {'dark' if ink.dark else 'light'} ink"]

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from runtime.errors import InputError
+from runtime.images import BLANK
 from runtime.planes import block_minimum, label, median, running, smooth, spread
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ _CUTS = 8  # rounds of the threshold; it moves by less than a level after 5
 _PAPER_SAMPLES = 4096  # are enough to know the level and the noise of the paper
 _LEAST = 6.0  # per cent of the paper's brightness: fainter than any pencil
 _LEAST_NOISE = 5.0  # times the noise of the paper
-BLANK = "no ink found: the image is blank"
 
 # Light multiplies and ink absorbs: in logarithms both add, so a shadow changes no contrast. The
 # offset keeps the noise of a black board small. 100 log(v + 32): one unit is about one per cent.

@@ -56,7 +56,7 @@ class EngineChoice:
 
     def workers(self) -> int:
         """Return how many engines are to work side by side on many images."""
-        from runtime.host.facts import usable_cores
+        from runtime.host.processor import usable_cores
 
         return usable_cores() if self.threads is None else self.threads
 

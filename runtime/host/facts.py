@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import os
 import platform
 import sys
 from dataclasses import asdict, dataclass
@@ -13,7 +12,7 @@ from typing import Any
 from runtime.distributions import installed_version
 from runtime.host.graphics import gpu_adapters, vulkan_drivers
 from runtime.host.proc import ROOT
-from runtime.host.processor import cpu_features, cpu_name
+from runtime.host.processor import cpu_features, cpu_name, usable_cores
 from runtime.host.system import board_name, c_library, memory_mb, system_name, virtual_kind
 
 
@@ -97,10 +96,3 @@ def host(root: Path = ROOT) -> Host:
         gpus=gpu_adapters(root),
         vulkan=vulkan_drivers(root),
     )
-
-
-def usable_cores() -> int:
-    """Return on how many cores this process may run."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from runtime.host.proc import colon_fields, text_of
@@ -76,3 +77,10 @@ def cpu_features(root: Path) -> tuple[str, ...]:
     fields = colon_fields(text_of(root / "proc/cpuinfo"))
     listed = set((fields.get("Features") or fields.get("flags") or "").split())
     return tuple(dict.fromkeys(name for raw, name in _NAMES.items() if raw in listed))
+
+
+def usable_cores() -> int:
+    """Return on how many cores this process may run."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     help="How much faster its int8 file must be, measured here.  [default: 8]",
 )
 @click.option(
+    "--target-shrink",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="How many times smaller its int8 file must be.",
+)
+@click.option(
     "--max-drop",
     type=float,
     help="Most points of accuracy to lose on the validation images; without a target, "

@@ -14,7 +14,7 @@ from runtime.errors import ExportError, ParityError
 from toolkit import checkpoint, runs
 from toolkit.checkpoint import State
 from toolkit.compression.lessons import prepare
-from toolkit.compression.search import Search, Student
+from toolkit.compression.search import Search, Student, Target
 from toolkit.epochs import Schedule, run_epochs
 from toolkit.files import write_json
 from toolkit.parity.statistics import mcnemar, paired_interval
@@ -105,11 +105,11 @@ class Compressor:
             TrainingInterruptedError: Ctrl-C.
         """
         *_, slowest = self._options.speedups
-        for target in self._options.speedups:
+        for speedup in self._options.speedups:
             try:
-                students = self._search.students(target)
+                students = self._search.students(Target(speedup, self._options.target_shrink))
             except ExportError as error:
-                if target == slowest:
+                if speedup == slowest:
                     raise
                 self._reporter.say(str(error))  # the next one may be within reach
                 continue
@@ -200,6 +200,7 @@ class Compressor:
         before, after = self._right(model, data.x_train[chosen], data.y_train[chosen])
         return {
             "speedup": round(student.speedup, 2),
+            "shrink": round(student.shrink, 2),
             "bytes": student.bytes,
             "parameters": int(model.count_params()),
             "teacher_parameters": int(self._subject.source.model.count_params()),

@@ -16,6 +16,7 @@ class CompressOptions:
     Attributes:
         target_speedup: how much faster its int8 file must be than that of the teacher,
             measured on this machine; None tries several, the fastest first.
+        target_shrink: how many times smaller its int8 file must be.
         max_drop: highest loss of accuracy against the teacher on the validation images,
             in points; None accepts what comes.
         epochs: of distillation.
@@ -28,6 +29,7 @@ class CompressOptions:
     """
 
     target_speedup: float | None = None
+    target_shrink: float = 1.0
     max_drop: float | None = None
     epochs: int = 60
     batch_size: int = 128
@@ -44,6 +46,8 @@ class CompressOptions:
         """
         if self.target_speedup is not None and not 1.0 < self.target_speedup < 1000.0:
             raise InputError(f"a speed-up lies between 1 and 1000, not {self.target_speedup:g}")
+        if not 1.0 <= self.target_shrink < 1000.0:
+            raise InputError(f"a shrink lies between 1 and 1000, not {self.target_shrink:g}")
         if self.max_drop is not None and not 0.0 <= self.max_drop <= 100.0:
             raise InputError(f"--max-drop is in points of accuracy, 0…100, not {self.max_drop:g}")
         if min(self.epochs, self.batch_size) < 1 or self.copies < 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
@@ -52,7 +53,8 @@ class Form:
     def __str__(self) -> str:
         """Say it in a few words, each after a comma; nothing if all is as it was."""
         kernel = f", kernels {self.kernel}x{self.kernel}" if self.kernel else ""
-        return f"{kernel}{', strides for pooling' if self.pooled else ''}"
+        pooled = f", a stride for pooling {' and '.join(self.pooled)}" if self.pooled else ""
+        return kernel + pooled
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Student:
     Attributes:
         model: with the weights that stayed.
         speedup: of its int8 file against that of the teacher, measured.
+        shrink: how many times smaller its int8 file is.
         bytes: of its int8 file.
         widths: channels by the name of the first layer that makes them.
         form: what else was changed.
@@ -69,9 +72,32 @@ class Student:
 
     model: keras.Model
     speedup: float
+    shrink: float
     bytes: int
     widths: dict[str, int]
     form: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked of a student, against its teacher, both as int8 files.
+
+    Attributes:
+        speedup: how many times as fast.
+        shrink: how many times smaller.
+    """
+
+    speedup: float
+    shrink: float = 1.0
+
+    def __str__(self) -> str:
+        """Say it as the end of "is ... here"."""
+        small = f" and {self.shrink:g} times smaller" if self.shrink > 1 else ""
+        return f"{self.speedup:g} times as fast{small}"
+
+    def is_met(self, student: Student) -> bool:
+        """Whether a student is as fast and as small as asked."""
+        return student.speedup >= self.speedup and student.shrink >= self.shrink
 
 
 class Search:
@@ -97,43 +123,48 @@ class Search:
         self._teacher = self._draft(self._request)
         self._pixels, self._spec = data.x_train[chosen[:1]], subject.spec
 
-    def students(self, target: float) -> tuple[Student, ...]:
-        """Return the widest network of each form that is fast enough.
-
-        Args:
-            target: how much faster than the teacher, as int8 files.
+    def students(self, target: Target) -> tuple[Student, ...]:
+        """Return the widest network of each form that is fast and small enough.
 
         Raises:
-            ExportError: none is fast enough; the message names the fastest.
+            ExportError: none is; the message names the fastest.
         """
         rungs = ladder(self._channels.groups)
-        found, fastest = [], 0.0
-        for form in self._forms():
-            least = self._student(rungs[-1], form)
-            fastest = max(fastest, least.speedup)
-            if least.speedup >= target:
-                found.append(self._widest(rungs, form, target, least))
+        least = [(form, self._student(rungs[-1], form)) for form in self._forms()]
+        found = [
+            self._widest(rungs, form, target, student)
+            for form, student in least
+            if target.is_met(student)
+        ]
         if not found:
-            raise ExportError(
-                f"no narrower {self._model.name} is {target:g} times as fast here; the fastest "
-                f"is {fastest:.1f} times: --target-speedup {fastest * 0.9:.1f}"
-            )
+            raise ExportError(self._out_of_reach(target, [student for _, student in least]))
         return tuple(found)
 
-    def _forms(self) -> Iterator[Form]:
-        """Return those that change something."""
-        largest, replaced = largest_kernel(self._model), pooled(self._model)
-        kernels = [kernel for kernel in _KERNELS if kernel is None or kernel < largest]
-        for kernel, gone in product(kernels, ({}, replaced) if replaced else ({},)):
-            yield Form(kernel, gone)
+    def _out_of_reach(self, target: Target, narrowest: list[Student]) -> str:
+        fastest = max(student.speedup for student in narrowest)
+        smallest = max(student.shrink for student in narrowest)
+        said = (
+            f"no narrower {self._model.name} is {target} here; the fastest is {fastest:.1f} times "
+            f"as fast, the smallest {smallest:.1f} times smaller: "
+        )
+        if fastest < target.speedup:
+            return f"{said}--target-speedup {fastest * 0.9:.1f}"
+        return f"{said}--target-shrink {math.floor(smallest)}"
 
-    def _widest(self, rungs: list[Widths], form: Form, target: float, least: Student) -> Student:
+    def _forms(self) -> Iterator[Form]:
+        """Return those that change something; early poolings go first: they have most pixels."""
+        largest, replaced = largest_kernel(self._model), list(pooled(self._model).items())
+        kernels = [kernel for kernel in _KERNELS if kernel is None or kernel < largest]
+        for kernel, count in product(kernels, range(len(replaced) + 1)):
+            yield Form(kernel, dict(replaced[:count]))
+
+    def _widest(self, rungs: list[Widths], form: Form, target: Target, least: Student) -> Student:
         """Bisect: narrower is faster, but for what the clock makes of it."""
         slow, fast, best = 0, len(rungs) - 1, least
         while fast - slow > 1:
             middle = (slow + fast) // 2
             student = self._student(rungs[middle], form)
-            if student.speedup >= target:
+            if target.is_met(student):
                 fast, best = middle, student
             else:
                 slow = middle
@@ -153,6 +184,7 @@ class Search:
         student = Student(
             model=model,
             speedup=theirs.median_ms / ours.median_ms,
+            shrink=len(self._teacher.data) / len(draft.data),
             bytes=len(draft.data),
             widths={group.makers[0]: width for group, width in widths.items()},
             form=form,

@@ -8,7 +8,7 @@ import pytest
 import runtime
 from runtime.errors import ExportError, InputError, ParityError
 from toolkit.compression import CompressOptions, Compressor
-from toolkit.compression.search import Search
+from toolkit.compression.search import Search, Target
 from toolkit.datasets import DataOptions
 from toolkit.runs import open_run
 from toolkit.subject import resolve
@@ -25,7 +25,17 @@ def small(digits_run, tmp_path_factory, request):
     from toolkit.cli import main
 
     out = tmp_path_factory.mktemp("small") / "runs"
-    options = ["--target-speedup", "2.5", "--epochs", "12", "--copies", "2", "--json"]
+    options = [
+        "--target-speedup",
+        "2.5",
+        "--target-shrink",
+        "4",
+        "--epochs",
+        "12",
+        "--copies",
+        "2",
+        "--json",
+    ]
     result = CliRunner().invoke(
         main, ["compress", str(digits_run.path), *options, "--out", str(out)]
     )
@@ -37,6 +47,7 @@ def test_the_small_network_is_faster_smaller_and_nearly_as_good(small):
     record, run = small
     assert record["run"] == str(run.path)
     assert record["speedup"] >= 2.5
+    assert record["shrink"] >= 4
     assert record["parameters"] < record["teacher_parameters"] / 2
     assert record["accuracy"] > record["teacher_accuracy"] - 0.05
     low, high = record["accuracy_interval"]
@@ -104,6 +115,10 @@ def test_a_speed_that_cannot_be_reached_names_the_one_that_can(subject, tmp_path
     compressor = Compressor(subject, DataOptions(), options, quiet())
     with pytest.raises(ExportError, match=r"the fastest is .* --target-speedup"):
         compressor.compress(tmp_path / "runs")
+    options = CompressOptions(target_speedup=1.01, target_shrink=900, copies=0, epochs=1)
+    compressor = Compressor(subject, DataOptions(), options, quiet())
+    with pytest.raises(ExportError, match=r"900 times smaller here; .* --target-shrink"):
+        compressor.compress(tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 
@@ -113,10 +128,10 @@ def test_with_a_drop_alone_the_fastest_speed_within_reach_is_taken(subject, tmp_
     asked = []
 
     def students(self, target):
-        asked.append(target)
-        if target > 8:
+        asked.append(target.speedup)
+        if target.speedup > 8:
             raise ExportError("no narrower one is 16 times as fast here")
-        return find_students(self, 1.5)
+        return find_students(self, Target(1.5, 1.2))
 
     find_students = Search.students
     monkeypatch.setattr(Search, "students", students)
@@ -144,6 +159,7 @@ def quiet():
     [
         {"target_speedup": 1.0},
         {"target_speedup": float("nan")},
+        {"target_shrink": 0.5},
         {"max_drop": -1},
         {"epochs": 0},
         {"copies": -1},
