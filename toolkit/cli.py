@@ -15,6 +15,7 @@ _COMMANDS = {
     "bench": "Time the model files side by side on this machine.",
     "recommend": "Measure the model files on this machine and choose one.",
     "compress": "Make a smaller network that answers as the trained one does.",
+    "report": "One page that shows a model, its files, and what was measured.",
     "demo": "All of it on real digits, offline, in under three minutes.",
 }
 

@@ -9,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtime.errors import InputError, MissingDependencyError
+from runtime.errors import InputError
 from runtime.files import write_atomically
+from toolkit.pages import render
 from toolkit.plots import plot_images
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def write_flips(report: ParityReport, images: NDArray[np.uint8], folder: Path) -
     require_folder(folder)
     answered = [entry for entry in report.artifacts if entry.metrics]
     page = folder / PAGE
-    entries = [_entry(entry, images) for entry in answered]
-    write_atomically(page, _render(report, entries).encode())
+    entries = [sheet(entry, images) for entry in answered]
+    write_atomically(page, render(PAGE, report=report, entries=entries).encode())
     for entry in answered:
         _write_sheet(entry, images, folder)
     return page
@@ -62,7 +63,8 @@ def require_folder(folder: Path) -> None:
         raise InputError(f"cannot write to {folder}: {error.strerror}") from error
 
 
-def _entry(entry: ArtifactParity, images: NDArray[np.uint8]) -> dict[str, Any]:
+def sheet(entry: ArtifactParity, images: NDArray[np.uint8]) -> dict[str, Any]:
+    """Return what a page shows of one file in one engine: verdict and flips with pictures."""
     flips = entry.metrics.flips if entry.metrics else ()
     return {
         "name": Path(entry.path).name,
@@ -72,15 +74,6 @@ def _entry(entry: ArtifactParity, images: NDArray[np.uint8]) -> dict[str, Any]:
         "more": max(0, len(flips) - _SHOWN),
         "flips": [asdict(f) | {"png": _png(images[f.image])} for f in flips[:_SHOWN]],
     }
-
-
-def _render(report: ParityReport, entries: list[dict[str, Any]]) -> str:
-    try:
-        from jinja2 import Environment, PackageLoader
-    except ImportError as error:
-        raise MissingDependencyError("jinja2", "train", "write HTML pages") from error
-    environment = Environment(loader=PackageLoader("toolkit"), autoescape=True)
-    return environment.get_template(f"{PAGE}.j2").render(report=report, entries=entries)
 
 
 def _write_sheet(entry: ArtifactParity, images: NDArray[np.uint8], folder: Path) -> None:

@@ -25,8 +25,17 @@ _MANY_CLASSES = 20  # above this, numbers in the cells are unreadable
 
 
 def plot_history(history: Sequence[dict[str, float]], path: Path) -> None:
-    """Draw loss and accuracy, training and validation, over the epochs."""
-    figure = _figure(9.0, 3.6)
+    """Write :func:`history_figure` as PNG."""
+    _save(history_figure(history), path)
+
+
+def history_figure(history: Sequence[dict[str, float]]) -> Figure:
+    """Draw loss and accuracy, training and validation, over the epochs.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    figure = new_figure(9.0, 3.6)
     epochs = range(1, len(history) + 1)
     for axes, metric in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for key, label in ((metric, "training"), (f"val_{metric}", "validation")):
@@ -36,14 +45,23 @@ def plot_history(history: Sequence[dict[str, float]], path: Path) -> None:
         axes.set_title(metric)
         axes.grid(alpha=0.3)
         axes.legend()
-    _save(figure, path)
+    return figure
 
 
 def plot_confusion(evaluation: Evaluation, path: Path) -> None:
-    """Draw the confusion matrix with counts; colours show the share of each row."""
+    """Write :func:`confusion_figure` as PNG."""
+    _save(confusion_figure(evaluation), path)
+
+
+def confusion_figure(evaluation: Evaluation) -> Figure:
+    """Draw the confusion matrix with counts; colours show the share of each row.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
     classes = len(evaluation.labels)
     side = max(4.5, min(0.55 * classes, 14.0))
-    figure = _figure(side + 0.8, side)
+    figure = new_figure(side + 0.8, side)
     axes = figure.subplots()
     counts = evaluation.confusion
     shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
@@ -58,7 +76,7 @@ def plot_confusion(evaluation: Evaluation, path: Path) -> None:
         for (row, column), count in _cells(counts):
             color = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=8)
-    _save(figure, path)
+    return figure
 
 
 def plot_images(
@@ -74,7 +92,7 @@ def plot_images(
     """
     columns = min(10, len(images))
     rows = -(-len(images) // columns)
-    figure = _figure(max(5.0, 1.5 * columns), 1.8 * rows + 0.5)
+    figure = new_figure(max(5.0, 1.5 * columns), 1.8 * rows + 0.5)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -96,7 +114,7 @@ def plot_diagnosis(diagnosis: Diagnosis, title: str, path: Path) -> None:
         path: of the PNG file.
     """
     layers = diagnosis.in_order
-    figure = _figure(8.0, 1.2 + 0.36 * len(layers))
+    figure = new_figure(8.0, 1.2 + 0.36 * len(layers))
     axes = figure.subplots()
     rows = range(len(layers))
     alone = [min(max(layer.own_sqnr, 0.0), _MOST_DB) for layer in layers]
@@ -124,7 +142,12 @@ def _cells(counts: NDArray[np.int64]) -> list[tuple[tuple[int, int], int]]:
     ]
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure, in inches.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

@@ -62,6 +62,7 @@ class Recommendation:
         machine: where it was measured.
         images: on how many test images the accuracies were counted.
         reference_accuracy: of the Keras model, 0…1.
+        parity: the report of the gate that the entries come from.
     """
 
     chosen: Measured | None
@@ -71,6 +72,7 @@ class Recommendation:
     machine: Host
     images: int
     reference_accuracy: float
+    parity: ParityReport
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -119,6 +121,7 @@ def recommend(
         host(),
         report.images,
         report.reference_accuracy,
+        report,
     )
 
 

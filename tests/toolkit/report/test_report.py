@@ -1,0 +1,175 @@
+"""The report, made from a trained run and its real files."""
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from toolkit.choosing import Measured
+from toolkit.datasets import DataOptions
+from toolkit.recommending import RecommendOptions
+from toolkit.report import CARD, HTML, MARKDOWN, ReportOptions, charts, gather, write
+from toolkit.subject import resolve
+from toolkit.verifying import VerifyOptions
+
+pytest.importorskip("jinja2", reason="the workstation side is not installed")
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Checks that elements nest, and keeps what refers to something outside."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.outside, self.ids, self.images = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.ids += [found["id"]] if "id" in found else []
+        self.images += [found] if tag == "img" or found.get("role") == "img" else []
+        for name in ("src", "href", "xlink:href"):
+            value = found.get(name) or "#"
+            if not value.startswith(("#", "data:")):
+                self.outside.append(value)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if tag in ("li", "tr", "td", "th", "p"):
+            while self.open[-1] != tag and self.open[-1] in ("li", "p", "td", "th", "tr"):
+                self.open.pop()
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def contents(digits_run, exports):
+    subject = resolve(digits_run.path, DataOptions())
+    files = tuple(exports[name] for name in ("tflite", "tflite-int8", "onnx"))
+    asked = RecommendOptions(VerifyOptions(files, backend="auto"), seconds=0.05)
+    return gather(subject, ReportOptions(asked))
+
+
+@pytest.fixture(scope="module")
+def html(contents, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / HTML
+    write(contents, HTML, path)
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_page_needs_nothing_else_and_is_sound(html):
+    page = Page(html)
+    assert page.outside == []
+    assert "@import" not in html
+    assert "<script" not in html
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    assert len(page.images) >= 4
+    assert all(one.get("alt") or one.get("aria-label") for one in page.images)
+    assert 'name="viewport"' in html
+
+
+def test_it_tells_what_was_measured(html, contents):
+    for entry in contents.measured.entries:
+        assert f"{entry.accuracy:.2%}" in html
+        assert f"{entry.latency_ms:.3g}" in html
+    for parity in contents.measured.parity.artifacts:
+        assert parity.sentence.split(";")[0].replace("'", "&#39;") in html
+    assert contents.measured.machine.cpu in html
+    assert "100%" not in html.split("<h2>Training")[0].split("Keras is right on")[1][:8]
+    assert contents.keras.accuracy == pytest.approx(contents.measured.reference_accuracy)
+
+
+def test_the_confusion_matrices_are_those_of_the_engine(contents, exports, digits):
+    import runtime
+
+    chosen = contents.measured.chosen
+    assert chosen is not None
+    with runtime.load(chosen.path, backend=chosen.backend) as classifier:
+        answers = classifier.predict_batch(digits.x_test).argmax(axis=1)
+    assert contents.chosen.accuracy == (answers == digits.y_test).mean()
+    assert contents.chosen.confusion.sum() == len(digits.x_test)
+
+
+def test_the_commands_make_it_again(contents, digits_run):
+    train, export, report = contents.commands
+    options = digits_run.config["options"]
+    assert train.startswith("toolkit train --dataset digits")
+    assert f"--epochs {options['epochs']}" in train
+    assert export == f"toolkit export {digits_run.path} --all"
+    assert report == f"toolkit report {digits_run.path}"
+
+
+def test_the_markdown_twin_has_the_same_verdicts(contents, tmp_path):
+    write(contents, MARKDOWN, tmp_path / MARKDOWN)
+    text = (tmp_path / MARKDOWN).read_text(encoding="utf-8")
+    assert text.startswith(f"# {contents.name}\n")
+    assert f"## Parity: {contents.measured.parity.verdict}" in text
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(tables) > 10
+    assert not re.search(r"^[ \t]+#", text, re.MULTILINE)
+
+
+def test_the_card_begins_with_yaml_that_can_be_read(contents, tmp_path):
+    yaml = pytest.importorskip("yaml", reason="only TensorFlow's companions bring it")
+    write(contents, CARD, tmp_path / CARD)
+    text = (tmp_path / CARD).read_text(encoding="utf-8")
+    _, front, body = text.split("---\n", 2)
+    record = yaml.safe_load(front)
+    assert record["pipeline_tag"] == "image-classification"
+    assert record["datasets"] == ["digits"]
+    (result,) = record["model-index"][0]["results"]
+    assert result["metrics"][0]["value"] == pytest.approx(
+        contents.measured.chosen.accuracy, abs=1e-4
+    )
+    assert "## Limits" in body
+
+
+def test_labels_that_look_like_html_are_shown_as_text(contents, tmp_path):
+    keras = replace(contents.keras, per_class={"<b>&": contents.keras.per_class["0"]})
+    write(replace(contents, keras=keras, chosen=None, name="<i>"), HTML, tmp_path / HTML)
+    text = (tmp_path / HTML).read_text(encoding="utf-8")
+    assert "&lt;b&gt;&amp;" in text
+    assert "<i>" not in text
+
+
+def measured(latency, accuracy, name="tflite"):
+    return Measured(name, name, "litert", 1000, "pass", (), accuracy, 0.0, 1.0, latency, 50.0)
+
+
+def test_the_front_is_what_no_other_beats():
+    fast, slow = measured(1.0, 0.90), measured(3.0, 0.99)
+    worse, same = measured(2.0, 0.89), measured(4.0, 0.99)
+    assert charts.front([same, worse, slow, fast]) == [fast, slow]
+
+
+def test_charts_are_the_same_bytes_each_time_and_take_the_colour_of_the_page():
+    entries = [measured(1.0, 0.9), measured(2.0, 0.95, "onnx")]
+    first, second = (charts.tradeoff(entries, 0.96) for _ in range(2))
+    assert first == second
+    assert "currentColor" in first
+    assert "#0a0b0c" not in first
+    assert ">tflite<" in first  # text, not outlines
+
+
+def test_the_command_writes_beside_the_model_and_refuses_what_cannot_be(
+    toolkit_cli, digits_run, exports, tmp_path
+):
+    out = tmp_path / "page.html"
+    options = ("--backend", "auto", "--limit", "60", "--seconds", "0.02")
+    result = toolkit_cli("report", digits_run.path, *options, "--out", out, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["path"] == str(out)
+    assert "60 test images" in out.read_text(encoding="utf-8")
+    gone = toolkit_cli("report", digits_run.path, "--out", tmp_path / "no" / "page.html")
+    assert (gone.exit_code, "does not exist" in gone.stderr) == (2, True)
+    both = toolkit_cli("report", digits_run.path, "--card", "--markdown")
+    assert both.exit_code == 2

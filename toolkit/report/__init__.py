@@ -1,0 +1,8 @@
+"""The report on a model and its files: one HTML page, a Markdown twin, a model card."""
+
+from __future__ import annotations
+
+from toolkit.report.contents import Contents, ReportOptions, gather
+from toolkit.report.page import CARD, HTML, MARKDOWN, write
+
+__all__ = ["CARD", "HTML", "MARKDOWN", "Contents", "ReportOptions", "gather", "write"]

@@ -1,0 +1,148 @@
+"""Charts as inline SVG that takes the colours of the page, so that it is right in the dark too."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from toolkit.plots import confusion_figure, history_figure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from toolkit.choosing import Measured
+    from toolkit.evaluation import Evaluation
+
+_INK = "#0a0b0c"  # stands for the colour of the page's text
+_STYLE: Any = {
+    **dict.fromkeys(
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), _INK
+    ),
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none"),
+    "legend.framealpha": 0.0,
+    "svg.fonttype": "none",  # text stays text: small, and it can be searched and read aloud
+    "svg.hashsalt": "edge-toolkit",  # the same chart gives the same bytes
+}
+_SMALLEST, _LARGEST = 40.0, 900.0  # area of a bubble, in square points
+_MARKS = "osD^v<>P"
+
+
+def curves(history: Sequence[dict[str, float]]) -> str:
+    """Return loss and accuracy over the epochs as SVG."""
+    return _svg(lambda: history_figure(history), "curves")
+
+
+def confusion(evaluation: Evaluation, name: str) -> str:
+    """Return a confusion matrix as SVG.
+
+    Args:
+        evaluation: the counts.
+        name: makes the identifiers in the SVG different from those of other charts.
+    """
+    return _svg(lambda: confusion_figure(evaluation), name)
+
+
+def tradeoff(entries: Sequence[Measured], reference_accuracy: float) -> str:
+    """Return accuracy against latency as SVG: one bubble a file and engine.
+
+    The area of a bubble is the size of the file. The line joins the Pareto front of the two
+    axes: no other point is both faster and at least as accurate.
+
+    Args:
+        entries: those without latency or accuracy are left out.
+        reference_accuracy: of Keras, 0…1: a dashed line.
+    """
+    shown = [one for one in entries if one.latency_ms is not None and one.accuracy is not None]
+    return _svg(lambda: _tradeoff_figure(shown, reference_accuracy), "tradeoff")
+
+
+def front(entries: Sequence[Measured]) -> list[Measured]:
+    """Return those that no other beats in latency and accuracy at once, fastest first."""
+    found: list[Measured] = []
+    for one in sorted(entries, key=lambda one: (one.latency_ms or 0.0, -(one.accuracy or 0.0))):
+        if not found or (one.accuracy or 0.0) > (found[-1].accuracy or 0.0):
+            found.append(one)
+    return found
+
+
+def _tradeoff_figure(entries: Sequence[Measured], reference_accuracy: float) -> Figure:
+    from toolkit.plots import new_figure
+
+    figure = new_figure(9.0, 5.0)
+    axes = figure.subplots()
+    axes.axhline(100 * reference_accuracy, linestyle="--", linewidth=1, color="tab:gray")
+    best = front(entries)
+    axes.plot(
+        *_points(best), color="tab:gray", marker=".", drawstyle="steps-post", label="Pareto front"
+    )
+    largest = max((one.size for one in entries), default=1)
+    engines = list(dict.fromkeys(one.backend for one in entries))
+    for engine, mark in zip(engines, _MARKS, strict=False):
+        ours = [one for one in entries if one.backend == engine]
+        areas = [max(_SMALLEST, _LARGEST * one.size / largest) for one in ours]
+        axes.scatter(*_points(ours), s=areas, marker=mark, alpha=0.55, label=engine, zorder=2)
+    _name(axes, entries)
+    axes.set_xscale("log")
+    axes.set_ylim(*_span([*_points(entries)[1], 100 * reference_accuracy]))
+    axes.set_xlabel("latency of one image, ms, one thread (less is better)")
+    axes.set_ylabel("accuracy on the test images, %")
+    axes.set_title("bubble: size of the file; dashed: Keras")
+    axes.grid(alpha=0.3)
+    handles: Any = axes.legend(title="engine").legend_handles
+    for handle in handles:
+        if hasattr(handle, "set_sizes"):
+            handle.set_sizes([60.0])
+    return figure
+
+
+def _span(percents: Sequence[float]) -> tuple[float, float]:
+    """Return limits with room for bubbles; a hundredth of a point is not to look like a gulf."""
+    low, high = min(percents), max(percents)
+    room = max(0.1, 0.35 * (high - low))
+    return low - room, high + room
+
+
+def _points(entries: Sequence[Measured]) -> tuple[list[float], list[float]]:
+    return (
+        [one.latency_ms or math.nan for one in entries],
+        [100 * (one.accuracy or math.nan) for one in entries],
+    )
+
+
+def _name(axes: Axes, entries: Sequence[Measured]) -> None:
+    """Write the format beside each bubble, in turns above and below, so that fewer overlap."""
+    order = sorted(entries, key=lambda one: one.latency_ms or 0.0)
+    for place, one in enumerate(order):
+        (x,), (y,) = _points([one])
+        up = place % 2 == 0
+        step = 12 + 9 * (place // 2 % 3)
+        axes.annotate(
+            one.format,
+            (x, y),
+            xytext=(0, step if up else -step),
+            textcoords="offset points",
+            ha="center",
+            va="bottom" if up else "top",
+            fontsize=7,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": _INK},
+        )
+
+
+def _svg(draw: Callable[[], Figure], name: str) -> str:
+    """Draw, and make the SVG a part of a page: its colours, and identifiers of its own."""
+    from matplotlib import rc_context
+
+    buffer = io.StringIO()
+    with rc_context(_STYLE):
+        draw().savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
+    # the size in points goes, so that the page decides how wide it is
+    return re.sub(r'<svg ([^>]*?)\s*width="[^"]*"\s*', r"<svg \1 ", text, count=1)

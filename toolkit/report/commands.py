@@ -1,0 +1,55 @@
+"""The commands that make a model and its report again."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolkit.subject import Subject
+
+
+def commands(subject: Subject, training: dict[str, Any]) -> tuple[str, ...]:
+    """Return them in the order in which they are typed.
+
+    Args:
+        subject: the Keras model with its data.
+        training: ``config`` and ``metrics`` of its run; empty for a bare file.
+    """
+    taught = bool(subject.lineage)
+    made = (_train(training["config"]),) if training and not taught else ()
+    if taught:
+        teacher = shlex.quote(str(subject.lineage["teacher_model"]))
+        made = (f"toolkit compress {teacher} {_flags(subject.lineage['options'], 'compress')}",)
+    source = subject.source.path
+    where = source.parent if training else source
+    target = shlex.quote(str(where))
+    data = "" if training else f" --dataset {shlex.quote(subject.dataset.name)}"
+    return (*made, f"toolkit export {target} --all{data}", f"toolkit report {target}{data}")
+
+
+def _train(config: dict[str, Any]) -> str:
+    data = config["data"]["options"]
+    named = {"dataset": data["name"], "data_path": data["path"]}
+    return f"toolkit train {_flags(named | config['options'], 'train')}".strip()
+
+
+def _flags(values: dict[str, Any], command: str) -> str:
+    """Return the options of a command that differ from its defaults."""
+    return " ".join(_each_flag(values, command))
+
+
+def _each_flag(values: dict[str, Any], command: str) -> Iterator[str]:
+    import importlib
+
+    module = importlib.import_module(f"toolkit.commands.{command}")
+    for option in module.command.params:
+        value = values.get(option.name)
+        if value is None or value == option.default:
+            continue
+        if getattr(option, "is_flag", False):
+            yield option.opts[0] if value else (option.secondary_opts or option.opts)[0]
+        else:
+            yield f"{option.opts[0]} {shlex.quote(str(value))}"

@@ -1,0 +1,171 @@
+"""Gathers what a report tells: training, parity, speed, and where it was measured."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runtime import artifact as artifacts
+from runtime.classifier import open_silently
+from toolkit import runs
+from toolkit.evaluation import Evaluation, evaluate
+from toolkit.files import read_json
+from toolkit.flips import sheet
+from toolkit.progress import SILENT, Reporter
+from toolkit.recommending import Recommendation, RecommendOptions, recommend
+from toolkit.report.commands import commands
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runtime.artifact import Artifact
+    from toolkit.choosing import Measured
+    from toolkit.subject import Subject
+
+_CHUNK = 500  # images between two steps of the progress bar
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """What to measure.
+
+    Attributes:
+        recommend: which files, in which engines, on how many images, for how long.
+    """
+
+    recommend: RecommendOptions = field(default_factory=RecommendOptions)
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """All that a report tells.
+
+    Attributes:
+        name: of the model.
+        made: when, UTC, to the minute.
+        training: options, data and results of the run, as recorded; empty for a bare file.
+        history: one row an epoch; empty for a bare file.
+        keras: how the Keras model answers the test images.
+        chosen: how the recommended file answers them; None if none is recommended.
+        measured: verdicts, latency, size, memory, and the choice.
+        facts: of each file, by path: how it was quantized and calibrated.
+        flips: of each file in each engine that answered: verdict and flipped images.
+        commands: that make all of this again.
+        versions: of the packages here.
+        parameters: of the Keras model.
+    """
+
+    name: str
+    made: str
+    training: dict[str, Any]
+    history: tuple[dict[str, float], ...]
+    keras: Evaluation
+    chosen: Evaluation | None
+    measured: Recommendation
+    facts: dict[str, dict[str, str]]
+    flips: tuple[dict[str, Any], ...]
+    commands: tuple[str, ...]
+    versions: dict[str, str]
+    parameters: int
+
+
+def gather(subject: Subject, options: ReportOptions, reporter: Reporter = SILENT) -> Contents:
+    """Measure the files of a model and read what its run recorded.
+
+    Args:
+        subject: the Keras model with its data.
+        options: what to measure.
+        reporter: shows progress.
+
+    Raises:
+        InputError: there are no files.
+        ArtifactError: a file is damaged.
+        MissingDependencyError: scikit-learn, or an engine, is not installed.
+    """
+    from toolkit.versions import versions
+
+    measured = recommend(subject, options.recommend, reporter)
+    images = subject.dataset.x_test[: measured.images]
+    truth = subject.dataset.y_test[: measured.images]
+    answers = subject.source.predict(subject.spec.apply(images))
+    folder = subject.source.path.parent
+    training = _training(folder)
+    paths = dict.fromkeys(entry.path for entry in measured.entries)
+    return Contents(
+        name=subject.name,
+        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        training=training,
+        history=_history(folder / runs.HISTORY) if training else (),
+        keras=evaluate(answers, truth, subject.labels),
+        chosen=_evaluated(measured.chosen, subject, measured.images, reporter),
+        measured=measured,
+        facts={path: _facts(artifacts.read(path)) for path in paths},
+        flips=tuple(sheet(one, images) for one in measured.parity.artifacts if one.metrics),
+        commands=commands(subject, training),
+        versions=versions(),
+        parameters=int(subject.source.model.count_params()),
+    )
+
+
+def _training(folder: Path) -> dict[str, Any]:
+    """Return configuration and results of a run folder; empty where it is none."""
+    if not (folder / runs.CONFIG).is_file() or not (folder / runs.METRICS).is_file():
+        return {}
+    return {"config": read_json(folder / runs.CONFIG), "metrics": read_json(folder / runs.METRICS)}
+
+
+def _history(path: Path) -> tuple[dict[str, float], ...]:
+    if not path.is_file():
+        return ()
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+    return tuple(rows)
+
+
+def _evaluated(
+    chosen: Measured | None, subject: Subject, count: int, reporter: Reporter
+) -> Evaluation | None:
+    """Let the recommended file answer the test images in its engine."""
+    if chosen is None:
+        return None
+    images, parts = subject.dataset.x_test[:count], []
+    with (
+        open_silently(artifacts.read(chosen.path), chosen.backend) as classifier,
+        reporter.task(f"{chosen.format} on {chosen.backend}", count) as tick,
+    ):
+        for start in range(0, count, _CHUNK):
+            parts.append(classifier.predict_batch(images[start : start + _CHUNK]))
+            tick(len(parts[-1]))
+        order = [classifier.labels.index(label) for label in subject.labels]
+    truth = subject.dataset.y_test[:count]
+    return evaluate(np.concatenate(parts)[:, order], truth, subject.labels)
+
+
+def _facts(file: Artifact) -> dict[str, str]:
+    """Return what a file says of itself, in the order of a table."""
+    found = {"size": f"{len(file.data):,} bytes", "SHA-256": file.sha256}
+    manifest = file.manifest
+    if manifest is None:
+        return found | {"made by": "another tool: the file has no manifest"}
+    stored, given, answered = manifest.quantization, manifest.input, manifest.output
+    found["numbers"] = stored.scheme
+    if stored.calibration:
+        one = stored.calibration
+        found["calibration"] = f"{one.samples} {one.dataset}, seed {one.seed}, {one.method}"
+    if stored.float_layers:
+        found["left in float"] = ", ".join(stored.float_layers)
+    for name, tensor in (("input", given), ("output", answered)):
+        scale = (
+            f", scale {tensor.scale:.6g}, zero point {tensor.zero_point}" if tensor.scale else ""
+        )
+        found[name] = f"{tensor.dtype} {list(tensor.shape)}{scale}"
+    if manifest.multiply_adds:
+        found["multiply-adds"] = f"{manifest.multiply_adds / 1e6:,.1f} million an image"
+    if manifest.requirements.engines:
+        engines = (f"{name} {version}" for name, version in manifest.requirements.engines.items())
+        found["opened in"] = ", ".join(engines)
+    return found | {"made by": manifest.created.tool}

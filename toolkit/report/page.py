@@ -1,0 +1,100 @@
+"""Writes a report: one HTML file that needs no other, Markdown, or a model card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runtime.distributions import installed_version
+from runtime.files import write_atomically
+from toolkit.pages import render
+from toolkit.parity.markdown import markdown as parity_markdown
+from toolkit.report import charts
+
+if TYPE_CHECKING:
+    from toolkit.choosing import Measured
+    from toolkit.report.contents import Contents
+
+HTML, MARKDOWN, CARD = "report.html", "report.md", "card.md"
+_LIBRARIES = {".tflite": "tflite", ".onnx": "onnx"}
+
+
+def write(contents: Contents, kind: str, path: Path) -> None:
+    """Write one of the three kinds.
+
+    Args:
+        contents: what it tells.
+        kind: ``HTML``, ``MARKDOWN`` or ``CARD``.
+        path: of the file.
+
+    Raises:
+        MissingDependencyError: jinja2 or matplotlib is not installed.
+        OSError: it cannot be written.
+    """
+    extra = {HTML: _html, MARKDOWN: _markdown, CARD: _card}[kind](contents)
+    version = installed_version("edge-toolkit") or "of a checkout"
+    page = render(kind, report=contents, version=version, rows=_rows(contents), **extra)
+    write_atomically(path, page.encode())
+
+
+def _html(contents: Contents) -> dict[str, Any]:
+    measured = contents.measured
+    return {
+        "curves": charts.curves(contents.history) if contents.history else "",
+        "keras_matrix": charts.confusion(contents.keras, "keras"),
+        "chosen_matrix": charts.confusion(contents.chosen, "chosen") if contents.chosen else "",
+        "tradeoff": charts.tradeoff(measured.entries, measured.reference_accuracy),
+        "classes": _classes(contents),
+    }
+
+
+def _markdown(contents: Contents) -> dict[str, Any]:
+    return {"parity": parity_markdown(contents.measured.parity), "classes": _classes(contents)}
+
+
+def _card(contents: Contents) -> dict[str, Any]:
+    chosen = contents.measured.chosen
+    library = _LIBRARIES[Path(chosen.path).suffix] if chosen else "keras"
+    return {"library": library, "classes": _classes(contents)}
+
+
+def _rows(contents: Contents) -> list[dict[str, Any]]:
+    """Return the table format x engine, as texts."""
+    sentences = {
+        (one.path, one.backend): one.sentence for one in contents.measured.parity.artifacts
+    }
+    chosen = contents.measured.chosen
+    return [
+        _row(one) | {"sentence": sentences[one.path, one.backend], "chosen": one is chosen}
+        for one in contents.measured.entries
+    ]
+
+
+def _row(entry: Measured) -> dict[str, Any]:
+    def text(value: float | None, pattern: str) -> str:
+        return "" if value is None else format(value, pattern)
+
+    delta = None if entry.accuracy_delta is None else 100 * entry.accuracy_delta
+    return {
+        "format": entry.format,
+        "file": Path(entry.path).name,
+        "engine": entry.backend,
+        "accuracy": text(entry.accuracy, ".2%"),
+        "change": text(delta, "+.2f"),
+        "same": text(entry.agreement, ".2%"),
+        "ms": text(entry.latency_ms, ".3g"),
+        "size": f"{entry.size / 1000:,.0f} kB",
+        "memory": text(entry.peak_memory_mb, ".0f"),
+        "verdict": entry.verdict,
+        "pareto": entry.pareto,
+        "excluded": entry.excluded,
+    }
+
+
+def _classes(contents: Contents) -> list[dict[str, Any]]:
+    """Return precision, recall and F1 of each class, for Keras and for the chosen file."""
+    chosen = contents.chosen.per_class if contents.chosen else {}
+    return [
+        {"label": label, "keras": values, "chosen": chosen.get(label)}
+        for label, values in contents.keras.per_class.items()
+    ]
