@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-pi wheel lint types contracts check footprint clean
+.PHONY: help demo test test-slow test-pi wheel lint types contracts check footprint clean
 
 help:
 	@echo "make demo    set up, then train, export and verify on real digits (offline)"
 	@echo "make test    set up, then run the tests"
+	@echo "make test-slow   the tests that take longer: whole trainings, every example"
 	@echo "make test-pi run what a user types on an emulated 64-bit Raspberry Pi"
 	@echo "make wheel   build dist/*.whl, what a device installs"
 	@echo "make check   lint, types and import contracts"
@@ -18,7 +19,10 @@ demo: $(VENV)/.installed-all
 	$(BIN)/toolkit demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not pi and not slow" --numprocesses 2 --dist loadfile
+
+test-slow: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m "slow and not pi" --numprocesses 2 --dist loadfile
 
 test-pi: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/pi -m pi --numprocesses 2

@@ -55,7 +55,8 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     from runtime.console import Output
     from toolkit.commands._reporter import RichReporter
     from toolkit.datasets import DataOptions
-    from toolkit.training import TrainOptions, train
+    from toolkit.recipe import TrainOptions
+    from toolkit.training import train
 
     import_tensorflow()
     import keras

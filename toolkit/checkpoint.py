@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from runtime.errors import InputError
 from toolkit import rates
 from toolkit.files import read_json, write_json
-from toolkit.rates import Cosine, Plateau
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     import keras
+
+    from toolkit.rates import Rule
 
 FOLDER = "checkpoint"
 _STATE = "state.json"
@@ -34,7 +35,7 @@ class State:
         best_value: that accuracy.
     """
 
-    rule: Plateau | Cosine
+    rule: Rule
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     best_value: float = -1.0

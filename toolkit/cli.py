@@ -15,6 +15,9 @@ _COMMANDS = {
     "bench": "Time the model files side by side on this machine.",
     "recommend": "Measure the model files on this machine and choose one.",
     "compress": "Make a smaller network that answers as the trained one does.",
+    "ensemble": "Average several runs into one model.",
+    "explain": "What each layer does, costs and sees, with feature maps.",
+    "runs": "The trained runs side by side.",
     "report": "One page that shows a model, its files, and what was measured.",
     "demo": "All of it on real digits, offline, in under three minutes.",
 }

@@ -9,8 +9,8 @@ from toolkit import exporting, training
 from toolkit.datasets import DataOptions
 from toolkit.engines import ALL
 from toolkit.exporting import ExportOptions
+from toolkit.recipe import TrainOptions
 from toolkit.subject import resolve
-from toolkit.training import TrainOptions
 from toolkit.verifying import VerifyOptions, verify
 
 if TYPE_CHECKING:

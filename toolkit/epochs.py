@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from toolkit import checkpoint
+from runtime.host import host
+from toolkit import checkpoint, health
+from toolkit.feeding import validation_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,62 +19,17 @@ if TYPE_CHECKING:
 
     import keras
     import tensorflow as tf
-    from numpy.typing import NDArray
 
     from toolkit.checkpoint import State
-
-_EVALUATION_BATCH = 500
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingData:
-    """Model input and one-hot targets.
-
-    Attributes:
-        x: float32 (n, height, width, channels), training images.
-        y: float32 (n, classes).
-        x_validation: like ``x``; may be empty.
-        y_validation: like ``y``.
-    """
-
-    x: NDArray[np.float32]
-    y: NDArray[np.float32]
-    x_validation: NDArray[np.float32]
-    y_validation: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        """Return the number of training images."""
-        return len(self.x)
-
-    def feed(self, schedule: Schedule) -> Callable[[int], tf.data.Dataset]:
-        """Return what gives the batches of an epoch, in an order of its own."""
-        return _Feed(self, schedule).epoch
-
-
-class EpochData(Protocol):
-    """What :func:`run_epochs` trains on: batches for each epoch, and validation images."""
-
-    @property
-    def x_validation(self) -> NDArray[np.float32]:
-        """Model input, float32 (n, height, width, channels); may be empty."""
-        ...
-
-    @property
-    def y_validation(self) -> NDArray[np.float32]:
-        """One-hot rows, float32 (n, classes)."""
-        ...
-
-    def __len__(self) -> int:
-        """Return the number of training images."""
-        ...
-
-    def feed(self, schedule: Schedule) -> Callable[[int], tf.data.Dataset]:
-        """Return what gives the batches of epoch 1, 2, …; the same each time it is asked."""
-        ...
+    from toolkit.feeding import EpochData, Schedule
 
 
 class EpochReporter(Protocol):
     """Shows a live bar for one epoch."""
+
+    def say(self, text: str) -> None:
+        """Take one remark for the person at the terminal."""
+        ...
 
     def epoch(
         self, number: int, epochs: int, steps: int
@@ -85,21 +42,6 @@ class EpochReporter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """How long to train.
-
-    Attributes:
-        epochs: number of passes over the training images.
-        batch_size: images a step.
-        seed: with the number of the epoch, it fixes the order of the images.
-    """
-
-    epochs: int
-    batch_size: int
-    seed: int
-
-
 def run_epochs(
     folder: Path,
     model: keras.Model,
@@ -110,6 +52,9 @@ def run_epochs(
 ) -> None:
     """Train from ``state.epoch`` to the end, with a checkpoint after each epoch.
 
+    An epoch that does not fit into memory is done again with half the batch; the batch that
+    ran stands in the history.
+
     Args:
         folder: the run folder; checkpoints go there.
         model: compiled.
@@ -117,32 +62,124 @@ def run_epochs(
         data: what to train on.
         schedule: how long.
         reporter: shows progress.
+
+    Raises:
+        TrainingFailedError: the loss became no number or exploded; the checkpoint is that of
+            the epoch before. Or a single image does not fit into memory.
     """
-    feed = data.feed(schedule)
-    steps = -(-len(data) // schedule.batch_size)
+    import tensorflow as tf
+
+    for row in state.history:  # those of before this was recorded
+        row.setdefault("batch_size", schedule.batch_size)
+    if state.history:  # go on with the batch that ran
+        schedule = replace(schedule, batch_size=int(state.history[-1]["batch_size"]))
+    loop = _Loop(folder, model, state, data, reporter)
     while state.epoch < schedule.epochs:
+        before = _Variables(model)
+        try:
+            loop.epoch(schedule)
+        except (MemoryError, tf.errors.ResourceExhaustedError):
+            before.restore()
+            smaller = health.halved(schedule.batch_size)
+            reporter.say(
+                f"Out of memory with {schedule.batch_size} images a step: going on after epoch "
+                f"{state.epoch} with {smaller}."
+            )
+            schedule = replace(schedule, batch_size=smaller)
+
+
+class _Loop:
+    """What stays the same from epoch to epoch."""
+
+    def __init__(
+        self,
+        folder: Path,
+        model: keras.Model,
+        state: State,
+        data: EpochData,
+        reporter: EpochReporter,
+    ) -> None:
+        self._folder, self._model, self._state = folder, model, state
+        self._data, self._reporter = data, reporter
+        classes = model.output_shape[-1]
+        self._reference = health.guess_loss(classes)
+        truth = data.y_validation
+        self._share = float(truth.mean(axis=0).max()) if len(truth) else 1 / classes
+        self._mixed = any(layer.compute_dtype == "bfloat16" for layer in model.layers)
+        self._feed: tuple[Schedule, Callable[[int], tf.data.Dataset]] | None = None
+
+    def epoch(self, schedule: Schedule) -> None:
+        """Train one epoch and keep its checkpoint."""
+        model, state = self._model, self._state
         number = state.epoch + 1
         started = time.perf_counter()
-        _align_dropout(model, state.epoch * steps)
-        with reporter.epoch(number, schedule.epochs, steps) as tick:
-            row = _fit_epoch(model, feed(number), tick)
-        row |= _validate(model, data)
+        _align_dropout(model, sum(self._steps(int(row["batch_size"])) for row in state.history))
+        with self._reporter.epoch(
+            number, schedule.epochs, self._steps(schedule.batch_size)
+        ) as tick:
+            row = self._fit(self._batches(schedule, number), number, tick)
+        row |= _validate(model, self._data)
+        self._check(row.get("val_loss", row["loss"]), f"after epoch {number}")
         row["learning_rate"] = float(model.optimizer.learning_rate.numpy())
+        row["batch_size"] = schedule.batch_size
         row["seconds"] = round(time.perf_counter() - started, 2)
-        _finish_epoch(folder, model, state, row)
-        reporter.epoch_done(number, schedule.epochs, row)
+        _finish_epoch(self._folder, model, state, row)
+        self._reporter.epoch_done(number, schedule.epochs, row)
+        faster = not self._mixed and "bf16" in host().features
+        for text in health.remarks(state.history, self._share, schedule.epochs, faster=faster):
+            self._reporter.say(text)
+
+    def _steps(self, batch_size: int) -> int:
+        return -(-len(self._data) // batch_size)
+
+    def _batches(self, schedule: Schedule, number: int) -> tf.data.Dataset:
+        if self._feed is None or self._feed[0] != schedule:
+            self._feed = schedule, self._data.feed(schedule)
+        return self._feed[1](number)
+
+    def _fit(
+        self,
+        batches: tf.data.Dataset,
+        number: int,
+        tick: Callable[[dict[str, float]], None],
+    ) -> dict[str, float]:
+        from keras.callbacks import LambdaCallback
+
+        def step_done(step: int, logs: dict[str, float] | None) -> None:
+            values = dict(logs or {})
+            loss = values.get("loss", 0.0)  # of the epoch so far; Keras fetched it anyway
+            if number == 1 and step == 0 and np.isfinite(loss):
+                self._reference = max(self._reference, loss)
+            self._check(loss, f"in step {step + 1} of epoch {number}")
+            tick(values)
+
+        history: dict[str, Any] = self._model.fit(
+            batches,
+            epochs=1,
+            shuffle=False,
+            verbose=0,
+            callbacks=[LambdaCallback(on_train_batch_end=step_done)],
+        ).history
+        return {key: float(values[-1]) for key, values in history.items()}
+
+    def _check(self, loss: float, where: str) -> None:
+        if health.diverged(loss, self._reference):
+            rate = float(self._model.optimizer.learning_rate.numpy())
+            raise health.divergence(loss, where, rate, mixed=self._mixed)
 
 
-def _fit_epoch(
-    model: keras.Model, batches: tf.data.Dataset, tick: Callable[[dict[str, float]], None]
-) -> dict[str, float]:
-    from keras.callbacks import LambdaCallback
+class _Variables:
+    """The weights and the state of the optimizer, to go back to."""
 
-    live = LambdaCallback(on_train_batch_end=lambda _batch, logs: tick(dict(logs or {})))
-    history: dict[str, Any] = model.fit(
-        batches, epochs=1, shuffle=False, verbose=0, callbacks=[live]
-    ).history
-    return {key: float(values[-1]) for key, values in history.items()}
+    def __init__(self, model: keras.Model) -> None:
+        model.optimizer.build(model.trainable_variables)
+        self._variables = [*model.variables, *model.optimizer.variables]
+        self._values = [variable.numpy() for variable in self._variables]
+
+    def restore(self) -> None:
+        """Give all variables the values that they had."""
+        for variable, value in zip(self._variables, self._values, strict=True):
+            variable.assign(value)
 
 
 def _align_dropout(model: keras.Model, draws: int) -> None:
@@ -155,13 +192,7 @@ def _align_dropout(model: keras.Model, draws: int) -> None:
 def _validate(model: keras.Model, data: EpochData) -> dict[str, float]:
     if len(data.x_validation) == 0:
         return {}
-    logs = model.evaluate(
-        data.x_validation,
-        data.y_validation,
-        batch_size=_EVALUATION_BATCH,
-        verbose=0,
-        return_dict=True,
-    )
+    logs = model.evaluate(validation_batches(data), verbose=0, return_dict=True)
     return {f"val_{key}": float(value) for key, value in logs.items()}
 
 
@@ -174,24 +205,3 @@ def _finish_epoch(folder: Path, model: keras.Model, state: State, row: dict[str,
         state.best_epoch, state.best_value = state.epoch, watched
     model.optimizer.learning_rate = state.rule.update(watched, row["learning_rate"])
     checkpoint.save(folder, model, state, is_best=is_best)
-
-
-class _Feed:
-    """Batches in an order that only seed and epoch decide, so that a resumed run repeats it."""
-
-    def __init__(self, data: TrainingData, schedule: Schedule) -> None:
-        import tensorflow as tf
-
-        self._x, self._y = tf.constant(data.x), tf.constant(data.y)
-        self._schedule = schedule
-
-    def epoch(self, number: int) -> tf.data.Dataset:
-        import tensorflow as tf
-
-        order = np.random.default_rng((self._schedule.seed, number)).permutation(len(self._x))
-        return (
-            tf.data.Dataset.from_tensor_slices(order)
-            .batch(self._schedule.batch_size)
-            .map(lambda i: (tf.gather(self._x, i), tf.gather(self._y, i)))
-            .prefetch(2)
-        )

@@ -64,16 +64,45 @@ class Cosine:
         return self.start * (self.floor + (1 - self.floor) * share)
 
 
-_RULES: dict[str, type[Plateau | Cosine]] = {"plateau": Plateau, "cosine": Cosine}
+@dataclass(slots=True)
+class Warmup:
+    """Raises the learning rate in equal steps, epoch by epoch, before another rule begins.
+
+    Source: the gradual warm-up of Goyal et al., arXiv:1706.02677, with a step an epoch. The
+    first epoch runs at ``start / (epochs + 1)``.
+
+    Attributes:
+        start: the rate that is reached after ``epochs`` epochs.
+        epochs: how long the rate rises.
+        then: the rule after that.
+        done: epochs so far, counted up to ``epochs``.
+    """
+
+    start: float
+    epochs: int
+    then: Plateau | Cosine
+    done: int = 0
+
+    def update(self, value: float, rate: float) -> float:
+        """Take the value of an epoch and return the learning rate of the next."""
+        if self.done == self.epochs:
+            return self.then.update(value, rate)
+        self.done += 1
+        return self.start * (self.done + 1) / (self.epochs + 1)
 
 
-def to_json(rule: Plateau | Cosine) -> dict[str, Any]:
+Rule = Plateau | Cosine | Warmup
+_RULES: dict[str, type[Rule]] = {"plateau": Plateau, "cosine": Cosine, "warmup": Warmup}
+
+
+def to_json(rule: Rule) -> dict[str, Any]:
     """Return the state of a rule as plain JSON values."""
     (kind,) = (name for name, cls in _RULES.items() if isinstance(rule, cls))
-    return {"kind": kind, **asdict(rule)}
+    inner = {"then": to_json(rule.then)} if isinstance(rule, Warmup) else {}
+    return {"kind": kind, **asdict(rule), **inner}
 
 
-def from_json(values: dict[str, Any]) -> Plateau | Cosine:
+def from_json(values: dict[str, Any]) -> Rule:
     """Return the rule that :func:`to_json` gave.
 
     Raises:
@@ -81,4 +110,6 @@ def from_json(values: dict[str, Any]) -> Plateau | Cosine:
         TypeError: its fields are others.
     """
     fields = dict(values)
+    if "then" in fields:
+        fields["then"] = from_json(fields["then"])
     return _RULES[fields.pop("kind")](**fields)

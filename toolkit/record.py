@@ -12,6 +12,7 @@ from runtime.files import write_atomically
 from toolkit import runs
 from toolkit.epochs import EpochReporter
 from toolkit.evaluation import evaluate
+from toolkit.feeding import ModelInput
 from toolkit.files import write_json
 from toolkit.plots import plot_confusion, plot_history
 from toolkit.progress import Reporter
@@ -60,9 +61,8 @@ def write_results(
         What ``metrics.json`` holds.
     """
     model.save(folder / runs.MODEL)
-    result = evaluate(
-        run_keras(model, dataset.spec.apply(dataset.x_test)), dataset.y_test, dataset.labels
-    )
+    test: Any = ModelInput.of(dataset.x_test, dataset.spec)  # made as the network asks for it
+    result = evaluate(run_keras(model, test), dataset.y_test, dataset.labels)
     metrics = {
         "test_accuracy": result.accuracy,
         "test_images": result.images,

@@ -8,9 +8,10 @@ accuracy on the test images is taken after each epoch, outside of the clock, and
 only when to stop.
 
 The toolkit runs each of the recipes asked for: ``precision`` with the plateau rule, or
-``precision:N`` with the cosine schedule of a training of N epochs, which then ends.
+``precision:N:RATE`` with a cosine schedule that falls from RATE in a training of N epochs,
+which then ends.
 
-Run it: ``python tests/benchmarks/plain_training.py --until 0.993 --recipe auto:3``.
+Run it: ``python tests/benchmarks/plain_training.py --until 0.993 --recipe auto:3:0.002``.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ from exporters.source import run_keras
 from exporters.tensorflow_setup import import_tensorflow
 from runtime.console import Output
 from runtime.host import host
-from runtime.registry import pick
-from toolkit import architectures
-from toolkit.architectures import BuildOptions
+from toolkit import networks
 from toolkit.checkpoint import State
 from toolkit.commands._reporter import RichReporter
 from toolkit.datasets import DataOptions, Dataset, load_dataset
-from toolkit.epochs import Schedule, TrainingData, run_epochs
-from toolkit.training import TrainOptions, compiled, training_data
+from toolkit.epochs import run_epochs
+from toolkit.feeding import Schedule, TrainingData
+from toolkit.recipe import TrainOptions
+from toolkit.training import compiled, training_data
 
 if TYPE_CHECKING:
     import keras
@@ -58,18 +59,22 @@ class Plain:
 
     def __init__(self, dataset: Dataset, data: TrainingData, options: TrainOptions) -> None:
         """Build the network."""
-        self.name, self._data, self._options = "plain model.fit", data, options
+        self.name, self._options = "plain model.fit", options
+        self._x, self._y = np.asarray(data.x), data.y
+        self._validation = (np.asarray(data.x_validation), data.y_validation)
         self.model = _network(dataset, options)
         self.epochs = None
         self._rule = options.rule()
 
     def epoch(self) -> None:
         """Train one epoch."""
-        data, options = self._data, self._options
-        validation = (data.x_validation, data.y_validation)
-        size = options.batch_size
         history = self.model.fit(
-            data.x, data.y, batch_size=size, epochs=1, validation_data=validation, verbose=0
+            self._x,
+            self._y,
+            batch_size=self._options.batch_size,
+            epochs=1,
+            validation_data=self._validation,
+            verbose=0,
         ).history
         rate = float(self.model.optimizer.learning_rate.numpy())
         self.model.optimizer.learning_rate = self._rule.update(history["val_accuracy"][-1], rate)
@@ -85,7 +90,7 @@ class Toolkit:
         self.name = f"toolkit, {options.precision}"
         self.epochs = options.epochs if options.schedule == "cosine" else None
         if self.epochs:
-            self.name += f", cosine over {options.epochs}"
+            self.name += f", cosine from {options.learning_rate:g} over {options.epochs} epochs"
         self._data, self._options = data, options
         self._folder = folder / self.name
         self._folder.mkdir()
@@ -101,9 +106,7 @@ class Toolkit:
 
 
 def _network(dataset: Dataset, options: TrainOptions) -> keras.Model:
-    architecture = pick(architectures.registry(), "architecture", options.architecture)()
-    build = BuildOptions(dataset.spec.shape, len(dataset.labels), seed=options.seed)
-    return compiled(architecture, build, options)
+    return compiled(networks.build(options, dataset).model, options)
 
 
 def race(
@@ -153,10 +156,13 @@ def _is_over(one: Contender, accuracy: list[float], until: float) -> bool:
 
 
 def _recipe(text: str, seed: int) -> TrainOptions:
-    """Return the recipe that ``precision`` or ``precision:epochs`` stands for."""
-    precision, _, epochs = text.partition(":")
+    """Return the recipe that ``precision`` or ``precision:epochs:rate`` stands for."""
+    precision, *numbers = text.split(":")
     options = TrainOptions(precision=precision, seed=seed).resolved()
-    return replace(options, schedule="cosine", epochs=int(epochs)) if epochs else options
+    if not numbers:
+        return options
+    epochs, rate = numbers
+    return replace(options, schedule="cosine", epochs=int(epochs), learning_rate=float(rate))
 
 
 def _row(name: str, found: dict[str, list[float]], until: float) -> dict[str, Any]:
@@ -191,7 +197,7 @@ def table(rows: list[dict[str, Any]], until: float) -> str:
 @click.option("--limit", type=int, help="Train on the first N images only.")
 @click.option("--until", type=float, default=0.993, show_default=True, help="Test accuracy.")
 @click.option("--epochs", type=int, default=20, show_default=True, help="At most.")
-@click.option("--recipe", "recipes", multiple=True, default=("float32", "auto", "auto:3"))
+@click.option("--recipe", "recipes", multiple=True, default=("float32", "auto", "auto:3:0.002"))
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--quick", is_flag=True, help="The digits, 200 images, two epochs.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")

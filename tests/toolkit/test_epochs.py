@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from toolkit.epochs import Schedule, TrainingData, _align_dropout, _Feed, _validate
+from toolkit.epochs import _align_dropout, _validate
+from toolkit.feeding import Schedule, TrainingData
 
 NOTHING = np.empty((0, 1), np.float32)
 
@@ -15,7 +16,7 @@ def data():
 
 
 def order(data, epoch, seed=0):
-    batches = list(_Feed(data, Schedule(5, 4, seed)).epoch(epoch).as_numpy_iterator())
+    batches = list(data.feed(Schedule(5, 4, seed))(epoch).as_numpy_iterator())
     assert [len(x) for x, _ in batches] == [4, 4, 2]
     assert all(np.array_equal(y, x * 2) for x, y in batches)
     return np.concatenate([x[:, 0] for x, _ in batches]).astype(int).tolist()

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from runtime.errors import DataError, InputError, UnknownNameError
-from toolkit import checkpoint, runs, training
+from toolkit import checkpoint, recipe, runs, training
 from toolkit.datasets import DataOptions
 from toolkit.files import read_json
 from toolkit.progress import Silent
-from toolkit.training import TrainingInterruptedError, TrainOptions, train
+from toolkit.recipe import TrainOptions
+from toolkit.training import TrainingInterruptedError, train
 
 DIGITS = DataOptions(name="digits")
 FAST = TrainOptions(epochs=3, limit=150, padding="valid", seed=3)
@@ -72,14 +73,26 @@ def test_the_defaults_are_those_of_the_tutorial():
         "padding": "same",
         "epochs": 30,
         "batch_size": 86,
+        "optimizer": "adam",
         "learning_rate": 0.001,
+        "momentum": None,
+        "weight_decay": None,
         "validation_split": 0.1,
         "schedule": "plateau",
         "plateau_factor": 0.5,
         "plateau_patience": 3,
+        "warmup": 0,
+        "augment": False,
+        "rotate": 10.0,
+        "shift": 10.0,
+        "zoom": 10.0,
         "seed": 0,
+        "deterministic": False,
         "limit": None,
         "precision": "float32",
+        "tensorboard": False,
+        "start": None,
+        "freeze": 0,
     }
 
 
@@ -97,12 +110,26 @@ def test_the_defaults_are_those_of_the_tutorial():
         {"validation_split": float("nan")},
         {"precision": "float8"},
         {"schedule": "linear"},
+        {"optimizer": "adamm"},
+        {"momentum": 0.9},
+        {"optimizer": "sgd", "momentum": 1.0},
+        {"weight_decay": -0.1},
+        {"plateau_factor": 1.0},
+        {"plateau_patience": 0},
+        {"schedule": "cosine", "plateau_patience": 5},
+        {"warmup": -1},
+        {"epochs": 3, "warmup": 3},
+        {"rotate": 20.0},
+        {"augment": True, "rotate": 180.0},
+        {"augment": True, "zoom": -1.0},
+        {"freeze": 1},
+        {"freeze": -1, "start": "runs/latest"},
         {"seed": -1},
         {"seed": 2**32},
     ],
 )
 def test_options_out_of_range_are_refused(changes):
-    with pytest.raises(InputError):
+    with pytest.raises((InputError, UnknownNameError)):
         TrainOptions(**changes)
 
 
@@ -112,6 +139,7 @@ def test_the_run_folder_holds_all_parts(baseline):
         "model.keras",
         "config.json",
         "metrics.json",
+        "train.toml",
         "history.csv",
         "classification_report.txt",
         "curves.png",
@@ -276,7 +304,7 @@ def test_the_split_is_seeded_and_calibration_keeps_out_of_validation(digits):
     assert np.array_equal(parts[0].x_validation, parts[1].x_validation)
     assert not np.array_equal(parts[0].x_validation, parts[2].x_validation)
     assert parts[0].y.sum(axis=1).tolist() == [1.0] * len(parts[0].x)
-    assert parts[0].x.max() <= 1.0
+    assert parts[0].x[:].max() <= 1.0
 
 
 def test_what_auto_came_to_is_recorded_and_the_same_seed_gives_the_same_model(
@@ -285,12 +313,12 @@ def test_what_auto_came_to_is_recorded_and_the_same_seed_gives_the_same_model(
     """Also where the first part was trained on another machine and goes on here."""
     import keras
 
-    monkeypatch.setattr(training, "host", lambda: SimpleNamespace(features=("bf16",)))
+    monkeypatch.setattr(recipe, "host", lambda: SimpleNamespace(features=("bf16",)))
     options = TrainOptions(epochs=2, limit=60, padding="valid", precision="auto")
     whole = train(options, DIGITS, tmp_path / "whole", Recorder()).run
     assert whole.config["options"]["precision"] == "mixed_bfloat16"
     stopped = interrupt(tmp_path / "parts", options)
-    monkeypatch.setattr(training, "host", lambda: SimpleNamespace(features=()))
+    monkeypatch.setattr(recipe, "host", lambda: SimpleNamespace(features=()))
     parts = training.resume(stopped.path, Recorder()).run
     assert parts.config["options"] == whole.config["options"]
     models = [keras.models.load_model(run.model) for run in (whole, parts)]

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from runtime.errors import InputError
+from runtime.errors import EdgeError, InputError
 
 if TYPE_CHECKING:
     import keras
@@ -49,20 +49,32 @@ class Architecture(ABC):
         name: what ``--architecture`` takes.
         short: its part in the names of artifacts, for example ``mnist-cnn``.
         summary: one line for ``--help``.
+        paddings: the paddings that it can be built with.
     """
 
     name: ClassVar[str]
     short: ClassVar[str]
     summary: ClassVar[str]
+    paddings: ClassVar[tuple[str, ...]] = PADDINGS
 
     def build(self, options: BuildOptions) -> keras.Model:
-        """Return an untrained, uncompiled model: one image input, softmax output.
+        """Return an uncompiled model: one image input, softmax output, seeded weights.
 
         Raises:
-            InputError: the images are too small for the layers.
+            InputError: the images are too small for the layers, or the padding does not fit.
         """
+        import keras
+
+        if options.padding not in self.paddings:
+            raise InputError(
+                f"architecture {self.name} is not made for padding '{options.padding}'. "
+                f"Known: {', '.join(self.paddings)}."
+            )
+        keras.utils.set_random_seed(options.seed)
         try:
             return self._build(options)
+        except EdgeError:
+            raise
         except ValueError as error:
             height, width, _ = options.input_shape
             raise InputError(

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from runtime.backends import AUTO
 from runtime.console import Output, output_options
 from toolkit.commands._options import PATH, data_options, override_options
+from toolkit.engines import check_engine
 
 if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
+    from toolkit.evaluating import Comparison, FileEvaluation
     from toolkit.evaluation import Evaluation
-    from toolkit.subject import Overrides
+    from toolkit.subject import Overrides, Subject
 
 _PICTURE = "confusion_matrix.png"
+_FILES = (".tflite", ".onnx")
 
 
 @click.command()
 @click.argument("model", type=PATH, required=False)
+@click.option("--all", "everything", is_flag=True, help="Also all exports of the run.")
+@click.option("--against", type=PATH, help="The Keras model of a model file [default: its run].")
+@click.option("--backend", default=AUTO, show_default=True, help="Engine of the model files.")
 @click.option("--limit", type=int, help="Use the first N test images only.")
 @click.option("--out", type=PATH, help="Folder for the confusion matrix as PNG.")
 @data_options
@@ -27,60 +34,86 @@ _PICTURE = "confusion_matrix.png"
 @output_options
 def command(
     model: Path | None,
+    everything: bool,
+    against: Path | None,
+    backend: str,
     limit: int | None,
     out: Path | None,
     data: DataOptions,
     overrides: Overrides,
     output: Output,
 ) -> None:
-    """Evaluate MODEL, a run folder or .keras file [default: the latest run], on test images."""
-    from runtime.errors import InputError
+    """Evaluate MODEL on test images.
+
+    MODEL is a run folder or .keras file [default: the latest run], or a model file
+    (.tflite, .onnx), which is run in its engine and compared with Keras class by class.
+    """
+    from toolkit import evaluating
     from toolkit.commands._reporter import RichReporter
-    from toolkit.evaluation import evaluate
-    from toolkit.plots import plot_confusion
+    from toolkit.exporting import read_exports
+    from toolkit.health import low_accuracy
     from toolkit.subject import resolve
+
+    check_engine(backend)
+    file = model if model is not None and model.suffix in _FILES and not model.is_dir() else None
+    _require(file, limit, against, everything=everything)
+    reporter = RichReporter(output)
+    files = evaluating.read_files([file]) if file else ()
+    keras = (against or evaluating.home(file)) if file else model
+    subject = resolve(keras, data, overrides, reporter)
+    if everything:
+        files = read_exports(subject.exports)
+    found = evaluating.evaluate_files(subject, files, limit, backend, reporter)
+    one = found.files[0] if file else None
+    shown = one.evaluation if one else found.reference
+    picture = _draw(shown, subject, out, file)
+    record = _record(found, one, everything=everything)
+    text = _text(found, one, everything=everything)
+    output.data(record | {"confusion_matrix_png": str(picture)}, text)
+    _remarks(found, picture, output)
+    share = float(shown.confusion.sum(axis=1).max()) / max(1, shown.images)
+    if warning := low_accuracy(shown.accuracy, share):
+        output.say(warning)
+
+
+def _require(
+    file: Path | None, limit: int | None, against: Path | None, *, everything: bool
+) -> None:
+    from runtime.errors import InputError
 
     if limit is not None and limit < 1:
         raise InputError(f"--limit must be at least 1, not {limit}")
-    subject = resolve(model, data, overrides, RichReporter(output))
-    images, truth = subject.dataset.x_test[:limit], subject.dataset.y_test[:limit]
-    scores = subject.source.predict(subject.spec.apply(images))
-    result = evaluate(scores, truth, subject.labels)
+    if file is not None and everything:
+        raise InputError(f"--all goes with a run folder, not with the file {file}")
+    if file is None and against is not None:
+        raise InputError("--against goes with a model file (.tflite, .onnx)")
+
+
+def _record(found: Comparison, one: FileEvaluation | None, *, everything: bool) -> dict[str, Any]:
+    if one is not None:
+        return one.to_json() | {"reference": found.reference.to_json()}
+    return found.to_json() if everything else found.reference.to_json()
+
+
+def _text(found: Comparison, one: FileEvaluation | None, *, everything: bool) -> str:
+    from toolkit.commands import _evaluation_text as text
+
+    if one is not None:
+        return text.file_text(one)
+    return text.all_text(found) if everything else text.keras_text(found.reference)
+
+
+def _draw(result: Evaluation, subject: Subject, out: Path | None, file: Path | None) -> Path:
+    from toolkit.plots import plot_confusion
+
     folder = out or subject.exports.parent
-    picture = folder / f"{subject.dataset.name}-{_PICTURE}"
+    picture = folder / f"{file.name if file else subject.dataset.name}-{_PICTURE}"
     plot_confusion(result, picture)
-    output.data(result.to_json() | {"confusion_matrix_png": str(picture)}, _text(result))
+    return picture
+
+
+def _remarks(found: Comparison, picture: Path, output: Output) -> None:
+    notes = (note for file in found.files for note in file.notes)
+    for note in dict.fromkeys((*notes, *found.refused)):
+        output.say(f"Note: {note}")
     output.say(f"Confusion matrix: {picture}")
-
-
-def _text(result: Evaluation) -> str:
-    from rich.box import SIMPLE
-    from rich.table import Table
-
-    from toolkit.commands._reporter import render
-
-    grid = Table(
-        "class",
-        title=f"Accuracy {result.accuracy:.2%} on {result.images:,} images",
-        title_justify="left",
-        box=SIMPLE,
-    )
-    for heading in ("precision", "recall", "F1", "images"):
-        grid.add_column(heading, justify="right")
-    for name, row in {**result.per_class, **result.averages}.items():
-        label = f"{name} average" if name in result.averages else name
-        numbers = (f"{row[key]:.4f}" for key in ("precision", "recall", "f1"))
-        grid.add_row(label, *numbers, f"{row['support']:,.0f}")
-    return f"{render(grid)}\n\n{_matrix(result)}"
-
-
-def _matrix(result: Evaluation) -> str:
-    """Return the confusion matrix as text: rows are the truth, columns the answers."""
-    width = max(len(str(result.confusion.max())), 4) + 1
-    name = max(len(label) for label in result.labels)
-    head = " " * name + "".join(f"{label[: width - 1]:>{width}}" for label in result.labels)
-    rows = [
-        f"{label:>{name}}" + "".join(f"{count:>{width}}" for count in counts)
-        for label, counts in zip(result.labels, result.confusion.tolist(), strict=True)
-    ]
-    return "\n".join(["Confusion matrix (rows: truth, columns: answers)", head, *rows])

@@ -19,18 +19,50 @@ if TYPE_CHECKING:
 
 def _listed() -> str:
     """Return datasets and architectures with their one-line descriptions, for ``--help``."""
-    rows = [f"  {name:14}{kind.summary}" for name, kind in datasets.registry().items()]
-    networks = [f"  {name:14}{kind.summary}" for name, kind in architectures.registry().items()]
+    rows = [f"  {name:16}{kind.summary}" for name, kind in datasets.registry().items()]
+    networks = [f"  {name:16}{kind.summary}" for name, kind in architectures.registry().items()]
     return "\n".join(["\b", "Datasets:", *rows, "", "\b", "Architectures:", *networks])
 
 
+def _from_file(context: click.Context, option: click.Parameter, path: Path | None) -> None:
+    """Take the defaults of all options from a file."""
+    del option
+    if path is not None:
+        from toolkit.train_config import read_config
+
+        found = read_config(path)
+        renamed = {"data": "data_path"}
+        context.default_map = {renamed.get(key, key): value for key, value in found.items()}
+
+
 @click.command(epilog=_listed())
+@click.option(
+    "--config",
+    type=PATH,
+    is_eager=True,
+    expose_value=False,
+    callback=_from_file,
+    help="TOML with options, like the train.toml of a run folder; those typed here win.",
+)
 @data_options
-@click.option("--architecture", default="tutorial-cnn", show_default=True)
-@click.option("--padding", default="same", show_default=True, help="same or valid.")
+@click.option(
+    "--architecture",
+    default="tutorial-cnn",
+    show_default=True,
+    help="One of those below, or your own builder: package.module:function.",
+)
+@click.option(
+    "--padding",
+    default="same",
+    show_default=True,
+    help="same or valid; some networks take only same.",
+)
 @click.option("--epochs", type=int, default=30, show_default=True)
 @click.option("--batch-size", type=int, default=86, show_default=True)
+@click.option("--optimizer", default="adam", show_default=True, help="adam, adamw, rmsprop or sgd.")
 @click.option("--learning-rate", type=float, default=0.001, show_default=True)
+@click.option("--momentum", type=float, help="Of sgd and rmsprop, 0 to 1.")
+@click.option("--weight-decay", type=float, help="Pull on the weights, for example 0.0005.")
 @click.option(
     "--schedule",
     default="plateau",
@@ -38,8 +70,21 @@ def _listed() -> str:
     help="How the learning rate falls: plateau (halved when the validation accuracy stalls) "
     "or cosine (over all epochs).",
 )
+@click.option("--plateau-factor", type=float, default=0.5, show_default=True)
+@click.option("--plateau-patience", type=int, default=3, show_default=True, help="Epochs.")
+@click.option(
+    "--warmup", type=int, default=0, show_default=True, help="Epochs in which the rate rises."
+)
+@click.option("--augment", is_flag=True, help="Rotate, shift and zoom the training images.")
+@click.option("--rotate", type=float, default=10.0, show_default=True, help="Degrees at most.")
+@click.option("--shift", type=float, default=10.0, show_default=True, help="% of the side at most.")
+@click.option("--zoom", type=float, default=10.0, show_default=True, help="% at most.")
+@click.option("--from", "start", help="A run folder or .keras file to start from.")
+@click.option("--freeze", type=int, default=0, show_default=True, help="Layers of it not to train.")
 @click.option("--validation-split", type=float, default=0.1, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--deterministic", is_flag=True, help="Same seed, same weights, bit for bit.")
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard's logs into the run folder.")
 @click.option("--limit", type=int, help="Train on the first N images only.")
 @click.option(
     "--precision",
@@ -61,6 +106,7 @@ def command(
     from exporters.tensorflow_setup import import_tensorflow
     from toolkit import training
     from toolkit.commands._reporter import RichReporter
+    from toolkit.recipe import TrainOptions
 
     if resume is not None:
         _refuse_new_options()
@@ -70,7 +116,7 @@ def command(
         if resume is not None:
             result = training.resume(resume, reporter, data.path)
         else:
-            result = training.train(training.TrainOptions(**options), data, out, reporter)
+            result = training.train(TrainOptions(**options), data, out, reporter)
     except training.TrainingInterruptedError as error:
         raise KeyboardInterrupt(_how_to_go_on(error)) from None
     _show(result, output)

@@ -15,7 +15,8 @@ from toolkit import checkpoint, runs
 from toolkit.checkpoint import State
 from toolkit.compression.lessons import prepare
 from toolkit.compression.search import Search, Student, Target
-from toolkit.epochs import Schedule, run_epochs
+from toolkit.epochs import run_epochs
+from toolkit.feeding import Schedule
 from toolkit.files import write_json
 from toolkit.parity.statistics import mcnemar, paired_interval
 from toolkit.rates import Cosine

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from runtime.preprocess import PreprocessSpec
     from toolkit.compression.options import CompressOptions
-    from toolkit.epochs import Schedule
+    from toolkit.feeding import Schedule
     from toolkit.progress import Reporter
     from toolkit.subject import Subject
 

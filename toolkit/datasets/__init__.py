@@ -43,11 +43,14 @@ def load_dataset(options: DataOptions, reporter: Reporter = SILENT) -> Dataset:
 def _recognise(path: Path | None) -> str:
     from toolkit.datasets import fashion_mnist, mnist
     from toolkit.datasets._idx import class_counts, is_idx_folder
+    from toolkit.datasets.cifar10 import Cifar10, is_cifar10
 
     if path is None:
         return DEFAULT
     if not path.exists():
         raise DataError(f"no such file or folder: {path}")
+    if is_cifar10(path):
+        return Cifar10.name
     if path.is_file() or is_idx_folder(path):
         counts = class_counts(path)
         for source in (mnist.Mnist, fashion_mnist.FashionMnist):

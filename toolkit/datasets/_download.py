@@ -59,7 +59,7 @@ def fetch(item: Download, dataset: str, reporter: Reporter) -> Path:
         DataError: no network, or the bytes are not the pinned ones.
     """
     target = keras_cache() / item.path
-    if target.is_file() and _sha256(target) == item.sha256:
+    if target.is_file() and sha256_of(target) == item.sha256:
         return target
     part = target.with_name(target.name + ".part")
     try:
@@ -70,7 +70,7 @@ def fetch(item: Download, dataset: str, reporter: Reporter) -> Path:
             f"cannot download {dataset} from {item.url} ({_reason(error)}). "
             "Without a network use --dataset digits, or name a copy with --data PATH"
         ) from error
-    if _sha256(part) != item.sha256:
+    if sha256_of(part) != item.sha256:
         part.unlink()
         raise DataError(f"{item.url} did not send the expected file (SHA-256 differs); try again")
     part.replace(target)
@@ -102,7 +102,8 @@ def _transfer(url: str, part: Path, reporter: Reporter) -> None:
         raise OSError(f"it broke off after {part.stat().st_size:,} of {total:,} bytes")
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

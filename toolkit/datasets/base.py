@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,9 +16,9 @@ from runtime.preprocess import PreprocessSpec
 from toolkit.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
+
+_CHUNK = 4096  # images copied together
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +148,11 @@ def check(dataset: Dataset) -> None:
         if len(x) == 0 or len(x) != len(y):
             raise DataError(f"{dataset.name}: {len(x)} {part} images for {len(y)} labels")
         if y.min() < 0 or y.max() >= len(dataset.labels):
+            first = int(np.argmax((y < 0) | (y >= len(dataset.labels))))
             raise DataError(
                 f"{dataset.name}: {part} labels run from {y.min()} to {y.max()}, "
-                f"but there are {len(dataset.labels)} classes (0…{len(dataset.labels) - 1})"
+                f"but there are {len(dataset.labels)} classes (0…{len(dataset.labels) - 1}); "
+                f"the first wrong one is {y[first]}, of image {first}"
             )
 
 
@@ -174,7 +178,25 @@ def without_overlap(dataset: Dataset) -> Dataset:
     note = f"{int(shared.sum())} training images that are also test images were left out"
     return replace(
         dataset,
-        x_train=dataset.x_train[~shared],
+        x_train=rows(dataset.x_train, ~shared),
         y_train=dataset.y_train[~shared],
         notes=(*dataset.notes, note),
     )
+
+
+def rows(images: NDArray[np.uint8], keep: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return some of the images; those on disk stay there, in a file that nobody else sees.
+
+    Args:
+        images: uint8 (n, height, width, channels).
+        keep: (n,), which.
+    """
+    if not isinstance(images, np.memmap) or images.filename is None:
+        return images[keep]
+    with tempfile.TemporaryFile(dir=Path(images.filename).parent) as file:
+        shape = (int(keep.sum()), *images.shape[1:])
+        kept = np.memmap(file, np.uint8, "w+", shape=shape)
+    places = np.flatnonzero(keep)
+    for start in range(0, len(places), _CHUNK):
+        kept[start : start + _CHUNK] = images[places[start : start + _CHUNK]]
+    return kept

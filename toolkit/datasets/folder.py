@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from runtime.errors import DataError, InputError
-from runtime.images import IMAGE_SUFFIXES, decode
+from runtime.errors import DataError
+from runtime.images import IMAGE_SUFFIXES
 from runtime.preprocess import PreprocessSpec
+from toolkit.datasets._decoding import decode_all, decode_one
 from toolkit.datasets.base import DataOptions, Dataset, DatasetSource
 from toolkit.splits import stratified
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 _TEST_FRACTION = 0.2
 _SPLIT_SEED = 0
+_WHOLE = PreprocessSpec(1, 1)  # decodes all pixels: size and colour are looked at
 _PROBED = 50  # images looked at to choose size and channels
 _SMALLEST, _LARGEST, _STEP = 28, 96, 4  # sides in pixels that suit small CNNs
 
@@ -44,15 +46,17 @@ class ImageFolder(DatasetSource):
         labels = _class_names(base)
         files, y = _list(base, labels)
         spec = _spec(options, files)
-        x = _read(files, spec, reporter)
         if base != root and (root / "test").is_dir():
             test_files, y_test = _list(root / "test", labels)
-            x_train, y_train, x_test = x, y, _read(test_files, spec, reporter)
+            y_train = y
         else:
             train, test = stratified(y, _TEST_FRACTION, _SPLIT_SEED)
             if len(test) == 0:
                 raise DataError(f"{root}: too few images to set a test part aside")
-            x_train, y_train, x_test, y_test = x[train], y[train], x[test], y[test]
+            files, test_files = [files[i] for i in train], [files[i] for i in test]
+            y_train, y_test = y[train], y[test]
+        x = decode_all([*files, *test_files], spec, root, reporter)
+        x_train, x_test = x[: len(files)], x[len(files) :]
         return Dataset(
             root.resolve().name, x_train, y_train, x_test, y_test, labels, spec, str(root)
         )
@@ -100,7 +104,7 @@ def _list(base: Path, labels: tuple[str, ...]) -> tuple[list[Path], NDArray[np.i
 
 
 def _spec(options: DataOptions, files: list[Path]) -> PreprocessSpec:
-    probes = [_decode(file) for file in files[:_PROBED]]
+    probes = [decode_one(file, _WHOLE) for file in files[:_PROBED]]
     height, width = options.image_size or (_side(probes),) * 2
     channels = options.channels or (3 if any(p.mode == "RGB" for p in probes) else 1)
     return PreprocessSpec(
@@ -115,22 +119,3 @@ def _spec(options: DataOptions, files: list[Path]) -> PreprocessSpec:
 def _side(probes: list[Image.Image]) -> int:
     median = float(np.median([min(p.size) for p in probes]))
     return int(np.clip(round(median / _STEP) * _STEP, _SMALLEST, _LARGEST))
-
-
-def _read(files: list[Path], spec: PreprocessSpec, reporter: Reporter) -> NDArray[np.uint8]:
-    pixels = np.empty((len(files), *spec.shape), np.uint8)
-    with reporter.task("reading images", len(files)) as tick:
-        for index, file in enumerate(files):
-            try:
-                pixels[index] = spec.prepare(_decode(file)).pixels
-            except InputError as error:
-                raise DataError(f"{file}: {error}") from error
-            tick(1)
-    return pixels
-
-
-def _decode(file: Path) -> Image.Image:
-    try:
-        return decode(file)
-    except InputError as error:
-        raise DataError(f"{error}; mend or remove it") from error

@@ -15,7 +15,9 @@ _SAME = {"Gemm": "MatMul"}  # a MatMul with its bias fused
 def align(
     quantized: GraphView, reference: GraphView
 ) -> tuple[GraphView, tuple[tuple[Layer, Layer], ...]]:
-    """Pair the layers of two graphs, in order of execution.
+    """Pair the layers of two graphs: by name where both use the same ones, else in order.
+
+    A quantizer may compute parallel branches in another order than the float graph.
 
     Args:
         quantized: a model file.
@@ -39,7 +41,7 @@ def align(
                 "another model, or by a tool that rearranges the graph"
             )
         reference = prepared
-    return reference, tuple(zip(quantized.layers, reference.layers, strict=True))
+    return reference, tuple(zip(quantized.layers, _ordered(quantized, reference), strict=True))
 
 
 def _prepared(reference: GraphView) -> GraphView | None:
@@ -49,8 +51,16 @@ def _prepared(reference: GraphView) -> GraphView | None:
         return None  # what differs before is told
 
 
+def _ordered(quantized: GraphView, reference: GraphView) -> tuple[Layer, ...]:
+    """Return the layers of the reference in the order of those of the file."""
+    named = {layer.name: layer for layer in reference.layers}
+    if named.keys() == {layer.name for layer in quantized.layers}:
+        return tuple(named[layer.name] for layer in quantized.layers)
+    return reference.layers
+
+
 def _difference(quantized: GraphView, reference: GraphView) -> str | None:
-    ours, theirs = quantized.layers, reference.layers
+    ours, theirs = quantized.layers, _ordered(quantized, reference)
     for mine, other in zip(ours, theirs, strict=False):
         if _kind(mine) != _kind(other) or len(mine.inputs) != len(other.inputs):
             return f"{mine.name} is {mine.kind}, in the model stands {other.name}, {other.kind}"

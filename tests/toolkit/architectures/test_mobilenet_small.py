@@ -44,8 +44,9 @@ def trained(tmp_path_factory):
     from runtime.console import Output
     from toolkit.commands._reporter import RichReporter
     from toolkit.datasets import DataOptions
+    from toolkit.recipe import TrainOptions
     from toolkit.subject import resolve
-    from toolkit.training import TrainOptions, train
+    from toolkit.training import train
 
     import_tensorflow()
     options = TrainOptions(architecture="mobilenet-small", epochs=2, learning_rate=0.01)

@@ -8,7 +8,7 @@ import pytest
 from toolkit.compression.augmentation import Augmentation, moved
 from toolkit.compression.lessons import prepare
 from toolkit.compression.options import CompressOptions
-from toolkit.epochs import Schedule
+from toolkit.feeding import Schedule
 from toolkit.progress import SILENT
 
 pytest.importorskip("tensorflow", reason="the workstation side is not installed")

@@ -14,7 +14,7 @@ STEMS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-lab
 
 
 def test_the_names_are_those_of_the_documentation():
-    assert set(registry()) == {"digits", "mnist", "fashion-mnist", "npz", "folder"}
+    assert set(registry()) == {"digits", "mnist", "fashion-mnist", "cifar10", "npz", "folder"}
     assert all(source.summary for source in registry().values())
 
 

@@ -1,0 +1,89 @@
+"""Every architecture of the registry: built, trained a little, exported, through the gate."""
+
+import numpy as np
+import pytest
+
+from exporters import formats
+from exporters.tensorflow_setup import import_tensorflow
+from runtime.console import Output
+from runtime.errors import InputError
+from toolkit.architectures import BuildOptions, registry
+from toolkit.architectures.pretrained import Pretrained
+from toolkit.datasets import DataOptions
+
+pytest.importorskip("tensorflow", reason="the workstation side is not installed")
+import_tensorflow()
+
+# Those with pretrained weights need a download: test_pretrained.py.
+NAMES = tuple(name for name, kind in registry().items() if not issubclass(kind, Pretrained))
+SHAPES = ((28, 28, 1), (32, 32, 3))
+
+
+def build(name, shape=(28, 28, 1), **options):
+    return registry()[name]().build(BuildOptions(shape, 10, **options))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", NAMES)
+def test_it_answers_with_probabilities(name, shape):
+    model = build(name, shape)
+    assert model.input_shape == (None, *shape)
+    assert len(model.inputs) == 1
+    rows = np.asarray(model(np.ones((2, *shape), np.float32)))
+    assert rows.shape == (2, 10)
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(rows.sum(axis=1), 1.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_seed_decides_the_weights(name):
+    first, again, other = (build(name, seed=seed).get_weights() for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_valid_padding_is_honoured_or_refused(name):
+    if "valid" in registry()[name].paddings:
+        layers = build(name, (96, 96, 1), padding="valid").layers
+        kernels = [layer for layer in layers if type(layer).__name__.endswith("Conv2D")]
+        assert {layer.padding for layer in kernels} == {"valid"}
+    else:
+        with pytest.raises(InputError, match=f"{name} is not made for padding 'valid'. Known: sam"):
+            build(name, padding="valid")
+
+
+def trained(name, data, parent, limit):
+    """Return a short training, as a subject."""
+    from toolkit.commands._reporter import RichReporter
+    from toolkit.recipe import TrainOptions
+    from toolkit.subject import resolve
+    from toolkit.training import train
+
+    options = TrainOptions(
+        architecture=name, epochs=5, batch_size=16, learning_rate=0.003, limit=limit
+    )
+    run = train(options, data, parent, RichReporter(Output(quiet=True))).run
+    return resolve(run.path, DataOptions())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["grey", "colour"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_format_passes_the_gate(name, kind, request, tmp_path):
+    from toolkit.exporting import ExportOptions, export
+    from toolkit.verifying import VerifyOptions, verify
+
+    data = DataOptions(name="digits")
+    if kind == "colour":
+        data = DataOptions(path=request.getfixturevalue("rgb_model") / "colors.npz")
+    subject = trained(name, data, tmp_path, limit=400)
+    failures = []
+    files = export(subject, ExportOptions(()), on_failure=lambda *why: failures.append(why))
+    assert failures == []
+    assert {file.manifest.format for file in files} == set(formats.registry())
+    report = verify(subject, VerifyOptions(tuple(file.path for file in files), limit=60))
+    assert {
+        entry.path: entry.reasons for entry in report.artifacts if entry.verdict != "pass"
+    } == {}
+    assert report.reference_accuracy > 2 / len(subject.labels)  # it has learned something
