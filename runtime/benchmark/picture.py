@@ -60,7 +60,8 @@ def picture(classifier: Classifier, path: Path | None) -> Picture:
 
 
 def _ready(classifier: Classifier, image: object) -> NDArray[Any]:
-    return classifier.prepare(image).pixels[None]  # type: ignore[arg-type]
+    pixels = classifier.prepare(image).pixels  # type: ignore[arg-type]
+    return pixels.reshape(1, *classifier.spec.shape)
 
 
 def _drawn() -> bytes:

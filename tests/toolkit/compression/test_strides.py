@@ -52,7 +52,7 @@ def test_it_is_found_behind_what_keeps_places(between):
         pytest.param(lambda: chain(strides=2), id="it steps already"),
         pytest.param(lambda: chain(dilation_rate=2), id="dilated"),
         pytest.param(lambda: chain(layers.ZeroPadding2D()), id="places move in between"),
-        pytest.param(lambda: chain(layers.AveragePooling2D(name="average")), id="pooled before"),
+        pytest.param(lambda: chain(layers.AveragePooling2D(2, name="average")), id="pooled before"),
     ],
 )
 def test_it_is_not_found_where_shapes_or_places_would_change(model):
