@@ -45,4 +45,4 @@ def test_a_start_from_mnist_learns_more_from_a_hundred_images(
         results.append(json.loads(result.stdout))
     scratch, started = results
     assert started["test_accuracy"] > scratch["test_accuracy"]
-    assert Path(started["run"]).name.endswith("tops-mnist-cnn")
+    assert Path(started["run"]).name.endswith("tops-cnn")
