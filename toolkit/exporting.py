@@ -128,6 +128,11 @@ def select(names: Sequence[str]) -> list[type[Exporter]]:
     return [pick(registry, "format", name) for name in dict.fromkeys(names)]
 
 
+def export_paths(folder: Path) -> list[Path]:
+    """Return the model files in an export folder, sorted; none if there is no such folder."""
+    return sorted(p for p in folder.glob("*") if p.suffix in SUFFIXES and p.is_file())
+
+
 def read_exports(folder: Path) -> tuple[Artifact, ...]:
     """Read the model files in the export folder of a run, in the order of the formats.
 
@@ -135,7 +140,7 @@ def read_exports(folder: Path) -> tuple[Artifact, ...]:
         InputError: there are none.
         ArtifactError: one is damaged.
     """
-    found = sorted(p for p in folder.glob("*") if p.suffix in SUFFIXES and p.is_file())
+    found = export_paths(folder)
     if not found:
         raise InputError(f"no model files in {folder}; make some: toolkit export --all")
     order = {name: rank for rank, name in enumerate(formats.registry())}

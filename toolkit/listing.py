@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runtime import artifact as artifacts
 from runtime.errors import ArtifactError, EdgeError, InputError, UnknownNameError
 from toolkit import checkpoint, runs
-from toolkit.exporting import SUFFIXES
+from toolkit.exporting import export_paths
 from toolkit.files import read_json
 
 if TYPE_CHECKING:
@@ -195,8 +195,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _files(run: Path) -> tuple[RunFile, ...]:
-    folder = run / "exports"
-    found = sorted(p for p in folder.glob("*") if p.suffix in SUFFIXES and p.is_file())
+    found = export_paths(run / "exports")
     if not found:
         return ()
     digest = hashlib.sha256((run / runs.MODEL).read_bytes()).hexdigest()

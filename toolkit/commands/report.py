@@ -61,7 +61,7 @@ def command(
     path = out or _beside(subject) / kind
     _require(path)
     asked = RecommendOptions(VerifyOptions(backend=backend, limit=limit), seconds=seconds)
-    contents = report.gather(subject, report.ReportOptions(asked), reporter)
+    contents = report.gather(subject, asked, reporter)
     report.write(contents, kind, path)
     output.data({"path": str(path), "verdict": contents.measured.parity.verdict}, str(path))
 

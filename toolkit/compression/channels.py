@@ -150,7 +150,7 @@ class _Ports:
         if self._chain:
             return [self._last]
         try:
-            return [self._known[id(tensor)] for tensor in _tensors(layer.input)]
+            return [self._known[id(tensor)] for tensor in tensors(layer.input)]
         except KeyError:
             raise ExportError(
                 f"layer {layer.name} is used more than once; compress takes models that use "
@@ -160,14 +160,15 @@ class _Ports:
     def put(self, layer: keras.layers.Layer, port: Port) -> None:
         self._last = port
         if not self._chain:
-            self._known |= {id(tensor): port for tensor in _tensors(layer.output)}
+            self._known |= {id(tensor): port for tensor in tensors(layer.output)}
 
     def fix_outputs(self, model: keras.Model) -> None:
         last = self._last if self._chain else self._known[id(model.outputs[0])]
         last.group.root.fixed = True
 
 
-def _tensors(value: Any) -> list[Any]:
+def tensors(value: Any) -> list[Any]:
+    """Return what a layer reads or makes as a list; Keras gives a lone tensor as it is."""
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolkit.compression.augmentation import Augmentation, moved
+from toolkit.feeding import ModelInput, batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,27 +50,14 @@ class Lessons:
 
     def feed(self, schedule: Schedule) -> Callable[[int], tf.data.Dataset]:
         """Return what gives the batches of an epoch; seed and epoch decide order and copies."""
-        import tensorflow as tf
-
         copies, count = self.images.shape[:2]
-        images = self.images.reshape(-1, *self.images.shape[2:])
+        x = ModelInput.of(self.images.reshape(-1, *self.images.shape[2:]), self.spec)
         answers = self.answers.reshape(-1, self.answers.shape[-1])
-        shape = (None, *self.spec.shape)
-
-        def batch(
-            places: NDArray[np.int64],
-        ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-            return self.spec.apply(images[places]), answers[places]
-
-        def load(places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            x, y = tf.numpy_function(batch, [places], (tf.float32, tf.float32))
-            return tf.ensure_shape(x, shape), tf.ensure_shape(y, (None, answers.shape[-1]))
 
         def epoch(number: int) -> tf.data.Dataset:
             rng = np.random.default_rng((schedule.seed, number))
             places = rng.permutation(count) + count * rng.integers(copies, size=count)
-            found = tf.data.Dataset.from_tensor_slices(places).batch(schedule.batch_size)
-            return found.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
+            return batches(x, answers, places, schedule.batch_size)
 
         return epoch
 

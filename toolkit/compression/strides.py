@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from toolkit.compression.channels import tensors
 
 if TYPE_CHECKING:
     import keras
@@ -52,9 +54,8 @@ def _only_readers(model: keras.Model) -> dict[str, str]:
 def _sources(layer: keras.layers.Layer) -> list[str]:
     if type(layer).__name__ == "InputLayer":
         return []
-    tensors: Any = layer.input
-    tensors = tensors if isinstance(tensors, (list, tuple)) else [tensors]
-    return [tensor._keras_history.operation.name for tensor in tensors]  # noqa: SLF001 - no public way
+    found = tensors(layer.input)
+    return [tensor._keras_history.operation.name for tensor in found]  # noqa: SLF001 - no public way
 
 
 def _halves(layer: keras.layers.Layer) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolkit.report.contents import Contents, ReportOptions, gather
+from toolkit.report.contents import Contents, gather
 from toolkit.report.page import CARD, HTML, MARKDOWN, write
 
-__all__ = ["CARD", "HTML", "MARKDOWN", "Contents", "ReportOptions", "gather", "write"]
+__all__ = ["CARD", "HTML", "MARKDOWN", "Contents", "gather", "write"]

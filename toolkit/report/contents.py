@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from toolkit.evaluation import Evaluation, evaluate
 from toolkit.files import read_json
 from toolkit.flips import sheet
 from toolkit.progress import SILENT, Reporter
-from toolkit.recommending import Recommendation, RecommendOptions, recommend
+from toolkit.recommending import recommend
 from toolkit.report.commands import commands
 
 if TYPE_CHECKING:
@@ -24,20 +24,10 @@ if TYPE_CHECKING:
 
     from runtime.artifact import Artifact
     from toolkit.choosing import Measured
+    from toolkit.recommending import Recommendation, RecommendOptions
     from toolkit.subject import Subject
 
 _CHUNK = 500  # images between two steps of the progress bar
-
-
-@dataclass(frozen=True, slots=True)
-class ReportOptions:
-    """What to measure.
-
-    Attributes:
-        recommend: which files, in which engines, on how many images, for how long.
-    """
-
-    recommend: RecommendOptions = field(default_factory=RecommendOptions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +63,12 @@ class Contents:
     parameters: int
 
 
-def gather(subject: Subject, options: ReportOptions, reporter: Reporter = SILENT) -> Contents:
+def gather(subject: Subject, options: RecommendOptions, reporter: Reporter = SILENT) -> Contents:
     """Measure the files of a model and read what its run recorded.
 
     Args:
         subject: the Keras model with its data.
-        options: what to measure.
+        options: which files, in which engines, on how many images, for how long.
         reporter: shows progress.
 
     Raises:
@@ -88,7 +78,7 @@ def gather(subject: Subject, options: ReportOptions, reporter: Reporter = SILENT
     """
     from toolkit.versions import versions
 
-    measured = recommend(subject, options.recommend, reporter)
+    measured = recommend(subject, options, reporter)
     images = subject.dataset.x_test[: measured.images]
     truth = subject.dataset.y_test[: measured.images]
     answers = subject.source.predict(subject.spec.apply(images))

@@ -10,7 +10,7 @@ import pytest
 from toolkit.choosing import Measured
 from toolkit.datasets import DataOptions
 from toolkit.recommending import RecommendOptions
-from toolkit.report import CARD, HTML, MARKDOWN, ReportOptions, charts, gather, write
+from toolkit.report import CARD, HTML, MARKDOWN, charts, gather, write
 from toolkit.subject import resolve
 from toolkit.verifying import VerifyOptions
 
@@ -55,7 +55,7 @@ def contents(digits_run, exports):
     subject = resolve(digits_run.path, DataOptions())
     files = tuple(exports[name] for name in ("tflite", "tflite-int8", "onnx"))
     asked = RecommendOptions(VerifyOptions(files, backend="auto"), seconds=0.05)
-    return gather(subject, ReportOptions(asked))
+    return gather(subject, asked)
 
 
 @pytest.fixture(scope="module")
