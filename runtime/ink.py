@@ -24,7 +24,9 @@ _BOX = 20 / _SIDE
 _OFF_CENTRE = 1.5 / _SIDE  # MNIST's own centres of mass lie within 0.52 pixels of (14, 14)
 _FINE = 4  # strokes are measured and mended at 4 times the size of the result
 _STROKE = (1.4, 3.2)  # pixels of 28: the 1st and the 85th percentile of MNIST
+_MARGIN = 3 * _FINE  # room for strokes to grow
 _CRISP = 1.5  # gain at the edges of the enlarged ink: MNIST is black and white, made smaller
+_CRISPER = np.clip((np.arange(256) - 127.5) * _CRISP + 127.5, 0, 255).astype(np.uint8)
 
 
 def already_framed(image: Image.Image) -> bool:
@@ -177,10 +179,11 @@ def _centre(pixels: Pixels) -> tuple[float, float]:
 
 
 def _cropped(pixels: Pixels) -> Pixels:
-    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
-    if not len(rows):
+    box = Image.fromarray(pixels).getbbox()  # a fifth of the time that numpy takes
+    if box is None:
         raise InputError(BLANK)
-    return pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    left, top, right, bottom = box
+    return pixels[top:bottom, left:right]
 
 
 def _mend_strokes(ink: Pixels) -> tuple[Pixels, float, float]:
@@ -195,7 +198,8 @@ def _mend_strokes(ink: Pixels) -> tuple[Pixels, float, float]:
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     large = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BICUBIC))
-    crisp = np.clip((np.pad(large, 3 * _FINE) - 127.5) * _CRISP + 127.5, 0, 255).astype(np.uint8)
+    crisp = np.zeros((size[1] + 2 * _MARGIN, size[0] + 2 * _MARGIN), np.uint8)
+    crisp[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN] = _CRISPER.take(large)
     before = _stroke_width(crisp > 127) / _FINE
     low, high = _STROKE
     steps = round((min(max(before, low), high) - before) * _FINE / 2)
@@ -227,8 +231,8 @@ def _place(small: Pixels, height: int, width: int) -> Pixels:
     if not small.any():
         raise InputError(BLANK)  # too faint to survive the averaging
     y, x = _centre(small)
-    top = int(np.clip(round(height / 2 - y), 0, height - len(small)))
-    left = int(np.clip(round(width / 2 - x), 0, width - small.shape[1]))
+    top = min(max(round(height / 2 - y), 0), height - len(small))
+    left = min(max(round(width / 2 - x), 0), width - small.shape[1])
     field = np.zeros((height, width), np.uint8)
     field[top : top + len(small), left : left + small.shape[1]] = small
     return field

@@ -1,4 +1,4 @@
-"""Operations on image planes: medians, moving minima, blur, connected pieces.
+"""Operations on image planes: medians, moving minima, blur.
 
 They are made for planes of 28 to 160 pixels a side, where the time goes into the number of
 calls of numpy and into memory, not into arithmetic.
@@ -14,7 +14,6 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Labels = NDArray[np.intp]
     Mask = NDArray[np.bool_]
     Plane = NDArray[np.float32]
 
@@ -72,42 +71,3 @@ def running(plane: NDArray[Any], window: int, pick: np.ufunc) -> NDArray[Any]:
 def spread(mask: Mask, window: int) -> Mask:
     """Widen a mask by half a window on each side."""
     return running(mask, window, np.logical_or)
-
-
-def label(mask: Mask) -> Labels:
-    """Number the 8-connected pieces of a mask from 1; 0 is outside.
-
-    Works on the runs of each row: a run overlaps a contiguous range of the runs of the
-    next row, and the smallest number spreads along these links until nothing changes.
-    """
-    height, width = mask.shape
-    stride = width + 2
-    field = np.zeros((height + 2, stride), np.int8)
-    field[1:-1, 1:-1] = mask
-    ends = np.flatnonzero(np.diff(field.ravel())) + 1
-    start, stop = ends[::2], ends[1::2]
-    first = np.searchsorted(stop, start + stride, "left")
-    count = np.searchsorted(start, stop + stride, "right") - first
-    upper = np.repeat(np.arange(len(start)), count)
-    lower = np.arange(len(upper)) + np.repeat(first - np.cumsum(count) + count, count)
-    number = _unite(len(start), upper, lower) + 1
-    steps = np.zeros(field.size, np.intp)
-    steps[start] = number
-    steps[stop] = -number
-    labels: Labels = np.cumsum(steps).reshape(field.shape)[1:-1, 1:-1]
-    return labels
-
-
-def _unite(count: int, upper: Labels, lower: Labels) -> Labels:
-    """Give linked things the same number, 0, 1, 2 … without gaps."""
-    number = np.arange(count)
-    while True:
-        least = np.minimum(number[upper], number[lower])
-        after = number.copy()
-        np.minimum.at(after, number[upper], least)
-        np.minimum.at(after, number[lower], least)
-        after = after[after]
-        if np.array_equal(after, number):
-            gapless: Labels = np.unique(number, return_inverse=True)[1]
-            return gapless
-        number = after

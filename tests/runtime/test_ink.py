@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from runtime.errors import InputError
 from runtime.framing import frame
 from runtime.ink import already_framed, center_ink, isolate
-from runtime.paper import find_ink, label
+from runtime.paper import find_ink
 from runtime.preprocess import PreprocessSpec
 
 SPEC = PreprocessSpec(height=28, width=28, fit="center-of-mass", polarity="auto")
@@ -238,26 +238,3 @@ def test_small_digits_are_enlarged_deterministically(pixels):
     first = center_ink(image, 28, 28).pixels
     assert first.shape == (28, 28)
     assert np.array_equal(first, center_ink(image, 28, 28).pixels)
-
-
-@given(arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12))))
-def test_labels_are_those_of_a_flood_fill(mask):
-    labels = label(mask)
-    assert np.array_equal(labels > 0, mask)
-    reached = np.zeros_like(mask, int)
-    pieces = 0
-    for start in zip(*np.nonzero(mask), strict=True):
-        if reached[start]:
-            continue
-        pieces += 1
-        waiting = [start]
-        while waiting:
-            y, x = waiting.pop()
-            inside = 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1]
-            if inside and mask[y, x] and not reached[y, x]:
-                reached[y, x] = pieces
-                waiting += [(y + i, x + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
-    assert labels.max(initial=0) == pieces
-    assert len({(a, b) for a, b in zip(labels.ravel(), reached.ravel(), strict=True)}) == len(
-        np.unique(labels)
-    )
