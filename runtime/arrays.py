@@ -29,12 +29,13 @@ def prepare_array(image: NDArray[Any], spec: PreprocessSpec) -> Prepared:
         raise InputError(f"expected (h, w), (h, w, 1) or (h, w, 3), got shape {image.shape}")
     if image.size == 0:
         raise InputError(f"the image is empty: shape {image.shape}")
+    if image.dtype != np.uint8:
+        check_float_pixels(image)
     if spec.matches(image[None]):
         return Prepared(image, ("an array of the model's size, taken as it is",))
     from PIL import Image
 
     if image.dtype != np.uint8:
-        check_float_pixels(image)
         image = np.round(image * 255.0).astype(np.uint8)
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[..., 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from runtime.artifact import Artifact
-    from runtime.pool import Pool
+    from runtime.crew import Crew
     from runtime.preprocess import Prepared, PreprocessSpec
 
 
@@ -134,7 +135,6 @@ class Classifier:
         self.artifact = artifact
         self.backend = backend
         self._threads = threads
-        self._pool: Pool | None = None
         notes: list[str] = []
         self.labels = find_labels(artifact, backend, options.labels, notes)
         self.spec = find_spec(artifact, backend, options.adapt, notes)
@@ -194,7 +194,7 @@ class Classifier:
         from runtime.stream import BATCH
 
         parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-        pool = self.pool(self._threads) if len(parts) > 1 else None
+        pool = self.crew.engines(self._threads) if len(parts) > 1 else None
         if pool:
             rows = list(pool.map(lambda engine, part: self.score(engine, *part), zip(parts)))
         else:
@@ -206,52 +206,42 @@ class Classifier:
     ) -> Iterator[Prediction | InputError]:
         """Classify any number of images of any size, in order and in bounded memory.
 
-        Workers decode and answer batches of up to 32; two batches a worker are read ahead.
-        For images that come one by one use :meth:`predict`.
+        After the first 0.3 seconds of work, processes with one engine each prepare and answer
+        batches of up to 32; two batches a process are read ahead. For images that come one by
+        one use :meth:`predict`.
 
         Args:
-            images: what :meth:`predict` takes, or functions that return such: a worker
-                calls them. An array need not fit into memory: ``np.load(…, mmap_mode="r")``.
-            workers: engines of one thread each, 1 to 256; None: ``threads`` of :func:`load`.
+            images: what :meth:`predict` takes; an InputError is given back at its place. An
+                array need not fit into memory: ``np.load(…, mmap_mode="r")``.
+            workers: how many processes, 1 to 256, 1 being this one; None: ``threads`` of
+                :func:`load`.
 
         Yields:
             One prediction an image; for an image that cannot be used its InputError.
 
         Raises:
-            BackendError: the engine failed, or answered with NaN or infinity.
+            InputError: another number of workers.
+            BackendError: the engine failed, or answered with NaN or infinity, or a process
+                cannot be started or died.
         """
+        from runtime.pool import check_count
         from runtime.stream import stream
 
-        return stream(self, images, self._threads if workers is None else workers)
+        count = self._threads if workers is None else workers
+        check_count(count)
+        return stream(self, images, count)
 
-    def pool(self, workers: int) -> Pool | None:
-        """Return so many engines for many images, opened at first use; None for just one.
+    @cached_property
+    def crew(self) -> Crew:
+        """What works on many images, beside ``backend``."""
+        from runtime.crew import Crew
 
-        Raises:
-            BackendError: the engine refuses the file, or is out of memory.
-        """
-        if workers == 1 or self.backend.device != "cpu":
-            return None
-        if self._pool is None or self._pool.workers != workers:
-            from runtime.pool import Pool
-            from runtime.quiet import silenced
-
-            self._close_pool()
-            with silenced():
-                self._pool = Pool(self._open_again, workers)
-        return self._pool
-
-    def _open_again(self) -> Backend:
-        return open_backend(self.artifact, self.backend.name, BackendOptions())
-
-    def _close_pool(self) -> None:
-        if self._pool:
-            self._pool.close()
-            self._pool = None
+        return Crew(self)
 
     def close(self) -> None:
         """Free the engines."""
-        self._close_pool()
+        if "crew" in self.__dict__:
+            self.crew.close()
         self.backend.close()
 
     def __enter__(self) -> Self:
@@ -283,7 +273,7 @@ class Classifier:
         return self._checked(self.backend.run(batch))
 
     def score(self, engine: Backend, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Classify images of the model's size with an engine of :meth:`pool`.
+        """Classify images of the model's size with an engine of :attr:`crew`.
 
         Args:
             engine: this classifier's ``backend``, or one like it.

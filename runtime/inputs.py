@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import sys
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +15,10 @@ from runtime.images import IMAGE_SUFFIXES, decode
 from runtime.preprocess import CHANNELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
     from PIL import Image
-
-    Decoder = Callable[[Path | bytes], Image.Image]
 
 STDIN = "-"
 _ARRAY_SUFFIX = ".npy"
@@ -34,43 +31,52 @@ class Source:
 
     Attributes:
         name: what the person called it.
-        read: returns the image; raises InputError if it cannot be read.
+        image: what :meth:`Classifier.predict_stream` takes: a file or its bytes, not decoded
+            yet, an array, or what is wrong with it.
     """
 
     name: str
-    read: Callable[[], Image.Image | NDArray[Any]]
+    image: Path | bytes | NDArray[Any] | InputError
+
+    def read(self) -> Image.Image | NDArray[Any]:
+        """Return the image with all its pixels.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        if isinstance(self.image, InputError):
+            raise self.image
+        return decode(self.image) if isinstance(self.image, (Path, bytes)) else self.image
 
 
-def expand(arguments: tuple[str, ...], decoder: Decoder = decode) -> Iterator[Source]:
+def expand(arguments: tuple[str, ...]) -> Iterator[Source]:
     """Turn files, folders, globs, ``.npy`` arrays and ``-`` into single images.
 
-    Nothing is decoded before ``read`` is called, and a bad input becomes a source
-    whose ``read`` raises, so that the others still run.
+    Nothing is decoded here, and a bad input becomes a source that holds its error, so that
+    the others still run.
 
     Args:
         arguments: as typed.
-        decoder: reads an image file; :meth:`PreprocessSpec.decode` reads no more of it
-            than its preprocessing needs.
 
     Yields:
         One source an image, in the order given; folders and globs sorted by name.
     """
     for argument in arguments:
         if argument == STDIN:
-            yield Source(STDIN, lambda: decoder(sys.stdin.buffer.read()))
+            yield Source(STDIN, sys.stdin.buffer.read())
         else:
-            yield from _expand_path(argument, decoder)
+            yield from _expand_path(argument)
 
 
-def _expand_path(argument: str, decoder: Decoder) -> Iterator[Source]:
+def _expand_path(argument: str) -> Iterator[Source]:
     try:
         paths = _paths(argument)
     except InputError as error:
-        yield _bad(argument, str(error))
+        yield Source(argument, error)
     except OSError as error:  # a name that is too long, a folder that may not be read
-        yield _bad(argument, error.strerror or str(error))
+        yield Source(argument, InputError(error.strerror or str(error)))
     else:
-        yield from _each(paths, decoder)
+        yield from _each(paths)
 
 
 def _paths(argument: str) -> list[Path]:
@@ -90,12 +96,12 @@ def _paths(argument: str) -> list[Path]:
     return [path]
 
 
-def _each(paths: list[Path], decoder: Decoder) -> Iterator[Source]:
+def _each(paths: list[Path]) -> Iterator[Source]:
     for path in paths:
         if path.suffix.lower() == _ARRAY_SUFFIX:
             yield from _arrays(path)
         else:
-            yield Source(str(path), lambda path=path: decoder(path))  # type: ignore[misc]
+            yield Source(str(path), path)
 
 
 def _arrays(path: Path) -> Iterator[Source]:
@@ -103,19 +109,15 @@ def _arrays(path: Path) -> Iterator[Source]:
     try:
         images = _batch(_load(path))
     except InputError as error:
-        yield _bad(str(path), str(error))
+        yield Source(str(path), error)
         return
     if len(images) == 0:
-        yield _bad(str(path), f"holds no image: shape {images.shape}")
+        yield Source(str(path), InputError(f"holds no image: shape {images.shape}"))
     for index in range(len(images)):
         if index % max(1, _MAPPED // images[0].nbytes) == 0:
             images = _batch(_load(path))  # what was read of the old map counts as used memory
         name = str(path) if len(images) == 1 else f"{path}[{index}]"
-        yield Source(name, partial(_row, images, index))
-
-
-def _row(images: NDArray[Any], index: int) -> NDArray[Any]:
-    return np.asarray(images[index])
+        yield Source(name, np.asarray(images[index]))
 
 
 def _load(path: Path) -> NDArray[Any]:
@@ -139,13 +141,6 @@ def _batch(array: NDArray[Any]) -> NDArray[Any]:
     raise InputError(
         f"expected one image (h, w[, 1 or 3]) or a batch (n, h, w[, 1 or 3]), got {array.shape}"
     )
-
-
-def _bad(name: str, reason: str) -> Source:
-    def read() -> NDArray[Any]:
-        raise InputError(reason)
-
-    return Source(name, read)
 
 
 def _known_suffixes() -> frozenset[str]:

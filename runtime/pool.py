@@ -1,4 +1,4 @@
-"""Several engines with the same model file, at work side by side."""
+"""Several workers with the same model file, side by side."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from queue import SimpleQueue
 from threading import Event
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from runtime.backends._options import MOST_THREADS
 from runtime.errors import InputError
@@ -14,52 +14,68 @@ from runtime.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from runtime.backends import Backend
-
     Item = TypeVar("Item")
     Answer = TypeVar("Answer")
+
+
+class Closable(Protocol):
+    """What a pool owns."""
+
+    def close(self) -> None:
+        """Free it."""
+
+
+Worker = TypeVar("Worker", bound=Closable)
 
 _AHEAD = 2  # tasks a worker: one at work, one ready, so that none waits for the reader
 
 
-class Pool:
-    """Threads with one engine each.
+def check_count(count: int) -> None:
+    """Refuse a senseless number of workers.
+
+    Raises:
+        InputError: it is not 1 to 256.
+    """
+    if not 1 <= count <= MOST_THREADS:
+        raise InputError(f"workers (--threads) must be 1 to {MOST_THREADS}, not {count}")
+
+
+class Pool(Generic[Worker]):
+    """Threads with one worker each: an engine in this process, or a process with one.
 
     An engine computes without Python's lock, so n engines of one thread use n cores. That
     gains more than n threads in one engine: no layer waits for the slowest of its parts.
 
     Attributes:
-        workers: how many there are.
+        workers: what works, one a thread.
     """
 
-    def __init__(self, open_engine: Callable[[], Backend], workers: int) -> None:
-        """Open the engines.
+    def __init__(self, open_one: Callable[[], Worker], count: int) -> None:
+        """Open the workers.
 
         Args:
-            open_engine: opens one, of one thread.
-            workers: how many; 1 to 256.
+            open_one: opens one.
+            count: how many; 1 to 256.
 
         Raises:
             InputError: another number of workers.
-            BackendError: what ``open_engine`` raises; engines open by then are closed.
+            BackendError: what ``open_one`` raises; workers open by then are closed.
         """
-        if not 1 <= workers <= MOST_THREADS:
-            raise InputError(f"workers (--threads) must be 1 to {MOST_THREADS}, not {workers}")
-        self.workers = workers
-        self._engines: list[Backend] = []
-        self._idle: SimpleQueue[Backend] = SimpleQueue()
+        check_count(count)
+        self.workers: list[Worker] = []
+        self._idle: SimpleQueue[Worker] = SimpleQueue()
         try:
-            for _ in range(workers):
-                self._engines.append(open_engine())
-                self._idle.put(self._engines[-1])
+            for _ in range(count):
+                self.workers.append(open_one())
+                self._idle.put(self.workers[-1])
         except BaseException:
-            self._close_engines()
+            self._close_workers()
             raise
-        self._threads = ThreadPoolExecutor(workers, "inference")
+        self._threads = ThreadPoolExecutor(count, "inference")
 
     def map(
         self,
-        work: Callable[[Backend, Iterable[Item]], Answer],
+        work: Callable[[Worker, Iterable[Item]], Answer],
         tasks: Iterable[Sequence[Item]],
     ) -> Iterator[Answer]:
         """Work on tasks side by side, and give the answers in order.
@@ -69,7 +85,7 @@ class Pool:
         end at the next item.
 
         Args:
-            work: gets an engine of its own and the items of one task.
+            work: gets a worker of its own and the items of one task.
             tasks: read in the caller's thread, as far as they are needed.
 
         Yields:
@@ -83,7 +99,7 @@ class Pool:
         try:
             for task in tasks:
                 running.append(self._threads.submit(self._do, work, _until(stop, task)))
-                if len(running) >= self.workers * _AHEAD:
+                if len(running) >= len(self.workers) * _AHEAD:
                     yield running[0].result()
                     running.popleft()
             while running:
@@ -94,22 +110,22 @@ class Pool:
             wait(running)
 
     def close(self) -> None:
-        """End the threads and free the engines."""
+        """End the threads and free the workers."""
         self._threads.shutdown()
-        self._close_engines()
+        self._close_workers()
 
     def _do(
-        self, work: Callable[[Backend, Iterable[Item]], Answer], items: Iterable[Item]
+        self, work: Callable[[Worker, Iterable[Item]], Answer], items: Iterable[Item]
     ) -> Answer:
-        engine = self._idle.get()
+        worker = self._idle.get()
         try:
-            return work(engine, items)
+            return work(worker, items)
         finally:
-            self._idle.put(engine)
+            self._idle.put(worker)
 
-    def _close_engines(self) -> None:
-        while self._engines:
-            self._engines.pop().close()
+    def _close_workers(self) -> None:
+        while self.workers:
+            self.workers.pop().close()
 
 
 class _StoppedError(Exception):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-from itertools import chain, count, islice
-from typing import TYPE_CHECKING, Any
+from itertools import count, islice
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,13 +17,36 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from runtime.backends import Backend
     from runtime.classifier import Classifier
+    from runtime.companion import Companion
 
 # Images in one task. Measured (tests/benchmarks/throughput.py): onnxruntime gains 1.2 to 1.3 x
 # from 1 to 32 and 1.02 to 1.04 x from there to 256, LiteRT 1.03 x from 1 to 8; a task of 32 also
-# makes the hand-over between threads too cheap to measure.
+# makes the hand-over to a thread or a process cheap.
 BATCH = 32
+_TASK_BYTES = 8_000_000  # of ready arrays: they are copied to the companion
+_ALONE = 0.3  # seconds of work; a companion takes as long to start
+
+
+class Answers(NamedTuple):
+    """The answers to one task, as they go from one process to another.
+
+    Attributes:
+        scores: float32 (images that were good, classes).
+        notes: for each image the steps of its preprocessing, or what is wrong with it.
+    """
+
+    scores: NDArray[np.float32]
+    notes: list[tuple[str, ...] | InputError]
+
+    def predictions(self, labels: tuple[str, ...]) -> Iterator[Prediction | InputError]:
+        """Yield one prediction, or one error, an image."""
+        rows = iter(self.scores)
+        for note in self.notes:
+            if isinstance(note, InputError):
+                yield note
+            else:
+                yield Prediction.of(next(rows), labels, note)
 
 
 def stream(
@@ -31,90 +54,75 @@ def stream(
 ) -> Iterator[Prediction | InputError]:
     """Classify images; see :meth:`Classifier.predict_stream`.
 
-    The first image goes alone through the engine that is open, so that its answer comes at
-    once and one image starts no threads.
+    The first images are answered here and at once. Where there are more than a moment's work,
+    companions are started, and take over when they are ready: few images start no process.
     """
-    work = partial(_answer, classifier)
     tasks = _growing(iter(images))
-    for task in islice(tasks, 1):
-        yield from work(classifier.backend, task)
-    second = next(tasks, None)
-    if second is None:
-        return
-    rest = chain([second], tasks)
-    pool = classifier.pool(workers)
-    answers = pool.map(work, rest) if pool else (work(classifier.backend, task) for task in rest)
-    for found in answers:
-        yield from found
+    crew, spent = classifier.crew, 0.0
+    for task in tasks:
+        start = perf_counter()
+        answers = answer(classifier, task)
+        spent += perf_counter() - start
+        yield from answers.predictions(classifier.labels)
+        if spent >= _ALONE or crew.has_companions:
+            team = crew.companions(workers)
+            if team and all(one.ready for one in team.workers):
+                for answers in team.map(_ask, tasks):
+                    yield from answers.predictions(classifier.labels)
+
+
+def answer(classifier: Classifier, images: Iterable[Any]) -> Answers:
+    """Prepare some images and answer them together.
+
+    Args:
+        classifier: prepares them, and runs them.
+        images: what :meth:`Classifier.predict_stream` takes.
+
+    Raises:
+        BackendError: the engine failed, or answered with NaN or infinity.
+    """
+    prepared = [_prepare(classifier, image) for image in images]
+    shape = classifier.spec.shape
+    good = [one.pixels.reshape(shape) for one in prepared if isinstance(one, Prepared)]
+    rows = [classifier.score(classifier.backend, part) for part in _alike(good)]
+    scores = np.concatenate(rows) if rows else np.empty((0, len(classifier.labels)), np.float32)
+    return Answers(scores, [one.steps if isinstance(one, Prepared) else one for one in prepared])
+
+
+def _ask(companion: Companion, images: Iterable[Any]) -> Answers:
+    return companion.answer(list(images))
 
 
 def _growing(images: Iterator[Any]) -> Iterator[list[Any]]:
     """Cut into tasks of 1, 1, 2, 4, … images: few large photos also keep all workers busy."""
     for power in count(-1):
-        task = list(islice(images, min(BATCH, 2 ** max(power, 0))))
+        task = list(_up_to(_TASK_BYTES, islice(images, min(BATCH, 2 ** max(power, 0)))))
         if not task:
             return
         yield task
 
 
-def _answer(
-    classifier: Classifier, engine: Backend, images: Iterable[Any]
-) -> list[Prediction | InputError]:
-    """Answer one task: image by image where the engine takes one at a time.
-
-    To prepare an image holds Python's lock, to run it does not: in small turns, two workers
-    wait less for each other (1.3 to 1.5 times the images of one thread on two cores, against
-    1.0 to 1.2 with 32 in turn; small PNG files).
-    """
-    if engine.input.shape[0] != 1:
-        return _answer_together(classifier, engine, images)
-    return [answer for image in images for answer in _answer_together(classifier, engine, [image])]
-
-
-def _answer_together(
-    classifier: Classifier, engine: Backend, images: Iterable[Any]
-) -> list[Prediction | InputError]:
-    prepared = [_prepare(classifier, image) for image in images]
-    good = [one for one in prepared if isinstance(one, Prepared)]
-    rows = iter(_scores(classifier, engine, good))
-    answers: list[Prediction | InputError] = []
-    for one in prepared:
-        row = next(rows) if isinstance(one, Prepared) else one
-        if isinstance(one, InputError) or isinstance(row, InputError):
-            answers.append(row)
-        else:
-            answers.append(Prediction.of(row, classifier.labels, one.steps))
-    return answers
+def _up_to(most: int, images: Iterator[Any]) -> Iterator[Any]:
+    """End once the arrays among the images reach so many bytes."""
+    size = 0
+    while size < most:
+        try:
+            image = next(images)
+        except StopIteration:
+            return
+        size += getattr(image, "nbytes", 0)
+        yield image
 
 
 def _prepare(classifier: Classifier, image: Any) -> Prepared | InputError:
     try:
-        return classifier.prepare(image() if callable(image) else image)
+        return image if isinstance(image, InputError) else classifier.prepare(image)
     except InputError as error:
         return error
 
 
-def _scores(
-    classifier: Classifier, engine: Backend, images: list[Prepared]
-) -> list[Any]:  # of rows of probabilities, and of errors
-    """Answer all in one call; where one is refused, or they differ in dtype, one by one."""
-    if not images:
-        return []
-    pixels = [one.pixels.reshape(classifier.spec.shape) for one in images]
-    if len({one.dtype for one in pixels}) == 1:
-        try:
-            return list(classifier.score(engine, np.stack(pixels)))
-        except InputError as error:
-            if len(pixels) == 1:
-                return [error]
-    return [_score(classifier, engine, one) for one in pixels]
-
-
-def _score(
-    classifier: Classifier, engine: Backend, pixels: NDArray[Any]
-) -> NDArray[np.float32] | InputError:
-    try:
-        row: NDArray[np.float32] = classifier.score(engine, pixels[None])[0]
-    except InputError as error:
-        return error
-    return row
+def _alike(images: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Stack images; those of several dtypes, which mean other units, stay single."""
+    if len({image.dtype for image in images}) == 1:
+        return [np.stack(images)]
+    return [image[None] for image in images]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _THREADS_HELP = (
     "One image: threads of its inference [default: 1]. "
-    "Many: engines of one thread each, side by side [default: all cores]."
+    "Many: processes with one thread each, side by side [default: all cores]."
 )
 
 
@@ -31,8 +31,8 @@ class EngineChoice:
     Attributes:
         backend: its name, or ``auto``.
         device: ``cpu``, ``gpu`` or ``auto``.
-        threads: of one inference, and of many images so many engines of one thread each;
-            None means one, and as many engines as there are cores.
+        threads: of one inference, and for many images so many processes of one thread
+            each; None means one, and as many processes as there are cores.
         precision: for a GPU.
         providers: for a GPU.
     """

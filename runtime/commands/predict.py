@@ -80,8 +80,8 @@ def _answers(classifier: Classifier, images: tuple[str, ...], engine: EngineChoi
     """Pair each source with its answer; the stream runs ahead of the names a bounded way."""
     from runtime.inputs import expand
 
-    sources, ahead = tee(expand(images, classifier.spec.decode))
-    answers = classifier.predict_stream((source.read for source in ahead), engine.workers())
+    sources, ahead = tee(expand(images))
+    answers = classifier.predict_stream((source.image for source in ahead), engine.workers())
     return ((source.name, answer) for source, answer in zip(sources, answers, strict=True))
 
 

@@ -59,7 +59,7 @@ def test_tasks_are_taken_only_a_little_ahead(pool):
     found = pool.map(lambda engine, items: engine.run(items), tasks())
     for answered in range(1, 200):
         next(found)
-        assert len(taken) - answered < 2 * pool.workers
+        assert len(taken) - answered < 2 * len(pool.workers)
     found.close()
 
 

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from itertools import count as count_up
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from PIL import Image
 
 import runtime
 from runtime import artifact as artifacts
+from runtime import stream
 from runtime.commands._answers import Progress
 from runtime.console import Output
 from runtime.errors import BackendError, InputError
@@ -33,6 +36,17 @@ def classifier(tiny):
         yield opened
 
 
+@pytest.fixture
+def crowd(classifier):
+    """The same with two companions that are ready."""
+    team = classifier.crew.companions(2)
+    deadline = time.monotonic() + 60
+    while not all(one.ready for one in team.workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return classifier
+
+
 @pytest.mark.parametrize("name", ["tflite", "tflite-int8", "onnx", "onnx-int8"])
 def test_any_number_of_threads_gives_the_same_rows(exports, digits, name):
     many = np.concatenate([digits.x_test[:150]] * 2)
@@ -43,48 +57,121 @@ def test_any_number_of_threads_gives_the_same_rows(exports, digits, name):
         assert [one.index for one in streamed] == wanted.argmax(axis=1).tolist()
 
 
-@pytest.mark.parametrize("workers", [1, 2, 5])
 @pytest.mark.parametrize("count", [0, 1, 2, 3, BATCH, 2 * BATCH + 1, 300])
-def test_every_image_gets_its_answer_in_order(classifier, images, workers, count):
-    found = list(classifier.predict_stream(images[:count], workers))
-    rows = classifier.predict_batch(images[:count])
-    assert len(found) == count
+def test_every_image_gets_its_answer_in_order(classifier, images, count):
+    found = list(classifier.predict_stream(images[:count]))
+    assert_answers(found, classifier.predict_batch(images[:count]))
+
+
+@pytest.mark.parametrize("count", [1, BATCH, 300])
+def test_companions_answer_as_this_process_does(crowd, images, count):
+    found = list(crowd.predict_stream(images[:count]))
+    assert_answers(found, crowd.predict_batch(images[:count]))
+
+
+def assert_answers(found, rows):
+    assert len(found) == len(rows)
     for one, row in zip(found, rows, strict=True):
         np.testing.assert_allclose(one.probabilities, row, rtol=1e-5)
+
+
+def test_companions_have_the_labels_and_the_preprocessing_of_the_options(exports, digits):
+    names = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    options = runtime.LoadOptions(names, lambda spec: replace(spec, polarity="invert"))
+    many = [Image.fromarray(255 - one.squeeze()) for one in digits.x_test[:100]]
+    with runtime.load(exports["tflite-int8"], threads=2, options=options) as opened:
+        alone = list(opened.predict_stream(many, workers=1))
+        team = opened.crew.companions(2)
+        while not all(one.ready for one in team.workers):
+            time.sleep(0.01)
+        together = list(opened.predict_stream(many))
+    assert [one.label for one in together] == [one.label for one in alone]
+    assert {one.label for one in together} <= set(names)
+    assert [one.steps for one in together] == [one.steps for one in alone]
+
+
+def test_much_work_is_handed_over_to_companions(classifier, images, monkeypatch):
+    monkeypatch.setattr("runtime.stream._ALONE", 0.0)
+    found = classifier.predict_stream(images[n % 300] for n in count_up())
+    asked = []
+    ask = stream._ask
+    monkeypatch.setattr(stream, "_ask", lambda *given: asked.append(1) or ask(*given))
+    deadline = time.monotonic() + 60
+    while not asked and time.monotonic() < deadline:
+        next(found)
+    found.close()
+    assert asked
+
+
+def test_few_images_start_no_process(classifier, images):
+    list(classifier.predict_stream(images[:64]))
+    assert not classifier.crew.has_companions
+
+
+def test_a_companion_that_dies_is_told(crowd, images):
+    for one in crowd.crew.companions(2).workers:
+        one._process.kill()
+    with pytest.raises(BackendError, match=r"ended with code -9 .*--threads 1"):
+        list(crowd.predict_stream(images))
+
+
+def test_a_companion_that_cannot_open_the_file_says_why(classifier, images, monkeypatch):
+    monkeypatch.setattr(classifier.backend, "name", "litert")  # refuses .onnx
+    team = classifier.crew.companions(2)
+    with pytest.raises(BackendError, match="litert"):
+        team.workers[0].answer(images[:1])
+
+
+def test_companions_end_with_their_classifier(tiny):
+    with runtime.load(tiny.path, backend="onnxruntime") as opened:
+        processes = [one._process for one in opened.crew.companions(3).workers]
+    assert [process.returncode for process in processes] == [-signal.SIGKILL] * 3
+
+
+def test_a_system_without_processes_is_told(classifier, monkeypatch):
+    def refuse(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("subprocess.Popen", refuse)
+    with pytest.raises(BackendError, match=r"temporarily unavailable.*--threads 1"):
+        classifier.crew.companions(2)
+
+
+@pytest.mark.parametrize("workers", [0, -1, 257])
+def test_a_senseless_number_of_workers_is_refused(classifier, images, workers):
+    with pytest.raises(InputError, match=f"1 to 256, not {workers}"):
+        classifier.predict_stream(images, workers)
 
 
 def test_one_image_or_one_batch_opens_no_more_engines(classifier, images):
     list(classifier.predict_stream(images[:1]))
     classifier.predict_batch(images[:BATCH])
-    assert classifier._pool is None
+    assert classifier.crew._engines is None
     classifier.predict_batch(images)
-    assert classifier._pool.workers == 2
+    assert len(classifier.crew._engines.workers) == 2
+    assert not classifier.crew.has_companions
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_bad_images_are_told_at_their_place(classifier, images, workers):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_bad_images_are_told_at_their_place(crowd, images, workers):
     mixed = list(images[:60])
     mixed[0] = "missing.png"
     mixed[7] = np.full((8, 8), 7.0)  # float, out of range
     mixed[30] = np.zeros((8, 8), np.int64)
     mixed[31] = images[31] / 255
-    mixed[40] = lambda: Image.fromarray(images[40])
-
-    def broken():
-        raise InputError("torn")
-
-    mixed[59] = broken
-    found = list(classifier.predict_stream(mixed, workers))
+    mixed[40] = Image.fromarray(images[40])
+    mixed[59] = InputError("torn")
+    found = list(crowd.predict_stream(mixed, workers))
     wrong = [n for n, one in enumerate(found) if isinstance(one, InputError)]
     assert wrong == [0, 7, 30, 59]
     assert str(found[59]) == "torn"
-    rows = classifier.predict_batch(images[:60])
+    rows = crowd.predict_batch(images[:60])
     for n in set(range(60)) - set(wrong):
         assert found[n].index == rows[n].argmax()
 
 
-@pytest.mark.parametrize("workers", [1, 4])
-def test_images_are_read_only_a_little_ahead(classifier, images, workers):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_images_are_read_only_a_little_ahead(crowd, images, workers):
     read = 0
 
     def endless():
@@ -93,29 +180,28 @@ def test_images_are_read_only_a_little_ahead(classifier, images, workers):
             read += 1
             yield images[read % 300]
 
-    found = classifier.predict_stream(endless(), workers)
+    found = crowd.predict_stream(endless(), workers)
     for answered, _ in enumerate(islice(found, 3000), 1):
         assert read - answered <= (2 * workers + 1) * BATCH
     found.close()
 
 
 def test_an_engine_that_fails_in_a_worker_is_told(classifier, images, monkeypatch):
-    pool = classifier.pool(2)
+    pool = classifier.crew.engines(2)
 
     def fail(*_):
         raise BackendError("the engine died")
 
-    for engine in pool._engines:
+    for engine in pool.workers:
         monkeypatch.setattr(engine, "run_images", fail)
     with pytest.raises(BackendError, match="the engine died"):
         classifier.predict_batch(images)
-    with pytest.raises(BackendError, match="the engine died"):
-        list(classifier.predict_stream(images))
 
 
 def test_a_gpu_gets_one_worker(classifier, monkeypatch):
     monkeypatch.setattr(classifier.backend, "device", "gpu")
-    assert classifier.pool(4) is None
+    assert classifier.crew.engines(4) is None
+    assert classifier.crew.companions(4) is None
 
 
 def test_a_classifier_can_be_used_while_its_stream_runs(classifier, images):
@@ -172,7 +258,7 @@ def test_memory_does_not_grow_with_the_number_of_images(tiny, tmp_path):
         "import sys, runtime\n"
         "from runtime.inputs import expand\n"
         "with runtime.load(sys.argv[1], threads=2) as c:\n"
-        "    reads = (s.read for s in expand((sys.argv[2],)))\n"
+        "    reads = (s.image for s in expand((sys.argv[2],)))\n"
         "    n = sum(1 for _ in c.predict_stream(reads))\n"
         "peak = [l for l in open('/proc/self/status') if l.startswith('VmHWM')][0]\n"
         "print(n, peak.split()[1])\n"
