@@ -148,12 +148,7 @@ def choose(
 ) -> Golden:
     """Choose images near the decision boundary and far from it, of every class.
 
-    A class is what Keras answers. Of each, one image is taken on which Keras is nearly
-    undecided, but not so nearly that rounding on another machine could turn it, and
-    then one on which both are as sure as can be. The first kind shows small damage, the
-    second kind is right on any machine that works. Where not all fit, every class gets
-    its first image before any gets two; and if not even these fit, classes are taken
-    evenly. The same arguments give the same record.
+    The same arguments give the same record.
 
     Args:
         images: uint8 (n, height, width, channels).
@@ -172,31 +167,46 @@ def choose(
         ParityError: the file is further from Keras than the limit allows.
     """
     first, second = _ranked(expected, answers, rule.rounding)
-    if not first:
-        raise InputError(
-            "no image can be a golden input: on each the file gives another label than Keras, "
-            "or is too near to it"
-        )
     chosen, png = _fit(first, second, images, rule, expected.shape[1])
     error = float(np.abs(expected[chosen] - answers[chosen]).max())
-    golden = Golden(
-        images=base64.b64encode(png).decode("ascii"),
-        answers=tuple(_rounded(row) for row in expected[chosen]),
-        truth=tuple(int(index) for index in truth[chosen]),
-        labels=tuple(labels),
-        tolerance=round(min(error + rule.rounding, rule.limit), _DIGITS),
-        tie_margin=round(2 * rule.rounding, _DIGITS),
-        dataset=rule.dataset,
-    )
+    golden = _record(png, truth[chosen], expected[chosen], labels, error, rule)
     if reasons := judge(golden, answers[chosen], labels):
         raise ParityError(f"the file would fail its own golden inputs: {'; '.join(reasons)}")
     return golden
 
 
+def _record(
+    png: bytes,
+    truth: NDArray[np.int64],
+    expected: NDArray[np.float32],
+    labels: Sequence[str],
+    error: float,
+    rule: GoldenRule,
+) -> Golden:
+    return Golden(
+        images=base64.b64encode(png).decode("ascii"),
+        answers=tuple(_rounded(row) for row in expected),
+        truth=tuple(int(index) for index in truth),
+        labels=tuple(labels),
+        tolerance=round(min(error + rule.rounding, rule.limit), _DIGITS),
+        tie_margin=round(2 * rule.rounding, _DIGITS),
+        dataset=rule.dataset,
+    )
+
+
 def _ranked(
     expected: NDArray[np.float32], answers: NDArray[np.float32], rounding: float
 ) -> tuple[list[int], list[int]]:
-    """Return the indices to take first, one a class, and those to take after them."""
+    """Return the indices to take first, one a class, and those to take after them.
+
+    A class is what Keras answers. Of each, one image is taken on which Keras is nearly
+    undecided, but not so nearly that rounding on another machine could turn it, and
+    then one on which both are as sure as can be. The first kind shows small damage, the
+    second kind is right on any machine that works.
+
+    Raises:
+        InputError: not one image can be used.
+    """
     first: list[int] = []
     second: list[int] = []
     margin = margins(expected)
@@ -214,13 +224,22 @@ def _ranked(
         first.append(int(near))
         others = own[own != near]
         second += [int(others[safety[others].argmax()])] if len(others) else []
+    if not first:
+        raise InputError(
+            "no image can be a golden input: on each the file gives another label than Keras, "
+            "or is too near to it"
+        )
     return first, second
 
 
 def _fit(
     first: list[int], second: list[int], images: NDArray[np.uint8], rule: GoldenRule, classes: int
 ) -> tuple[list[int], bytes]:
-    """Take as many as the limits allow; return their indices and their PNG file."""
+    """Take as many as the limits allow; return their indices and their PNG file.
+
+    Where not all fit, every class gets its first image before any gets two; and if not
+    even these fit, classes are taken evenly.
+    """
     count = max(1, min(rule.max_images, _MAX_NUMBERS // classes))
     while True:
         chosen = _take(first, second, count)

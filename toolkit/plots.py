@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runtime.errors import MissingDependencyError
 from runtime.files import write_atomically
+from runtime.quiet import silenced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,5 +158,6 @@ def new_figure(width: float, height: float) -> Figure:
 
 def _save(figure: Figure, path: Path) -> None:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI)
+    with silenced():  # the font may lack a character of a class name
+        figure.savefig(buffer, format="png", dpi=_DPI)
     write_atomically(path, buffer.getvalue())

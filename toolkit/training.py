@@ -101,21 +101,33 @@ def resume(folder: Path, reporter: TrainReporter, data_path: Path | None = None)
         data_path: where the data is now, if not where it was.
 
     Raises:
-        InputError: the folder is finished, or holds no checkpoint.
-        DataError: the data is missing, or is not that of the first part.
+        InputError: the folder is finished, holds no checkpoint or the record of another
+            version, or the data is not that of the first part.
+        DataError: the data is missing.
     """
     if not (folder / checkpoint.FOLDER).is_dir():
         reason = "is finished" if (folder / runs.MODEL).is_file() else "holds no checkpoint"
         raise InputError(f"{folder} {reason}; nothing to resume")
-    config = read_json(folder / runs.CONFIG)
-    options = TrainOptions(**config["options"])
-    dataset = load_dataset(runs.data_options(config["data"], data_path), reporter)
-    dataset = dataset.limited(options.limit)
-    if dataset.checksum != config["data"]["sha256"]:
+    options, data, checksum = _recorded(folder, data_path)
+    dataset = load_dataset(data, reporter).limited(options.limit)
+    if dataset.checksum != checksum:
         raise InputError(f"{dataset.origin} is not the data that {folder} was trained on")
     _make_deterministic(options)
     model, state = checkpoint.restore(folder)
     return _train(folder, model, state, options, dataset, reporter)
+
+
+def _recorded(folder: Path, data_path: Path | None) -> tuple[TrainOptions, DataOptions, str]:
+    """Read the recipe; what an older version did not record yet has its default."""
+    try:
+        config = read_json(folder / runs.CONFIG)
+        options = TrainOptions(**config["options"])
+        return options, runs.data_options(config["data"], data_path), config["data"]["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder / runs.CONFIG} is not a record that this version can go on from "
+            f"({type(error).__name__}: {error}); start again: toolkit train"
+        ) from error
 
 
 def _train(

@@ -1,11 +1,14 @@
 """Training images move; validation images, the model and its files do not."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 keras = pytest.importorskip("keras", reason="the workstation side is not installed")
 
-from toolkit.augmenting import Augmented, Moves  # noqa: E402
+from toolkit.augmenting import Augmented, CopyMoves, Moves  # noqa: E402
+from toolkit.augmenting import moved as copied  # noqa: E402
 from toolkit.datasets import DataOptions  # noqa: E402
 from toolkit.exporting import ExportOptions, export  # noqa: E402
 from toolkit.feeding import Schedule  # noqa: E402
@@ -15,6 +18,7 @@ from toolkit.subject import resolve  # noqa: E402
 from toolkit.training import train, training_data  # noqa: E402
 
 SCHEDULE = Schedule(2, 50, 3)
+STILL = CopyMoves(0, 0, 0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +89,31 @@ def test_neither_model_nor_export_holds_it(tmp_path, precision):
     kinds = {one["op_name"] for one in interpreter._get_ops_details()}
     assert kinds <= {"CONV_2D", "MAX_POOL_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX", "DELEGATE"}
     assert run.config["options"]["rotate"] == 20
+
+
+def test_a_copy_does_not_move_without_a_reason(digits):
+    np.testing.assert_array_equal(copied(digits.x_test[:20], STILL, (0,)), digits.x_test[:20])
+
+
+def test_the_same_seed_moves_copies_the_same_way(digits):
+    images = digits.x_test[:20]
+    first, again, other = (copied(images, CopyMoves(), (seed,)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert not (first == images).all(axis=(1, 2, 3)).any()
+
+
+@pytest.mark.parametrize(
+    ("moves", "most"),
+    [(dataclasses.replace(STILL, shift=0.1), 2.8), (dataclasses.replace(STILL, zoom=0.1), 1.4)],
+)
+def test_a_copy_moves_no_further_than_it_may(moves, most):
+    """A dot in a corner of the middle: where is its mass afterwards?"""
+    images = np.zeros((200, 28, 28, 1), np.uint8)
+    images[:, 8:10, 8:10] = 255
+    found = copied(images, moves, (0,)).astype(float)[..., 0]
+    rows = (found * np.arange(28)[None, :, None]).sum(axis=(1, 2)) / found.sum(axis=(1, 2))
+    assert 0.4 < np.abs(rows - 8.5).max() <= most + 0.1
 
 
 def quiet():

@@ -30,3 +30,10 @@ def test_a_confusion_matrix_of_any_size(tmp_path, rng, classes):
     scores = rng.random((200, classes), dtype=np.float32)
     plot_confusion(evaluate(scores, truth, labels), tmp_path / "new" / "matrix.png")
     assert colors(tmp_path / "new" / "matrix.png") > 10
+
+
+def test_class_names_in_a_script_without_font_bring_no_warning(tmp_path, rng, capfd):
+    scores = rng.random((20, 2), dtype=np.float32)
+    plot_confusion(evaluate(scores, np.arange(20) % 2, ("日本", "other")), tmp_path / "m.png")
+    assert colors(tmp_path / "m.png") > 10
+    assert capfd.readouterr().err == ""

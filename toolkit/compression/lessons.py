@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolkit.compression.augmentation import Augmentation, moved
+from toolkit.augmenting import CopyMoves, moved
 from toolkit.feeding import ModelInput, batches
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def prepare(
     with reporter.task("the teacher labels", copies) as tick:
         for index in range(copies):
             images[index] = (
-                moved(originals, Augmentation(), (options.seed, index)) if index else originals
+                moved(originals, CopyMoves(), (options.seed, index)) if index else originals
             )
             answers[index] = _answers(subject, images[index])
             tick(1)

@@ -7,6 +7,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from runtime.quiet import silenced
 from toolkit.plots import confusion_figure, history_figure
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _svg(draw: Callable[[], Figure], name: str) -> str:
     from matplotlib import rc_context
 
     buffer = io.StringIO()
-    with rc_context(_STYLE):
+    with rc_context(_STYLE), silenced():  # the reader's font may have what this one lacks
         draw().savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(_INK, "currentColor")

@@ -19,7 +19,7 @@ def commands(subject: Subject, training: dict[str, Any]) -> tuple[str, ...]:
         training: ``config`` and ``metrics`` of its run; empty for a bare file.
     """
     taught = bool(subject.lineage)
-    made = (_train(training["config"]),) if training and not taught else ()
+    made = (_made(training["config"]),) if training and not taught else ()
     if taught:
         teacher = shlex.quote(str(subject.lineage["teacher_model"]))
         made = (f"toolkit compress {teacher} {_flags(subject.lineage['options'], 'compress')}",)
@@ -30,9 +30,19 @@ def commands(subject: Subject, training: dict[str, Any]) -> tuple[str, ...]:
     return (*made, f"toolkit export {target} --all{data}", f"toolkit report {target}{data}")
 
 
+def _made(config: dict[str, Any]) -> str:
+    if "ensemble" not in config:
+        return _train(config)
+    members = (shlex.quote(one["run"]) for one in config["ensemble"]["members"])
+    return f"toolkit ensemble {' '.join(members)}"
+
+
 def _train(config: dict[str, Any]) -> str:
     data = config["data"]["options"]
     named = {"dataset": data["name"], "data_path": data["path"]}
+    named |= {key: data.get(key) for key in ("image_size", "channels", "fit", "polarity")}
+    if named["image_size"]:
+        named["image_size"] = "x".join(map(str, named["image_size"]))
     return f"toolkit train {_flags(named | config['options'], 'train')}".strip()
 
 
@@ -44,10 +54,13 @@ def _flags(values: dict[str, Any], command: str) -> str:
 def _each_flag(values: dict[str, Any], command: str) -> Iterator[str]:
     import importlib
 
+    import click
+
     module = importlib.import_module(f"toolkit.commands.{command}")
+    context = click.Context(module.command)
     for option in module.command.params:
         value = values.get(option.name)
-        if value is None or value == option.default:
+        if value is None or value == option.get_default(context):
             continue
         if getattr(option, "is_flag", False):
             yield option.opts[0] if value else (option.secondary_opts or option.opts)[0]

@@ -154,7 +154,9 @@ def _facts(file: Artifact) -> dict[str, str]:
         )
         found[name] = f"{tensor.dtype} {list(tensor.shape)}{scale}"
     if manifest.multiply_adds:
-        found["multiply-adds"] = f"{manifest.multiply_adds / 1e6:,.1f} million an image"
+        count = manifest.multiply_adds
+        said = f"{count / 1e6:,.1f} million" if count >= 100_000 else f"{count:,}"
+        found["multiply-adds"] = f"{said} an image"
     if manifest.requirements.engines:
         engines = (f"{name} {version}" for name, version in manifest.requirements.engines.items())
         found["opened in"] = ", ".join(engines)

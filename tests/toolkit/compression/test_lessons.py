@@ -1,43 +1,14 @@
 """What a student learns from."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
-from toolkit.compression.augmentation import Augmentation, moved
 from toolkit.compression.lessons import prepare
 from toolkit.compression.options import CompressOptions
 from toolkit.feeding import Schedule
 from toolkit.progress import SILENT
 
 pytest.importorskip("tensorflow", reason="the workstation side is not installed")
-STILL = Augmentation(0, 0, 0, 0)
-
-
-def test_nothing_moves_without_a_reason(digits):
-    np.testing.assert_array_equal(moved(digits.x_test[:20], STILL, (0,)), digits.x_test[:20])
-
-
-def test_the_same_seed_moves_the_same_way(digits):
-    images = digits.x_test[:20]
-    first, again, other = (moved(images, Augmentation(), (seed,)) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).any()
-    assert not (first == images).all(axis=(1, 2, 3)).any()
-
-
-@pytest.mark.parametrize(
-    ("augmentation", "most"),
-    [(dataclasses.replace(STILL, shift=0.1), 2.8), (dataclasses.replace(STILL, zoom=0.1), 1.4)],
-)
-def test_an_image_moves_no_further_than_it_may(augmentation, most):
-    """A dot in a corner of the middle: where is its mass afterwards?"""
-    images = np.zeros((200, 28, 28, 1), np.uint8)
-    images[:, 8:10, 8:10] = 255
-    found = moved(images, augmentation, (0,)).astype(float)[..., 0]
-    rows = (found * np.arange(28)[None, :, None]).sum(axis=(1, 2)) / found.sum(axis=(1, 2))
-    assert 0.4 < np.abs(rows - 8.5).max() <= most + 0.1
 
 
 @pytest.fixture(scope="module")

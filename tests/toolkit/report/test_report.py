@@ -5,12 +5,15 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from toolkit.choosing import Measured
 from toolkit.datasets import DataOptions
+from toolkit.evaluation import evaluate
 from toolkit.recommending import RecommendOptions
 from toolkit.report import CARD, HTML, MARKDOWN, charts, gather, write
+from toolkit.report.commands import commands
 from toolkit.subject import resolve
 from toolkit.verifying import VerifyOptions
 
@@ -106,6 +109,44 @@ def test_the_commands_make_it_again(contents, digits_run):
     assert f"--epochs {options['epochs']}" in train
     assert export == f"toolkit export {digits_run.path} --all"
     assert report == f"toolkit report {digits_run.path}"
+    assert not any(flag in train for flag in ("--augment", "--deterministic", "--tensorboard"))
+
+
+def test_the_command_names_what_is_not_usual(contents, subject):
+    config = contents.training["config"]
+    data = {"name": "folder", "path": "my photos", "image_size": [32, 48], "channels": 3}
+    options = config["options"] | {"augment": True, "rotate": 20.0}
+    changed = config | {"options": options, "data": config["data"] | {"options": data}}
+    train = commands(subject, {"config": changed})[0]
+    assert "--dataset folder --data 'my photos' --image-size 32x48 --channels 3" in train
+    assert "--augment --rotate 20.0" in train
+
+
+@pytest.mark.parametrize("kind", [HTML, MARKDOWN, CARD])
+def test_an_ensemble_names_its_members_and_the_command(contents, subject, tmp_path, kind):
+    config = contents.training["config"]
+    one = {"run": "runs/a", "name": "a", "sha256": 64 * "f", "accuracy": 0.97, "parameters": 4321}
+    options = {key: config["options"][key] for key in ("limit", "validation_split", "seed")}
+    changed = config | {"options": options, "ensemble": {"members": [one, one | {"run": "runs/b"}]}}
+    metrics = {"parameters": 8642, "seconds": 1.0}
+    training = {"config": changed, "metrics": metrics}
+    typed = commands(subject, training)
+    assert typed[0] == "toolkit ensemble runs/a runs/b"
+    page = replace(contents, training=training, history=(), commands=typed)
+    write(page, kind, tmp_path / kind)
+    text = (tmp_path / kind).read_text(encoding="utf-8")
+    assert "toolkit ensemble runs/a runs/b" in text or kind == CARD
+    assert "4,321 parameters" in text or kind == MARKDOWN
+
+
+def test_the_record_of_a_network_without_name_is_enough(contents, tmp_path):
+    """As ``toolkit compress`` writes it for a bare .keras file."""
+    config = contents.training["config"]
+    options = {key: config["options"][key] for key in ("limit", "validation_split", "seed")}
+    training = contents.training | {"config": config | {"options": options}}
+    for kind in (HTML, MARKDOWN, CARD):
+        write(replace(contents, training=training), kind, tmp_path / kind)
+    assert "A network on digits" in (tmp_path / HTML).read_text(encoding="utf-8")
 
 
 def test_the_markdown_twin_has_the_same_verdicts(contents, tmp_path):
@@ -139,6 +180,16 @@ def test_labels_that_look_like_html_are_shown_as_text(contents, tmp_path):
     text = (tmp_path / HTML).read_text(encoding="utf-8")
     assert "&lt;b&gt;&amp;" in text
     assert "<i>" not in text
+
+
+@pytest.mark.parametrize("classes", [3, 100])
+def test_matrices_of_any_script_and_number_of_classes_are_drawn(rng, capfd, classes):
+    labels = ("<script>", "日本", "Grün ü", *(f"class {n}" for n in range(3, classes)))
+    scores = rng.random((200, classes), dtype=np.float32)
+    found = charts.confusion(evaluate(scores, np.arange(200) % classes, labels), "keras")
+    assert found.startswith("<svg")
+    assert "<script>" not in found
+    assert capfd.readouterr().err == ""
 
 
 def measured(latency, accuracy, name="tflite"):
