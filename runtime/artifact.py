@@ -65,7 +65,9 @@ def read(path: Path | str) -> Artifact:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise InputError(f"no such file: {path}") from error
+        from runtime.nearest import did_you_mean
+
+        raise InputError(f"no such file: {path}{did_you_mean(path)}") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     try:

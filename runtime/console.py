@@ -16,7 +16,9 @@ import click
 from runtime.errors import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EdgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from click.shell_completion import CompletionItem
 
 _DEBUG = "edge_toolkit.debug"
 _REPORT_HINT = "this is a bug; run it again with --debug and report what it prints"
@@ -68,6 +70,23 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*args, output=Output(as_json, quiet), **kw)
 
     return wrapper
+
+
+class Names(click.types.StringParamType):
+    """A text option whose values a shell can complete; what is wrong is told where it is used."""
+
+    def __init__(self, known: Callable[[], Iterable[str]]) -> None:
+        """Take what returns the names; it is called only to complete."""
+        self._known = known
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the names that begin as typed."""
+        del ctx, param
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(name) for name in self._known() if name.startswith(incomplete)]
 
 
 class LazyGroup(click.Group):

@@ -58,14 +58,17 @@ def decode(source: Path | str | bytes | BinaryIO, least: int = 0) -> Image.Image
         InputError: no such file, not an image of a known format, truncated, or
             larger than 100 megapixels.
     """
-    prefix = f"{source}: " if isinstance(source, (str, Path)) else ""
+    path = source if isinstance(source, (str, Path)) else ""
+    prefix = f"{path}: " if path else ""
     try:
         if isinstance(source, (str, Path)):
             with open(source, "rb", buffering=0) as file:  # noqa: PTH123 - faster than Path.open
                 return _decode(_in_one_piece(file), least)
         return _decode(io.BytesIO(source) if isinstance(source, bytes) else source, least)
     except FileNotFoundError as error:
-        raise InputError(f"{prefix}no such file") from error
+        from runtime.nearest import did_you_mean
+
+        raise InputError(f"{prefix}no such file{did_you_mean(path)}") from error
     except IsADirectoryError as error:
         raise InputError(f"{prefix}is a folder") from error
     except InputError as error:

@@ -124,7 +124,9 @@ def _load(path: Path) -> NDArray[Any]:
     try:
         array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
-        raise InputError("no such file") from error
+        from runtime.nearest import did_you_mean
+
+        raise InputError(f"no such file{did_you_mean(path)}") from error
     except Exception as error:  # numpy raises many unrelated kinds on damaged headers
         raise InputError(f"not a readable .npy file of numbers: {error}") from error
     if not isinstance(array, np.ndarray):

@@ -47,11 +47,14 @@ class Scenario:
     needed: int
 
 
-_KNOWN = (
-    Scenario("single-stream", 1, "p90_ms", P90_SAMPLES),
-    Scenario("multi-stream", 8, "p99_ms", P99_SAMPLES),
-    Scenario("offline", None, "images_per_second", 1),
-)
+KNOWN = {
+    one.name: one
+    for one in (
+        Scenario("single-stream", 1, "p90_ms", P90_SAMPLES),
+        Scenario("multi-stream", 8, "p99_ms", P99_SAMPLES),
+        Scenario("offline", None, "images_per_second", 1),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,9 @@ def find(name: str) -> Scenario:
     Raises:
         UnknownNameError: there is none.
     """
-    known = {one.name: one for one in _KNOWN}
-    if name not in known:
-        raise UnknownNameError("scenario", name, known)
-    return known[name]
+    if name not in KNOWN:
+        raise UnknownNameError("scenario", name, KNOWN)
+    return KNOWN[name]
 
 
 def play(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from runtime.console import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +25,25 @@ _THREADS_HELP = (
     "One image: threads of its inference [default: 1]. "
     "Many: processes with one thread each, side by side [default: all cores]."
 )
+
+
+def _engines() -> tuple[str, ...]:
+    from runtime.backends import AUTO, registry
+
+    return (AUTO, *registry())
+
+
+def constant(module: str, name: str) -> Names:
+    """Complete with a constant of a module, which is imported only then."""
+    return Names(lambda: getattr(importlib.import_module(module), name))
+
+
+ENGINE = Names(_engines)
+DEVICE = constant("runtime.backends._options", "DEVICES")
+FIT = constant("runtime.preprocess", "FITS")
+POLARITY = constant("runtime.preprocess", "POLARITIES")
+_PRECISION = constant("runtime.backends._options", "PRECISIONS")
+_PROVIDER = constant("runtime.backends._providers", "BY_NAME")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +107,12 @@ class ModelChoice:
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add engine, device, threads and what is for GPUs as one ``engine`` argument."""
 
-    @click.option("--backend", default="auto", show_default=True, help="Engine, or auto.")
-    @click.option("--device", default="cpu", show_default=True, help="cpu, gpu or auto.")
+    @click.option(
+        "--backend", type=ENGINE, default="auto", show_default=True, help="Engine, or auto."
+    )
+    @click.option(
+        "--device", type=DEVICE, default="cpu", show_default=True, help="cpu, gpu or auto."
+    )
     @click.option("--threads", type=int, help=_THREADS_HELP)
     @gpu_options
     @functools.wraps(command)
@@ -101,10 +127,18 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def gpu_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--precision`` and ``--provider`` (as ``providers``), which are for GPUs."""
     precision = click.option(
-        "--precision", default="float32", show_default=True, help="On a GPU; or float16."
+        "--precision",
+        type=_PRECISION,
+        default="float32",
+        show_default=True,
+        help="On a GPU; or float16.",
     )
     provider = click.option(
-        "--provider", "providers", multiple=True, help="Of onnxruntime on a GPU, like cuda."
+        "--provider",
+        "providers",
+        type=_PROVIDER,
+        multiple=True,
+        help="Of onnxruntime on a GPU, like cuda.",
     )
     return precision(provider(command))
 
@@ -113,8 +147,8 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add labels and preprocessing as one ``choice`` argument."""
 
     @click.option("--labels", help="Class names: a,b,c or a file with one a line.")
-    @click.option("--fit", help="stretch, pad or center-of-mass.")
-    @click.option("--polarity", help="as-is, invert or auto.")
+    @click.option("--fit", type=FIT, help="stretch, pad or center-of-mass.")
+    @click.option("--polarity", type=POLARITY, help="as-is, invert or auto.")
     @click.option("--scale", type=float, help="Factor on pixels 0…255, for example 0.00392157.")
     @click.option("--mean", help="Subtracted after scaling: one number or one a channel.")
     @click.option("--std", help="Divided by after that: one number or one a channel.")

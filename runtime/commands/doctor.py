@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runtime.commands._options import DEVICE, ENGINE
 from runtime.console import Output, output_options
 from runtime.errors import EXIT_NO_ENGINE, BackendError
 
@@ -20,9 +21,15 @@ _AGAIN = "pip install --force-reinstall numpy"
 
 
 @click.command()
-@click.option("--backend", default="auto", show_default=True, help="One engine; auto: all.")
 @click.option(
-    "--device", default="auto", show_default=True, help="cpu, gpu, or auto: a GPU if one is seen."
+    "--backend", type=ENGINE, default="auto", show_default=True, help="One engine; auto: all."
+)
+@click.option(
+    "--device",
+    type=DEVICE,
+    default="auto",
+    show_default=True,
+    help="cpu, gpu, or auto: a GPU if one is seen.",
 )
 @output_options
 def command(backend: str, device: str, output: Output) -> None:

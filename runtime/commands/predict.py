@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.argument("images", nargs=-1)
+@click.argument("images", type=click.Path(), nargs=-1)
 @click.option(
     "--watch", "folder", type=click.Path(path_type=Path), help="Answer new images in a folder."
 )

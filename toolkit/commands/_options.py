@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from exporters import formats
 from runtime import backends
-from runtime.commands._options import gpu_options
+from runtime.commands._options import DEVICE, FIT, POLARITY, gpu_options
+from runtime.console import Names
 from toolkit.datasets import DataOptions, registry
 from toolkit.engines import check_engine
 
@@ -18,17 +20,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PATH = click.Path(path_type=Path)
+ENGINE = Names(lambda: ("auto", "all", *backends.registry()))
+FORMAT = Names(formats.registry)
+_DATASET = Names(registry)
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name a dataset as one ``data`` argument (DataOptions)."""
 
-    @click.option("--dataset", help=f"{', '.join(registry())} [default: mnist].")
+    @click.option("--dataset", type=_DATASET, help=f"{', '.join(registry())} [default: mnist].")
     @click.option("--data", "data_path", type=PATH, help="Where the data is: a file or folder.")
     @click.option("--image-size", help="Model input of an image folder, like 32 or 32x48 (HxW).")
     @click.option("--channels", type=int, help="1 (grey) or 3 (RGB) for an image folder.")
-    @click.option("--fit", help="Images of other sizes: stretch, pad or center-of-mass.")
-    @click.option("--polarity", help="as-is, invert or auto (dark on light is inverted).")
+    @click.option("--fit", type=FIT, help="Images of other sizes: stretch, pad or center-of-mass.")
+    @click.option(
+        "--polarity", type=POLARITY, help="as-is, invert or auto (dark on light is inverted)."
+    )
     @functools.wraps(command)
     def wrapper(
         *args: Any,
@@ -106,8 +113,12 @@ def artifact_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--against", type=PATH, help="Run folder or .keras file [default: the latest run]."
     )
-    @click.option("--backend", default="auto", show_default=True, help=f"auto, all, {engines}.")
-    @click.option("--device", default="cpu", show_default=True, help="cpu, gpu or auto.")
+    @click.option(
+        "--backend", type=ENGINE, default="auto", show_default=True, help=f"auto, all, {engines}."
+    )
+    @click.option(
+        "--device", type=DEVICE, default="cpu", show_default=True, help="cpu, gpu or auto."
+    )
     @gpu_options
     @click.option("--limit", type=int, help="Compare on the first N test images only.")
     @functools.wraps(command)

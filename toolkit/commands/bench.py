@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime.backends import AUTO, BackendOptions
-from runtime.commands._options import gpu_options
+from runtime.commands._options import DEVICE, gpu_options
 from runtime.console import Output, output_options
-from toolkit.commands._options import PATH
+from toolkit.commands._options import ENGINE, PATH
 from toolkit.commands._short_names import short_names
 from toolkit.engines import check_engine
 
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("artifacts", type=PATH, nargs=-1)
-@click.option("--backend", default=AUTO, show_default=True, help="auto, all, or an engine.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, gpu or auto.")
+@click.option(
+    "--backend", type=ENGINE, default=AUTO, show_default=True, help="auto, all, or an engine."
+)
+@click.option("--device", type=DEVICE, default="cpu", show_default=True, help="cpu, gpu or auto.")
 @gpu_options
 @click.option("--threads", type=int, default=1, show_default=True, help="Of one inference.")
 @click.option("--baseline", type=PATH, help="Compare with this file [default: first float32].")

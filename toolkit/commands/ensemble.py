@@ -9,7 +9,7 @@ import click
 
 from runtime.console import Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED
-from toolkit.commands._options import PATH
+from toolkit.commands._options import FORMAT, PATH
 from toolkit.runs import DEFAULT_PARENT
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("runs", type=PATH, nargs=-1, required=True)
-@click.option("--format", "formats", multiple=True, help="Export formats [default: all].")
+@click.option(
+    "--format", "formats", type=FORMAT, multiple=True, help="Export formats [default: all]."
+)
 @click.option("--limit", type=int, help="Verify on the first N test images only.")
 @click.option("--seconds", type=float, default=1.0, show_default=True, help="Of timing a file.")
 @click.option("--out", type=PATH, default=DEFAULT_PARENT, help="Folder of the new run.")

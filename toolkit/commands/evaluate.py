@@ -9,7 +9,7 @@ import click
 
 from runtime.backends import AUTO
 from runtime.console import Output, output_options
-from toolkit.commands._options import PATH, data_options, override_options
+from toolkit.commands._options import ENGINE, PATH, data_options, override_options
 from toolkit.engines import check_engine
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ _FILES = (".tflite", ".onnx")
 @click.argument("model", type=PATH, required=False)
 @click.option("--all", "everything", is_flag=True, help="Also all exports of the run.")
 @click.option("--against", type=PATH, help="The Keras model of a model file [default: its run].")
-@click.option("--backend", default=AUTO, show_default=True, help="Engine of the model files.")
+@click.option(
+    "--backend", type=ENGINE, default=AUTO, show_default=True, help="Engine of the model files."
+)
 @click.option("--limit", type=int, help="Use the first N test images only.")
 @click.option("--out", type=PATH, help="Folder for the confusion matrix as PNG.")
 @data_options

@@ -9,7 +9,7 @@ import click
 
 from runtime.console import Output, output_options
 from runtime.errors import InputError
-from toolkit.commands._options import PATH, data_options, override_options
+from toolkit.commands._options import ENGINE, PATH, data_options, override_options
 
 if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("model", type=PATH, required=False)
-@click.option("--backend", default="all", show_default=True, help="Engine, auto, or all installed.")
+@click.option(
+    "--backend",
+    type=ENGINE,
+    default="all",
+    show_default=True,
+    help="Engine, auto, or all installed.",
+)
 @click.option("--limit", type=int, help="Use only the first N test images.")
 @click.option("--seconds", type=float, default=0.5, show_default=True, help="Timing a file.")
 @click.option("--markdown", is_flag=True, help="Markdown instead, for a pull request.")

@@ -8,21 +8,33 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime.console import Output, output_options
+from runtime.console import Names, Output, output_options
 from toolkit.commands._options import PATH
 from toolkit.runs import DEFAULT_PARENT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from toolkit.listing import RunRow
 
 _LONGEST = 60  # characters of a value
 
 
+def _keys() -> Iterable[str]:
+    from toolkit.listing import KEYS
+
+    return KEYS
+
+
 @click.command()
 @click.argument("folder", type=PATH, default=DEFAULT_PARENT)
-@click.option("--sort", default="started", show_default=True, help="name, accuracy, seconds, …")
+@click.option(
+    "--sort",
+    type=Names(_keys),
+    default="started",
+    show_default=True,
+    help="name, accuracy, seconds, …",
+)
 @click.option("--compare", type=PATH, nargs=2, help="Show what two runs record differently.")
 @output_options
 def command(folder: Path, sort: str, compare: tuple[Path, Path] | None, output: Output) -> None:

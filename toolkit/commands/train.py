@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime.console import Output, output_options
+from runtime.console import Names, Output, output_options
 from toolkit import architectures, datasets
+from toolkit.architectures.base import PADDINGS
 from toolkit.commands._options import PATH, data_options
+from toolkit.recipe import OPTIMIZERS, PRECISIONS, SCHEDULES
 
 if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
@@ -47,24 +49,33 @@ def _from_file(context: click.Context, option: click.Parameter, path: Path | Non
 @data_options
 @click.option(
     "--architecture",
+    type=Names(architectures.registry),
     default="tutorial-cnn",
     show_default=True,
     help="One of those below, or your own builder: package.module:function.",
 )
 @click.option(
     "--padding",
+    type=Names(lambda: PADDINGS),
     default="same",
     show_default=True,
     help="same or valid; some networks take only same.",
 )
 @click.option("--epochs", type=int, default=30, show_default=True)
 @click.option("--batch-size", type=int, default=86, show_default=True)
-@click.option("--optimizer", default="adam", show_default=True, help="adam, adamw, rmsprop or sgd.")
+@click.option(
+    "--optimizer",
+    type=Names(lambda: OPTIMIZERS),
+    default="adam",
+    show_default=True,
+    help="adam, adamw, rmsprop or sgd.",
+)
 @click.option("--learning-rate", type=float, default=0.001, show_default=True)
 @click.option("--momentum", type=float, help="Of sgd and rmsprop, 0 to 1.")
 @click.option("--weight-decay", type=float, help="Pull on the weights, for example 0.0005.")
 @click.option(
     "--schedule",
+    type=Names(lambda: SCHEDULES),
     default="plateau",
     show_default=True,
     help="How the learning rate falls: plateau (halved when the validation accuracy stalls) "
@@ -79,7 +90,9 @@ def _from_file(context: click.Context, option: click.Parameter, path: Path | Non
 @click.option("--rotate", type=float, default=10.0, show_default=True, help="Degrees at most.")
 @click.option("--shift", type=float, default=10.0, show_default=True, help="% of the side at most.")
 @click.option("--zoom", type=float, default=10.0, show_default=True, help="% at most.")
-@click.option("--from", "start", help="A run folder or .keras file to start from.")
+@click.option(
+    "--from", "start", type=click.Path(), help="A run folder or .keras file to start from."
+)
 @click.option("--freeze", type=int, default=0, show_default=True, help="Layers of it not to train.")
 @click.option("--validation-split", type=float, default=0.1, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -88,6 +101,7 @@ def _from_file(context: click.Context, option: click.Parameter, path: Path | Non
 @click.option("--limit", type=int, help="Train on the first N images only.")
 @click.option(
     "--precision",
+    type=Names(lambda: PRECISIONS),
     default="float32",
     show_default=True,
     help="float32, mixed_bfloat16, or auto: the second where the processor computes in it.",
