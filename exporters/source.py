@@ -12,7 +12,6 @@ import numpy as np
 
 from exporters.tensorflow_setup import import_tensorflow
 from runtime.errors import ExportError, InputError
-from runtime.nearest import did_you_mean
 from runtime.prediction import softmax
 
 if TYPE_CHECKING:
@@ -145,7 +144,7 @@ def load_keras(path: Path) -> KerasSource:
             f"{path} is no .keras file; save the model again: model.save('model.keras')"
         )
     if not path.is_file():
-        raise InputError(f"no such file: {path}{did_you_mean(path)}")
+        raise InputError(f"no such file: {path}")
     source = KerasSource(_load(path), path, hashlib.sha256(path.read_bytes()).hexdigest())
     _check(source.model, path)
     return source

@@ -59,6 +59,11 @@ class Companion:
         self._send((classifier.labels, classifier.spec))
 
     @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
     def ready(self) -> bool:
         """Whether it waits for images, or has failed: :meth:`answer` tells."""
         return self._greeted or bool(select.select([_pipe(self._process.stdout)], [], [], 0)[0])

@@ -6,14 +6,22 @@ import functools
 import importlib
 import io
 import json
+import os
 import sys
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime.errors import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EdgeError
+from runtime.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_CHECK_FAILED,
+    EXIT_INTERRUPTED,
+    EdgeError,
+    InputError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -87,6 +95,27 @@ class Names(click.types.StringParamType):
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(name) for name in self._known() if name.startswith(incomplete)]
+
+
+class Existing(click.Path):
+    """A file or folder that has to be there; told before anything slow begins."""
+
+    def __init__(self) -> None:
+        """Give a :class:`~pathlib.Path`."""
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path.
+
+        Raises:
+            InputError: there is nothing of that name; the nearest one is told.
+        """
+        from runtime.nearest import did_you_mean
+
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.exists():
+            raise InputError(f"no such file or folder: {path}{did_you_mean(path)}")
+        return path
 
 
 class LazyGroup(click.Group):

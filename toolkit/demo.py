@@ -1,17 +1,18 @@
-"""The whole path on real digits: train, export in every format, verify in every engine."""
+"""The whole path on real digits: train, export in every format, verify and time in every engine."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit import exporting, training
+from toolkit import exporting, report, training
 from toolkit.datasets import DataOptions
 from toolkit.engines import ALL
 from toolkit.exporting import ExportOptions
 from toolkit.recipe import TrainOptions
+from toolkit.recommending import RecommendOptions
 from toolkit.subject import resolve
-from toolkit.verifying import VerifyOptions, verify
+from toolkit.verifying import VerifyOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from toolkit.training import TrainResult
 
 EPOCHS = 12
+_SECONDS = 0.2  # of timing a file in an engine
 _DATA = DataOptions(name="digits")
 
 
@@ -32,16 +34,18 @@ class DemoResult:
     Attributes:
         training: the run folder and its metrics.
         artifacts: one file a format.
-        report: the verdicts.
+        parity: the verdicts.
+        page: the report, one HTML file.
     """
 
     training: TrainResult
     artifacts: tuple[Artifact, ...]
-    report: ParityReport
+    parity: ParityReport
+    page: Path
 
 
 def demo(parent: Path, reporter: TrainReporter, epochs: int = EPOCHS) -> DemoResult:
-    """Train the tutorial network on scikit-learn's digits, export all, verify all.
+    """Train the tutorial network on scikit-learn's digits, export, verify and report on all.
 
     Args:
         parent: the folder in which the run folder is made.
@@ -51,5 +55,8 @@ def demo(parent: Path, reporter: TrainReporter, epochs: int = EPOCHS) -> DemoRes
     result = training.train(TrainOptions(epochs=epochs), _DATA, parent, reporter)
     subject = resolve(result.run.path, DataOptions(), reporter=reporter)
     files = tuple(exporting.export(subject, ExportOptions(()), reporter))
-    options = VerifyOptions(tuple(file.path for file in files), backend=ALL)
-    return DemoResult(result, files, verify(subject, options, reporter))
+    verify = VerifyOptions(tuple(file.path for file in files), backend=ALL)
+    contents = report.gather(subject, RecommendOptions(verify, seconds=_SECONDS), reporter)
+    page = result.run.path / report.HTML
+    report.write(contents, report.HTML, page)
+    return DemoResult(result, files, contents.measured.parity, page)

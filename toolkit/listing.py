@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from runtime import artifact as artifacts
 from runtime.errors import ArtifactError, EdgeError, InputError, UnknownNameError
-from runtime.nearest import did_you_mean
 from toolkit import checkpoint, runs
 from toolkit.exporting import export_paths
 from toolkit.files import read_json
@@ -103,8 +102,7 @@ def list_runs(parent: Path, sort: str = "started") -> tuple[RunRow, ...]:
     if sort not in KEYS:
         raise UnknownNameError("sort key", sort, KEYS)
     if not parent.is_dir():
-        meant = did_you_mean(parent) or "; train a model first: toolkit train"
-        raise InputError(f"no folder {parent}{meant}")
+        raise InputError(f"no folder {parent}; train a model first: toolkit train")
     rows = [row for path in sorted(parent.iterdir()) if (row := _row(path)) is not None]
     if not rows:
         raise InputError(f"no run in {parent} yet; train a model first: toolkit train")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import InputError
-from runtime.nearest import did_you_mean
 from runtime.preprocess import PreprocessSpec
 from toolkit.datasets import DataOptions, Dataset, load_dataset
 from toolkit.files import read_json
@@ -97,8 +96,6 @@ def open_run(path: Path) -> Run:
         path = path / LATEST
     if not (path / MODEL).is_file() or not (path / CONFIG).is_file():
         hint = f"; go on with: toolkit train --resume {path}" if PARTIAL in path.name else ""
-        if not path.exists():
-            raise InputError(f"no such run: {path}{did_you_mean(path)}")
         raise InputError(f"{path} is not a finished run folder{hint}")
     return Run(path.resolve() if path.is_symlink() else path, read_json(path / CONFIG))
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from exporters.source import KerasSource, load_keras
 from runtime.errors import DataError, InputError
-from runtime.nearest import did_you_mean
 from toolkit import runs
 from toolkit.datasets import DataOptions, Dataset, load_dataset
 from toolkit.progress import SILENT, Reporter
@@ -106,8 +105,6 @@ def resolve(
         InputError: there is no such model.
         DataError: the data is missing, or none was named.
     """
-    if model is not None and not model.exists():
-        raise InputError(f"no such run or model: {model}{did_you_mean(model)}")
     if model is not None and model.suffix == ".keras":
         return _from_file(model, data, overrides, reporter)
     if model is not None and model.is_file():

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from runtime.commands._options import DEVICE, ENGINE, constant, gpu_options
-from runtime.console import Output, output_options
+from runtime.console import Existing, Output, output_options
 from runtime.errors import InputError
 
 _PART = 4  # with --all each row takes this part of the seconds
@@ -16,14 +16,14 @@ _SCENARIO = constant("runtime.benchmark.scenarios", "KNOWN")
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=Existing())
 @click.option("--backend", type=ENGINE, default="auto", show_default=True, help="Engine, or auto.")
 @click.option("--device", type=DEVICE, default="cpu", show_default=True, help="cpu, gpu or auto.")
 @click.option("--threads", help="Like 1,2: the first for the latency [default: 1, then all cores].")
 @gpu_options
 @click.option("--batch", default="1,8,32", show_default=True, help="Images in one call.")
 @click.option("--seconds", type=float, default=2.0, show_default=True, help="For each timing.")
-@click.option("--image", type=click.Path(path_type=Path), help="Preprocess this one.")
+@click.option("--image", type=Existing(), help="Preprocess this one.")
 @click.option("--all", "every", is_flag=True, help="Rank all engines, threads and batches.")
 @click.option(
     "--scenario", type=_SCENARIO, help="As MLPerf: single-stream, multi-stream or offline."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime.commands._options import EngineChoice, ModelChoice, engine_options, open_classifier
-from runtime.console import Output, output_options
+from runtime.console import Existing, Output, output_options
 
 if TYPE_CHECKING:
     from runtime.classifier import Classifier
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=Existing())
 @engine_options
 @output_options
 def command(model: Path, engine: EngineChoice, output: Output) -> None:

@@ -18,7 +18,7 @@ from runtime.commands._options import (
     model_options,
     open_classifier,
 )
-from runtime.console import Output, output_options
+from runtime.console import Existing, Output, output_options
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,11 +31,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=Existing())
 @click.argument("images", type=click.Path(), nargs=-1)
-@click.option(
-    "--watch", "folder", type=click.Path(path_type=Path), help="Answer new images in a folder."
-)
+@click.option("--watch", "folder", type=Existing(), help="Answer new images in a folder.")
 @click.option("--existing", is_flag=True, help="With --watch: also those already there.")
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Classes.")
 @click.option("--explain", is_flag=True, help="Show what preprocessing did to each image.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime.commands.bench import parse_counts
-from runtime.console import Output, output_options
+from runtime.console import Existing, Output, output_options
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path), required=False)
+@click.argument("model", type=Existing(), required=False)
 @click.option("--threads", help="Of one inference, like 1,4 [default: 1, then all cores].")
 @click.option("--batch", default="1,8,32", show_default=True, help="Images in one call.")
 @click.option("--seconds", type=float, default=0.5, show_default=True, help="For each timing.")

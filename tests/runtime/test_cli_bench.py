@@ -109,7 +109,7 @@ def test_the_image_of_a_user_is_preprocessed(bench):
         (("--threads", "-1"), "--threads takes numbers"),
         (("--backend", "litrt"), "Did you mean 'litert'"),
         (("--device", "tpu"), "unknown device 'tpu'"),
-        (("--image", "gone.png"), "gone.png: no such file"),
+        (("--image", "gone.png"), "no such file or folder: gone.png"),
     ],
 )
 def test_bad_input_ends_in_one_line(bench, arguments, words):

@@ -48,9 +48,13 @@ def test_a_folder_that_may_not_be_read_is_no_error(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["info", "modl.tflite"], "no such file: modl.tflite. Did you mean 'model.tflite'?"),
-        (["bench", "modl.tflite"], "no such file: modl.tflite. Did you mean 'model.tflite'?"),
-        (["verify", "modl.tflite"], "no such file: modl.tflite. Did you mean 'model.tflite'?"),
+        (["info", "modl.tflite"], "modl.tflite. Did you mean 'model.tflite'?"),
+        (["info", "model.tflit"], "model.tflit. Did you mean 'model.tflite'?"),
+        (["bench", "modl.tflite"], "modl.tflite. Did you mean 'model.tflite'?"),
+        (["verify", "modl.tflite"], "modl.tflite. Did you mean 'model.tflite'?"),
+        (["tune", "modl.tflite"], "modl.tflite. Did you mean 'model.tflite'?"),
+        (["predict", "modl.tflite", "seven.png"], "Did you mean 'model.tflite'?"),
+        (["predict", "model.tflite", "--watch", "rusn"], "rusn. Did you mean 'runs'?"),
     ],
 )
 def test_commands_of_the_device_tell_it(folder, runtime_cli, arguments, said):
@@ -76,6 +80,15 @@ def test_a_mistyped_image_is_told(folder, runtime_cli, exports):
         (["explain", "runs/latst"], "runs/latest"),
         (["report", "runs/latst"], "runs/latest"),
         (["train", "--data", "sevn.png"], "seven.png"),
+        (["train", "--from", "runs/latst"], "runs/latest"),
+        (["train", "--resume", "runs/latst"], "runs/latest"),
+        (["train", "--config", "sevn.png"], "seven.png"),
+        (["verify", "runs/latest/modle.keras"], "runs/latest/model.keras"),
+        (["diagnose", "runs/latest/modle.keras"], "runs/latest/model.keras"),
+        (["recommend", "runs/latest/modle.keras"], "runs/latest/model.keras"),
+        (["compress", "runs/latst"], "runs/latest"),
+        (["ensemble", "runs/latest", "runs/latst"], "runs/latest"),
+        (["bench", "runs/latst"], "runs/latest"),
     ],
 )
 def test_commands_of_the_workstation_tell_it(folder, toolkit_cli, arguments, meant):

@@ -22,6 +22,11 @@ def test_the_demo_trains_exports_and_verifies_everything(toolkit_cli, tmp_path):
     assert {entry["format"] for entry in record["artifacts"]} == set(registry())
     run = Path(record["run"])
     assert run.parent == tmp_path / "runs"
+    page = Path(record["report"])
+    assert page == run / "report.html"
+    text = page.read_text(encoding="utf-8")
+    assert all(name in text for name in registry())
+    assert "litert" in text
     assert len(list((run / "exports").iterdir())) == len(registry())
     assert "Next: runtime predict" in result.stderr
     assert "digits-cnn.int8.tflite" in result.stderr

@@ -12,14 +12,15 @@ import click
 from exporters import formats
 from runtime import backends
 from runtime.commands._options import DEVICE, FIT, POLARITY, gpu_options
-from runtime.console import Names
+from runtime.console import Existing, Names
 from toolkit.datasets import DataOptions, registry
 from toolkit.engines import check_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATH = click.Path(path_type=Path)
+PATH = click.Path(path_type=Path)  # of something to write
+EXISTING = Existing()
 ENGINE = Names(lambda: ("auto", "all", *backends.registry()))
 FORMAT = Names(formats.registry)
 _DATASET = Names(registry)
@@ -29,7 +30,7 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name a dataset as one ``data`` argument (DataOptions)."""
 
     @click.option("--dataset", type=_DATASET, help=f"{', '.join(registry())} [default: mnist].")
-    @click.option("--data", "data_path", type=PATH, help="Where the data is: a file or folder.")
+    @click.option("--data", "data_path", type=EXISTING, help="Where the data is: a file or folder.")
     @click.option("--image-size", help="Model input of an image folder, like 32 or 32x48 (HxW).")
     @click.option("--channels", type=int, help="1 (grey) or 3 (RGB) for an image folder.")
     @click.option("--fit", type=FIT, help="Images of other sizes: stretch, pad or center-of-mass.")
@@ -109,9 +110,9 @@ def artifact_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ARTIFACTS and what they are compared with as one ``choice`` argument."""
     engines = ", ".join(backends.registry())
 
-    @click.argument("artifacts", type=PATH, nargs=-1)
+    @click.argument("artifacts", type=EXISTING, nargs=-1)
     @click.option(
-        "--against", type=PATH, help="Run folder or .keras file [default: the latest run]."
+        "--against", type=EXISTING, help="Run folder or .keras file [default: the latest run]."
     )
     @click.option(
         "--backend", type=ENGINE, default="auto", show_default=True, help=f"auto, all, {engines}."
@@ -158,7 +159,7 @@ def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @click.option(
         "--config",
-        type=PATH,
+        type=EXISTING,
         help="TOML with [tool.edge-toolkit.parity] [default: pyproject.toml].",
     )
     @functools.wraps(command)

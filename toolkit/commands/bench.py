@@ -11,7 +11,7 @@ import click
 from runtime.backends import AUTO, BackendOptions
 from runtime.commands._options import DEVICE, gpu_options
 from runtime.console import Output, output_options
-from toolkit.commands._options import ENGINE, PATH
+from toolkit.commands._options import ENGINE, EXISTING, PATH
 from toolkit.commands._short_names import short_names
 from toolkit.engines import check_engine
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("artifacts", type=PATH, nargs=-1)
+@click.argument("artifacts", type=EXISTING, nargs=-1)
 @click.option(
     "--backend", type=ENGINE, default=AUTO, show_default=True, help="auto, all, or an engine."
 )

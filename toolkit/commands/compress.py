@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime.console import Output, output_options
-from toolkit.commands._options import PATH, data_options, override_options
+from toolkit.commands._options import EXISTING, PATH, data_options, override_options
 
 if TYPE_CHECKING:
     from toolkit.compression import Compression
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model", type=PATH, required=False)
+@click.argument("model", type=EXISTING, required=False)
 @click.option(
     "--target-speedup",
     type=float,

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 @click.option("--epochs", type=int, default=12, show_default=True)
 @output_options
 def command(out: Path, epochs: int, output: Output) -> None:
-    """Train on scikit-learn's digits, export every format, verify in every engine."""
+    """Train on scikit-learn's digits, export every format, verify and time in every engine.
+
+    The last thing written is a page about all of it, report.html in the run folder.
+    """
     from exporters.tensorflow_setup import import_tensorflow
     from toolkit.commands._parity_text import report_text
     from toolkit.commands._reporter import RichReporter
@@ -29,11 +32,11 @@ def command(out: Path, epochs: int, output: Output) -> None:
 
     import_tensorflow()
     result = demo(out, RichReporter(output), epochs)
-    output.data(
-        result.report.to_json() | {"run": str(result.training.run.path)}, report_text(result.report)
-    )
+    record = result.parity.to_json()
+    record |= {"run": str(result.training.run.path), "report": str(result.page)}
+    output.data(record, f"{report_text(result.parity)}\n\nThe report: {result.page}")
     output.next(f"runtime predict {shlex.quote(str(_int8(result.artifacts)))} IMAGE")
-    if result.report.verdict != "pass":
+    if result.parity.verdict != "pass":
         raise click.exceptions.Exit(EXIT_CHECK_FAILED)
 
 

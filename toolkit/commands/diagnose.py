@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime.console import Output, output_options
-from toolkit.commands._options import PATH, data_options, override_options
+from toolkit.commands._options import EXISTING, PATH, data_options, override_options
 
 if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
@@ -26,8 +26,10 @@ _NUMBERS = {"alone": 5, "in file": 7, "cosine": 6, "range": 5, "clipped": 7}  # 
 
 
 @click.command()
-@click.argument("model", type=PATH)
-@click.option("--against", type=PATH, help="Run folder or .keras file [default: the latest run].")
+@click.argument("model", type=EXISTING)
+@click.option(
+    "--against", type=EXISTING, help="Run folder or .keras file [default: the latest run]."
+)
 @click.option("--images", type=int, default=128, show_default=True, help="Training images to run.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Draws the images.")
 @click.option("--plot", type=PATH, help="Draw the layers into a PNG file.")

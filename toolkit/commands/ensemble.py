@@ -9,7 +9,7 @@ import click
 
 from runtime.console import Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED
-from toolkit.commands._options import FORMAT, PATH
+from toolkit.commands._options import EXISTING, FORMAT, PATH
 from toolkit.runs import DEFAULT_PARENT
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("runs", type=PATH, nargs=-1, required=True)
+@click.argument("runs", type=EXISTING, nargs=-1, required=True)
 @click.option(
     "--format", "formats", type=FORMAT, multiple=True, help="Export formats [default: all]."
 )

@@ -9,7 +9,7 @@ import click
 
 from runtime.backends import AUTO
 from runtime.console import Output, output_options
-from toolkit.commands._options import ENGINE, PATH, data_options, override_options
+from toolkit.commands._options import ENGINE, EXISTING, PATH, data_options, override_options
 from toolkit.engines import check_engine
 
 if TYPE_CHECKING:
@@ -23,9 +23,11 @@ _FILES = (".tflite", ".onnx")
 
 
 @click.command()
-@click.argument("model", type=PATH, required=False)
+@click.argument("model", type=EXISTING, required=False)
 @click.option("--all", "everything", is_flag=True, help="Also all exports of the run.")
-@click.option("--against", type=PATH, help="The Keras model of a model file [default: its run].")
+@click.option(
+    "--against", type=EXISTING, help="The Keras model of a model file [default: its run]."
+)
 @click.option(
     "--backend", type=ENGINE, default=AUTO, show_default=True, help="Engine of the model files."
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime.console import Output, output_options
-from toolkit.commands._options import PATH, data_options, override_options
+from toolkit.commands._options import EXISTING, PATH, data_options, override_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +25,11 @@ _PICTURE = "feature_maps.png"
 
 
 @click.command()
-@click.argument("model", type=PATH, required=False)
-@click.argument("image", type=PATH, required=False)
-@click.option("--against", type=PATH, help="The Keras model of a model file [default: its run].")
+@click.argument("model", type=EXISTING, required=False)
+@click.argument("image", type=EXISTING, required=False)
+@click.option(
+    "--against", type=EXISTING, help="The Keras model of a model file [default: its run]."
+)
 @click.option("--index", type=int, default=0, show_default=True, help="Without IMAGE: test image.")
 @click.option("--out", type=PATH, help="Folder for the feature maps as PNG.")
 @data_options

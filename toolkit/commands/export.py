@@ -12,7 +12,7 @@ from exporters import formats
 from exporters.quantization import METHODS, MIN_MAX
 from runtime.console import Names, Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED
-from toolkit.commands._options import FORMAT, PATH, data_options, override_options
+from toolkit.commands._options import EXISTING, FORMAT, PATH, data_options, override_options
 
 if TYPE_CHECKING:
     from runtime.artifact import Artifact
@@ -31,7 +31,7 @@ as needed. Formats: {", ".join(formats.registry())} [default: tflite-int8].
 
 
 @click.command(help=_HELP)
-@click.argument("model", type=PATH, required=False)
+@click.argument("model", type=EXISTING, required=False)
 @click.option("--format", "chosen", type=FORMAT, multiple=True, help="May be given several times.")
 @click.option("--all", "everything", is_flag=True, help="Every format.")
 @click.option("--out", type=PATH, help="Folder [default: exports/ in the run, or this one].")

@@ -12,7 +12,7 @@ from runtime.backends import AUTO
 from runtime.console import Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED, InputError
 from toolkit.commands._options import (
-    PATH,
+    EXISTING,
     ArtifactChoice,
     artifact_options,
     data_options,
@@ -33,7 +33,9 @@ _UNITS = {"kib": 1024, "mib": 1024**2, "kb": 10**3, "mb": 10**6, "gb": 10**9, "b
 @artifact_options
 @click.option("--max-drop", type=float, help="Points of accuracy that may be lost, like 0.1.")
 @click.option("--max-size", help="Largest file: 900000 (bytes), 900KB or 1.5MB.")
-@click.option("--config", type=PATH, help="TOML with the limits of the gate; see toolkit verify.")
+@click.option(
+    "--config", type=EXISTING, help="TOML with the limits of the gate; see toolkit verify."
+)
 @data_options
 @override_options
 @output_options

@@ -9,7 +9,7 @@ import click
 
 from runtime.console import Output, output_options
 from runtime.errors import InputError
-from toolkit.commands._options import ENGINE, PATH, data_options, override_options
+from toolkit.commands._options import ENGINE, EXISTING, PATH, data_options, override_options
 
 if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model", type=PATH, required=False)
+@click.argument("model", type=EXISTING, required=False)
 @click.option(
     "--backend",
     type=ENGINE,

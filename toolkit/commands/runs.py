@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime.console import Names, Output, output_options
-from toolkit.commands._options import PATH
+from toolkit.commands._options import EXISTING, PATH
 from toolkit.runs import DEFAULT_PARENT
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def _keys() -> Iterable[str]:
 
 
 @click.command()
-@click.argument("folder", type=PATH, default=DEFAULT_PARENT)
+@click.argument("folder", type=EXISTING, required=False)
 @click.option(
     "--sort",
     type=Names(_keys),
@@ -37,14 +37,19 @@ def _keys() -> Iterable[str]:
 )
 @click.option("--compare", type=PATH, nargs=2, help="Show what two runs record differently.")
 @output_options
-def command(folder: Path, sort: str, compare: tuple[Path, Path] | None, output: Output) -> None:
+def command(
+    folder: Path | None, sort: str, compare: tuple[Path, Path] | None, output: Output
+) -> None:
     """List the runs in FOLDER with accuracy, parameters, seconds, files and verdicts.
+
+    Without FOLDER: those in runs.
 
     A verdict is pass after `toolkit verify --golden`, checked after `toolkit export` alone,
     fail for a file written by --force, stale for one made from another model.
     """
     from toolkit.listing import differences, find, list_runs
 
+    folder = folder or DEFAULT_PARENT
     if compare:
         first, second = (find(folder, one) for one in compare)
         found = differences(first, second)

@@ -11,7 +11,7 @@ import click
 from runtime.console import Names, Output, output_options
 from toolkit import architectures, datasets
 from toolkit.architectures.base import PADDINGS
-from toolkit.commands._options import PATH, data_options
+from toolkit.commands._options import EXISTING, PATH, data_options
 from toolkit.recipe import OPTIMIZERS, PRECISIONS, SCHEDULES
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _from_file(context: click.Context, option: click.Parameter, path: Path | Non
 @click.command(epilog=_listed())
 @click.option(
     "--config",
-    type=PATH,
+    type=EXISTING,
     is_eager=True,
     expose_value=False,
     callback=_from_file,
@@ -90,9 +90,7 @@ def _from_file(context: click.Context, option: click.Parameter, path: Path | Non
 @click.option("--rotate", type=float, default=10.0, show_default=True, help="Degrees at most.")
 @click.option("--shift", type=float, default=10.0, show_default=True, help="% of the side at most.")
 @click.option("--zoom", type=float, default=10.0, show_default=True, help="% at most.")
-@click.option(
-    "--from", "start", type=click.Path(), help="A run folder or .keras file to start from."
-)
+@click.option("--from", "start", type=EXISTING, help="A run folder or .keras file to start from.")
 @click.option("--freeze", type=int, default=0, show_default=True, help="Layers of it not to train.")
 @click.option("--validation-split", type=float, default=0.1, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -107,7 +105,7 @@ def _from_file(context: click.Context, option: click.Parameter, path: Path | Non
     help="float32, mixed_bfloat16, or auto: the second where the processor computes in it.",
 )
 @click.option("--out", type=PATH, default=Path("runs"), show_default=True, help="Folder for runs.")
-@click.option("--resume", type=PATH, help="Go on with an interrupted run.")
+@click.option("--resume", type=EXISTING, help="Go on with an interrupted run.")
 @output_options
 def command(
     data: DataOptions, out: Path, resume: Path | None, output: Output, **options: Any

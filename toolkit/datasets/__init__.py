@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runtime.errors import DataError
-from runtime.nearest import did_you_mean
 from runtime.registry import discover, pick
 from toolkit.datasets.base import DataOptions, Dataset, DatasetSource
 from toolkit.progress import SILENT, Reporter
@@ -49,7 +48,7 @@ def _recognise(path: Path | None) -> str:
     if path is None:
         return DEFAULT
     if not path.exists():
-        raise DataError(f"no such file or folder: {path}{did_you_mean(path)}")
+        raise DataError(f"no such file or folder: {path}")
     if is_cifar10(path):
         return Cifar10.name
     if path.is_file() or is_idx_folder(path):

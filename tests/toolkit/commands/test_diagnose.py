@@ -1,11 +1,14 @@
 """``toolkit diagnose`` as a user types it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from runtime import artifact as artifacts
+
+KERAS = str(Path(__file__).parents[3] / "examples" / "models" / "mnist-cnn.keras")
 
 
 @pytest.fixture
@@ -87,8 +90,8 @@ def test_a_bare_keras_file_is_enough(toolkit_cli, digits_run, exports):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("gone.tflite",), "no such file: gone.tflite"),
-        (("model.keras",), "toolkit export"),
+        (("gone.tflite",), "no such file or folder: gone.tflite"),
+        ((KERAS,), "toolkit export"),
         (("--images", 0), "--images must be at least 1"),
         (("--seed", -1), "--seed must not be negative"),
     ],

@@ -39,8 +39,8 @@ def run(decorate, *arguments):
 
 def test_data_options():
     assert run(data_options) == {"data": DataOptions()}
-    given = "--dataset folder --data x --image-size 20 --channels 3 --fit pad --polarity auto"
-    expected = DataOptions("folder", Path("x"), (20, 20), 3, "pad", "auto")
+    given = "--dataset folder --data . --image-size 20 --channels 3 --fit pad --polarity auto"
+    expected = DataOptions("folder", Path(), (20, 20), 3, "pad", "auto")
     assert run(data_options, *given.split()) == {"data": expected}
 
 

@@ -115,7 +115,7 @@ def test_a_device_that_is_not_there_ends_with_exit_code_3(asked, exports):
         (("--backend", "litrt"), "Did you mean 'litert'"),
         (("--device", "tpu"), "unknown device 'tpu'"),
         (("--limit", "0"), "--limit must be at least 1"),
-        (("gone.tflite",), "no such file: gone.tflite"),
+        (("gone.tflite",), "no such file or folder: gone.tflite"),
     ],
 )
 def test_bad_input_ends_in_one_line(asked, exports, arguments, words):

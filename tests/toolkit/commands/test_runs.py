@@ -121,9 +121,11 @@ def test_two_runs_are_compared_by_name(toolkit_cli, folder):
     assert "record the same" in same.stdout
 
 
-def test_without_runs_it_says_how_to_make_one(toolkit_cli, tmp_path):
-    for path in (tmp_path, tmp_path / "none"):
-        result = toolkit_cli("runs", path)
+def test_without_runs_it_says_how_to_make_one(toolkit_cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    for arguments in ([], ["empty"]):
+        result = toolkit_cli("runs", *arguments)
         assert result.exit_code == 2
         assert "toolkit train" in result.stderr
     with pytest.raises(InputError, match="is not a finished run"):

@@ -131,10 +131,11 @@ def test_a_real_sigint_keeps_the_checkpoint(tmp_path):
     assert (partial / "checkpoint" / "best.keras").is_file()
 
 
-def test_nothing_to_resume(toolkit_cli):
-    result = toolkit_cli("train", "--resume", "nowhere")
-    assert result.exit_code == 2
-    assert "nothing to resume" in result.stderr
+def test_nothing_to_resume(toolkit_cli, tmp_path):
+    for place, said in (("nowhere", "no such file or folder"), (tmp_path, "nothing to resume")):
+        result = toolkit_cli("train", "--resume", place)
+        assert result.exit_code == 2
+        assert said in result.stderr
 
 
 @pytest.mark.parametrize("option", [("--epochs", 4), ("--dataset", "digits"), ("--seed", 1)])

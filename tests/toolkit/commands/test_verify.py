@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from runtime import artifact as artifacts
 from toolkit import exporting
 from toolkit.datasets import DataOptions
 from toolkit.subject import resolve
+
+KERAS = str(Path(__file__).parents[3] / "examples" / "models" / "mnist-cnn.keras")
 
 
 @pytest.fixture(scope="module")
@@ -223,9 +226,9 @@ def test_a_damaged_file_ends_with_exit_code_2(toolkit_cli, digits_run, exports, 
         (("--backend", "litrt"), 2, "Did you mean 'litert'"),
         (("--device", "tpu"), 2, "unknown device 'tpu'"),
         (("--threads", 0), 2, "threads must be at least 1"),
-        (("gone.tflite",), 2, "no such file: gone.tflite"),
-        (("model.keras",), 2, "toolkit export"),
-        (("--against", "nowhere"), 2, "nowhere is not a finished run folder"),
+        (("gone.tflite",), 2, "no such file or folder: gone.tflite"),
+        ((KERAS,), 2, "toolkit export"),
+        (("--against", "nowhere"), 2, "no such file or folder: nowhere"),
     ],
 )
 def test_bad_input_ends_in_one_line(toolkit_cli, digits_run, exports, arguments, code, words):
