@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count, islice
+from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # from 1 to 32 and 1.02 to 1.04 x from there to 256, LiteRT 1.03 x from 1 to 8; a task of 32 also
 # makes the hand-over to a thread or a process cheap.
 BATCH = 32
+_TASK = 0.02  # seconds: an image of 3 ms more or less at the end leaves no worker idle for long
 _TASK_BYTES = 8_000_000  # of ready arrays: they are copied to the companion
 _ALONE = 0.3  # seconds of work; a companion takes as long to start
 
@@ -34,10 +35,12 @@ class Answers(NamedTuple):
     Attributes:
         scores: float32 (images that were good, classes).
         notes: for each image the steps of its preprocessing, or what is wrong with it.
+        seconds: what it took.
     """
 
     scores: NDArray[np.float32]
     notes: list[tuple[str, ...] | InputError]
+    seconds: float
 
     def predictions(self, labels: tuple[str, ...]) -> Iterator[Prediction | InputError]:
         """Yield one prediction, or one error, an image."""
@@ -57,18 +60,38 @@ def stream(
     The first images are answered here and at once. Where there are more than a moment's work,
     companions are started, and take over when they are ready: few images start no process.
     """
-    tasks = _growing(iter(images))
-    crew, spent = classifier.crew, 0.0
+    crew, pace = classifier.crew, _Pace()
+    tasks = _tasks(iter(images), pace)
     for task in tasks:
-        start = perf_counter()
-        answers = answer(classifier, task)
-        spent += perf_counter() - start
-        yield from answers.predictions(classifier.labels)
-        if spent >= _ALONE or crew.has_companions:
+        yield from pace.noted(answer(classifier, task)).predictions(classifier.labels)
+        if pace.seconds >= _ALONE or crew.has_companions:
             team = crew.companions(workers)
             if team and all(one.ready for one in team.workers):
                 for answers in team.map(_ask, tasks):
-                    yield from answers.predictions(classifier.labels)
+                    yield from pace.noted(answers).predictions(classifier.labels)
+
+
+class _Pace:
+    """How long images take, and so how many make a task: large photos fewer than icons.
+
+    Attributes:
+        seconds: of work so far.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._images = 0
+
+    def noted(self, answers: Answers) -> Answers:
+        """Take the time of a task into account."""
+        self.seconds += answers.seconds
+        self._images += len(answers.notes)
+        return answers
+
+    @property
+    def images(self) -> int:
+        """So many make a task."""
+        return max(1, min(BATCH, int(_TASK * self._images / (self.seconds or 1.0))))
 
 
 def answer(classifier: Classifier, images: Iterable[Any]) -> Answers:
@@ -81,24 +104,22 @@ def answer(classifier: Classifier, images: Iterable[Any]) -> Answers:
     Raises:
         BackendError: the engine failed, or answered with NaN or infinity.
     """
+    start = perf_counter()
     prepared = [_prepare(classifier, image) for image in images]
     shape = classifier.spec.shape
     good = [one.pixels.reshape(shape) for one in prepared if isinstance(one, Prepared)]
     rows = [classifier.score(classifier.backend, part) for part in _alike(good)]
     scores = np.concatenate(rows) if rows else np.empty((0, len(classifier.labels)), np.float32)
-    return Answers(scores, [one.steps if isinstance(one, Prepared) else one for one in prepared])
+    notes = [one.steps if isinstance(one, Prepared) else one for one in prepared]
+    return Answers(scores, notes, perf_counter() - start)
 
 
 def _ask(companion: Companion, images: Iterable[Any]) -> Answers:
     return companion.answer(list(images))
 
 
-def _growing(images: Iterator[Any]) -> Iterator[list[Any]]:
-    """Cut into tasks of 1, 1, 2, 4, … images: few large photos also keep all workers busy."""
-    for power in count(-1):
-        task = list(_up_to(_TASK_BYTES, islice(images, min(BATCH, 2 ** max(power, 0)))))
-        if not task:
-            return
+def _tasks(images: Iterator[Any], pace: _Pace) -> Iterator[list[Any]]:
+    while task := list(_up_to(_TASK_BYTES, islice(images, pace.images))):
         yield task
 
 
