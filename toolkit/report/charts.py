@@ -92,7 +92,7 @@ def _tradeoff_figure(entries: Sequence[Measured], reference_accuracy: float) -> 
     axes.set_ylim(*_span([*_points(entries)[1], 100 * reference_accuracy]))
     axes.set_xlabel("latency of one image, ms, one thread (less is better)")
     axes.set_ylabel("accuracy on the test images, %")
-    axes.set_title("bubble: size of the file; dashed: Keras")
+    axes.set_title("bubble: size of the file, named at its fastest engine; dashed: Keras")
     axes.grid(alpha=0.3)
     handles: Any = axes.legend(title="engine").legend_handles
     for handle in handles:
@@ -116,12 +116,17 @@ def _points(entries: Sequence[Measured]) -> tuple[list[float], list[float]]:
 
 
 def _name(axes: Axes, entries: Sequence[Measured]) -> None:
-    """Write the format beside each bubble, in turns above and below, so that fewer overlap."""
-    order = sorted(entries, key=lambda one: one.latency_ms or 0.0)
-    for place, one in enumerate(order):
+    """Write each format beside the bubble of its fastest engine, in turns above and below.
+
+    Where many files answer alike, a name at every bubble could not be read.
+    """
+    fastest: dict[str, Measured] = {}
+    for one in sorted(entries, key=lambda one: one.latency_ms or 0.0):
+        fastest.setdefault(one.format, one)
+    for place, one in enumerate(fastest.values()):
         (x,), (y,) = _points([one])
         up = place % 2 == 0
-        step = 12 + 9 * (place // 2 % 3)
+        step = 19 + 9 * (place // 2 % 3)  # points: clear of the largest bubble
         axes.annotate(
             one.format,
             (x, y),
