@@ -73,6 +73,17 @@ def test_predict_reads_png_and_jpeg(pi):
     }
 
 
+def test_many_images_are_answered_by_processes(pi):
+    script = Path(__file__).with_name("companions.py")
+    pictures = sorted(IMAGES.glob("*.png")) * 2
+    done = pi.type("python3", script, pi.case.engine, int8_file(pi), *pictures)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["processes"] == 2
+    assert found["alone"] == [str(NAMES.index(path.stem)) for path in pictures]
+    assert found["together"] == found["alone"]
+
+
 def test_every_shipped_file_answers_as_on_x86(pi, answers, record_property):
     files = answers["files"]
     assert set(files) == {path.name for path in pi.case.files}
