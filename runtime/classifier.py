@@ -59,8 +59,8 @@ def load(
         backend: an engine, or ``auto``: the best one that is installed.
         device: ``cpu``, ``gpu``, or ``auto``: the GPU where it is proven to run the file,
             else the CPU; ``classifier.backend`` tells ``device`` and ``fallback``, why not.
-        threads: on the CPU: for one image, of its inference; for many, how many engines of
-            one thread each work side by side.
+        threads: on the CPU: for one image, of its inference; for many, how many workers of
+            one thread each there are side by side.
         precision: in which a GPU computes, ``float32`` or ``float16``.
         options: labels and preprocessing that the file lacks.
 
@@ -127,7 +127,7 @@ class Classifier:
             artifact: the model file.
             backend: the engine that has it open.
             options: labels and preprocessing that the file lacks.
-            threads: how many engines work side by side on many images.
+            threads: how many workers answer many images, side by side.
 
         Raises:
             InputError: the options do not fit the model.
@@ -163,12 +163,10 @@ class Classifier:
             return prepare_array(image, self.spec)
         if isinstance(image, (Path, str, bytes)):
             return self.spec.prepare(self.spec.decode(image))
-        if not hasattr(image, "getbands"):
-            raise InputError(
-                f"expected a path, bytes, picture or array, got {type(image).__name__}"
-            )
-        from runtime.images import to_plain
+        from runtime.images import is_picture, to_plain, unusable
 
+        if not is_picture(image):
+            raise unusable(image)
         return self.spec.prepare(to_plain(image))
 
     def predict_batch(self, images: NDArray[Any]) -> NDArray[np.float32]:
@@ -206,14 +204,14 @@ class Classifier:
     ) -> Iterator[Prediction | InputError]:
         """Classify any number of images of any size, in order and in bounded memory.
 
-        After the first 0.3 seconds of work, processes with one engine each prepare and answer
-        batches of up to 32; two batches a process are read ahead. For images that come one by
-        one use :meth:`predict`.
+        After the first 0.3 seconds of work, processes with one engine each (threads, if they
+        are no files) prepare and answer batches of up to 32; two batches a worker are read
+        ahead. For images that come one by one use :meth:`predict`.
 
         Args:
             images: what :meth:`predict` takes; an InputError is given back at its place. An
                 array need not fit into memory: ``np.load(…, mmap_mode="r")``.
-            workers: how many processes, 1 to 256, 1 being this one; None: ``threads`` of
+            workers: how many, 1 to 256, 1 being this process; None: ``threads`` of
                 :func:`load`.
 
         Yields:

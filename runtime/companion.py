@@ -1,7 +1,7 @@
 """A classifier in a process of its own, to work on images beside others.
 
-Preparing a photo is some two hundred short calls of numpy and Pillow. Threads that do it wait
-for Python's lock most of the time: two of them did 0.9 to 1.2 times the photos of one
+Preparing a photo is some hundred short calls of numpy and Pillow. Threads that do it wait for
+Python's lock most of the time: two of them did 0.9 to 1.5 times the photos of one
 (tests/benchmarks/throughput.py). Processes do not wait for each other.
 
 Both ends of the pipe are here: what goes through it is pickled, by this program for itself.
@@ -13,11 +13,11 @@ import contextlib
 import os
 import pickle
 import select
+import signal
 import subprocess
 import sys
 from typing import IO, TYPE_CHECKING, Any
 
-from runtime import artifact as artifacts
 from runtime import processes
 from runtime.errors import BackendError, EdgeError
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from runtime.classifier import Classifier
     from runtime.stream import Answers
 
-_READY = "ready"
+_STARTED = "started"
+_ALONE = "; --threads 1 needs no other process"
 
 
 class Companion:
@@ -39,11 +40,15 @@ class Companion:
         Raises:
             BackendError: no process can be started.
         """
-        self._files = contextlib.ExitStack()
-        path = self._files.enter_context(artifacts.on_disk(classifier.artifact))
+        self._options = (
+            classifier.artifact,
+            classifier.backend.name,
+            classifier.labels,
+            classifier.spec,
+        )
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-                processes.command("runtime.companion", str(path), classifier.backend.name),
+                processes.command("runtime.companion"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -51,12 +56,10 @@ class Companion:
                 start_new_session=True,  # Ctrl-C is for the parent alone
             )
         except OSError as error:
-            self._files.close()
             raise BackendError(
-                f"cannot start a process for many images ({error.strerror}); --threads 1 needs none"
+                f"cannot start a process for many images ({error.strerror}){_ALONE}"
             ) from error
-        self._greeted = False
-        self._send((classifier.labels, classifier.spec))
+        self._opened = False
 
     @property
     def pid(self) -> int:
@@ -66,7 +69,12 @@ class Companion:
     @property
     def ready(self) -> bool:
         """Whether it waits for images, or has failed: :meth:`answer` tells."""
-        return self._greeted or bool(select.select([_pipe(self._process.stdout)], [], [], 0)[0])
+        return self._opened or bool(select.select([_pipe(self._process.stdout)], [], [], 0)[0])
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
 
     def answer(self, images: Sequence[Any]) -> Answers:
         """Classify images; see :func:`runtime.stream.answer`.
@@ -74,10 +82,11 @@ class Companion:
         Raises:
             BackendError: the engine failed there, or the process died.
         """
-        if not self._greeted:
+        if not self._opened:
             self._receive()
-            self._greeted = True
-        self._send(images)
+            self._send(self._options)
+            self._opened = True
+        self._send((os.getcwd(), images))  # noqa: PTH109 - a text, as it goes through the pipe
         answers: Answers = self._receive()
         return answers
 
@@ -88,7 +97,6 @@ class Companion:
         for pipe in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(BrokenPipeError):
                 _pipe(pipe).close()
-        self._files.close()
 
     def _send(self, message: Any) -> None:
         with contextlib.suppress(BrokenPipeError):  # it died: the answer will say so
@@ -99,9 +107,9 @@ class Companion:
             message = pickle.load(_pipe(self._process.stdout))  # noqa: S301 - our own process
         except (EOFError, pickle.UnpicklingError) as error:
             code = self._process.wait()
+            why = ": out of memory?" if code == -signal.SIGKILL else ""
             raise BackendError(
-                f"a process for many images ended with code {code} (out of memory?); "
-                "--threads 1 needs none"
+                f"a process for many images ended with code {code}{why}{_ALONE}"
             ) from error
         if isinstance(message, BackendError):
             raise message
@@ -119,41 +127,49 @@ def _write(stream: IO[bytes], message: Any) -> None:
     stream.flush()
 
 
-def _serve(path: str, backend: str, tasks: IO[bytes], answers: IO[bytes]) -> None:
-    """Open a model file, say that it is open, and answer tasks until the other end closes."""
+def serve(tasks: IO[bytes], answers: IO[bytes]) -> None:
+    """Say that this process has started, open the model, and answer tasks.
+
+    It ends when the other end closes, or when the model cannot be opened.
+
+    Args:
+        tasks: where the model, and then tasks, come from.
+        answers: where answers go; what fails is told there.
+    """
     from runtime.backends import BackendOptions
     from runtime.classifier import LoadOptions, from_artifact
     from runtime.stream import answer
 
-    labels, spec = pickle.load(tasks)  # noqa: S301 - from the process that started this one
-    how = LoadOptions(labels, lambda _: spec)
-    with from_artifact(artifacts.read(path), backend, BackendOptions(), how) as classifier:
-        _write(answers, _READY)
+    _write(answers, _STARTED)
+    try:
+        artifact, backend, labels, spec = pickle.load(tasks)  # noqa: S301 - from our parent
+        how = LoadOptions(labels, lambda _: spec)
+        classifier = from_artifact(artifact, backend, BackendOptions(), how)
+    except EOFError:
+        return
+    except Exception as error:  # noqa: BLE001 - the parent tells it
+        _write(answers, _told(error))
+        return
+    with classifier:
         while True:
             try:
-                task = pickle.load(tasks)  # noqa: S301 - as above
+                folder, images = pickle.load(tasks)  # noqa: S301 - as above
             except EOFError:
                 return
-            _write(answers, answer(classifier, task))
+            try:
+                os.chdir(folder)
+                _write(answers, answer(classifier, classifier.backend, images))
+            except Exception as error:  # noqa: BLE001 - as above; the next task may be sound
+                _write(answers, _told(error))
 
 
-def main(path: str, backend: str) -> None:
-    """Serve the process that started this one; what fails is told it.
-
-    Args:
-        path: the model file.
-        backend: the engine.
-    """
-    # Engines print on file descriptor 1; the answers get a copy of their own.
-    with os.fdopen(os.dup(1), "wb") as answers, contextlib.suppress(BrokenPipeError):
-        os.dup2(2, 1)
-        try:
-            _serve(path, backend, sys.stdin.buffer, answers)
-        except EdgeError as error:
-            _write(answers, BackendError(str(error)))
-        except Exception as error:  # noqa: BLE001 - the parent tells it
-            _write(answers, BackendError(f"{type(error).__name__}: {error}"))
+def _told(error: Exception) -> BackendError:
+    known = isinstance(error, EdgeError)
+    return BackendError(str(error) if known else f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    # Engines print on file descriptor 1; the answers get a copy of their own.
+    with os.fdopen(os.dup(1), "wb") as own, contextlib.suppress(BrokenPipeError):
+        os.dup2(2, 1)
+        serve(sys.stdin.buffer, own)

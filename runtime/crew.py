@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Crew:
-    """Engines in this process for ready arrays; processes for images to be prepared.
+    """Engines in this process for ready arrays; processes for files to be prepared.
 
     An engine computes without Python's lock, so threads are enough for arrays; to prepare an
     image holds it, and takes processes: see :mod:`runtime.companion`.
@@ -24,13 +24,13 @@ class Crew:
     def __init__(self, classifier: Classifier) -> None:
         """Open nothing yet."""
         self._classifier = classifier
-        self._engines: Pool[Backend] | None = None
-        self._companions: Pool[Companion] | None = None
+        self._engines: dict[int, Pool[Backend]] = {}
+        self._companions: dict[int, Pool[Companion]] = {}
 
     @property
-    def has_companions(self) -> bool:
-        """Whether processes were started."""
-        return self._companions is not None
+    def is_open(self) -> bool:
+        """Whether there are workers already."""
+        return bool(self._engines or self._companions)
 
     def engines(self, count: int) -> Pool[Backend] | None:
         """Return so many engines; None for just one, or where a GPU does the work.
@@ -40,37 +40,36 @@ class Crew:
         """
         if self._is_one(count):
             return None
-        if self._engines is None or len(self._engines.workers) != count:
-            if self._engines:
-                self._engines.close()
-                self._engines = None
+        if count not in self._engines:
             with silenced():
-                self._engines = Pool(self._open_engine, count)
-        return self._engines
+                self._engines[count] = Pool(self._open_engine, count)
+        return self._engines[count]
 
     def companions(self, count: int) -> Pool[Companion] | None:
         """Return so many processes; None for just one, or where a GPU does the work.
 
+        Where one has died, all are started anew.
+
         Raises:
             BackendError: they cannot be started.
         """
+        from runtime.companion import Companion
+
         if self._is_one(count):
             return None
-        if self._companions is None or len(self._companions.workers) != count:
-            from runtime.companion import Companion
-
-            if self._companions:
-                self._companions.close()
-                self._companions = None
-            self._companions = Pool(lambda: Companion(self._classifier), count)
-        return self._companions
+        pool = self._companions.get(count)
+        if pool and not all(one.alive for one in pool.workers):
+            self._companions.pop(count).close()
+        if count not in self._companions:
+            self._companions[count] = Pool(lambda: Companion(self._classifier), count)
+        return self._companions[count]
 
     def close(self) -> None:
         """Free all workers."""
-        for pool in (self._engines, self._companions):
-            if pool:
+        for pools in (self._engines, self._companions):
+            while pools:
+                _, pool = pools.popitem()
                 pool.close()
-        self._engines = self._companions = None
 
     def _is_one(self, count: int) -> bool:
         return count == 1 or self._classifier.backend.device != "cpu"

@@ -86,6 +86,16 @@ def _in_one_piece(file: io.FileIO) -> BinaryIO:
     return io.BufferedReader(file)
 
 
+def is_picture(image: object) -> bool:
+    """Whether something is an image of Pillow."""
+    return isinstance(image, Image.Image)
+
+
+def unusable(image: object) -> InputError:
+    """Return what is wrong with something that is no image."""
+    return InputError(f"expected a path, bytes, picture or array, got {type(image).__name__}")
+
+
 def size_in_file(image: Image.Image) -> tuple[int, int]:
     """Return width and height that a decoded image has in its file, upright."""
     size: tuple[int, int] = image.info.get(_FULL_SIZE, image.size)
@@ -145,7 +155,10 @@ def to_plain(image: Image.Image) -> Image.Image:
     Raises:
         InputError: a mode or value range that has no 8-bit meaning.
     """
-    plain = _plain(image)
+    try:
+        plain = _plain(image)
+    except OSError as error:  # its file is read only now
+        raise InputError(f"cannot be decoded: {error}") from error
     return image.copy() if plain is image else plain
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+_MOST = 500  # names: more take a while, and are numbered, so that the nearest says little
+
 
 def did_you_mean(path: Path | str) -> str:
     """Return the end of a message that says that a file or folder is missing.
@@ -22,6 +24,8 @@ def did_you_mean(path: Path | str) -> str:
     try:
         names = os.listdir(missing.parent)  # noqa: PTH208 - names only
     except OSError:
+        return ""
+    if len(names) > _MOST:
         return ""
     close = get_close_matches(missing.name, names, n=1)
     if not close:

@@ -9,7 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from runtime.backends._options import MOST_THREADS
-from runtime.errors import InputError
+from runtime.errors import BackendError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -98,6 +98,8 @@ class Pool(Generic[Worker]):
         running: deque[Future[Answer]] = deque()
         try:
             for task in tasks:
+                if not self.workers:
+                    raise BackendError("the classifier was closed before all was answered")
                 running.append(self._threads.submit(self._do, work, _until(stop, task)))
                 if len(running) >= len(self.workers) * _AHEAD:
                     yield running[0].result()

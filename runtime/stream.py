@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import islice
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from runtime.errors import InputError
+from runtime.images import is_picture, unusable
 from runtime.prediction import Prediction
 from runtime.preprocess import Prepared
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from runtime.backends import Backend
     from runtime.classifier import Classifier
     from runtime.companion import Companion
 
@@ -58,17 +62,30 @@ def stream(
     """Classify images; see :meth:`Classifier.predict_stream`.
 
     The first images are answered here and at once. Where there are more than a moment's work,
-    companions are started, and take over when they are ready: few images start no process.
+    workers take over: engines in threads for arrays and pictures, processes for files, when
+    they have started. Few images start none.
     """
     crew, pace = classifier.crew, _Pace()
     tasks = _tasks(iter(images), pace)
     for task in tasks:
-        yield from pace.noted(answer(classifier, task)).predictions(classifier.labels)
-        if pace.seconds >= _ALONE or crew.has_companions:
-            team = crew.companions(workers)
-            if team and all(one.ready for one in team.workers):
-                for answers in team.map(_ask, tasks):
-                    yield from pace.noted(answers).predictions(classifier.labels)
+        found = answer(classifier, classifier.backend, task)
+        yield from pace.noted(found).predictions(classifier.labels)
+        if pace.seconds >= _ALONE or crew.is_open:
+            for found in _together(classifier, task, tasks, workers):
+                yield from pace.noted(found).predictions(classifier.labels)
+
+
+def _together(
+    classifier: Classifier, last: list[Any], tasks: Iterator[list[Any]], workers: int
+) -> Iterator[Answers]:
+    """Answer what is left by all workers; nothing, while processes have yet to start."""
+    if not all(isinstance(image, (str, bytes, Path)) for image in last):
+        if engines := classifier.crew.engines(workers):
+            yield from engines.map(partial(answer, classifier), tasks)
+        return
+    team = classifier.crew.companions(workers)
+    if team and all(one.ready for one in team.workers):
+        yield from team.map(_ask, tasks)
 
 
 class _Pace:
@@ -94,11 +111,12 @@ class _Pace:
         return max(1, min(BATCH, int(_TASK * self._images / (self.seconds or 1.0))))
 
 
-def answer(classifier: Classifier, images: Iterable[Any]) -> Answers:
+def answer(classifier: Classifier, engine: Backend, images: Iterable[Any]) -> Answers:
     """Prepare some images and answer them together.
 
     Args:
-        classifier: prepares them, and runs them.
+        classifier: prepares them.
+        engine: its ``backend``, or one like it.
         images: what :meth:`Classifier.predict_stream` takes.
 
     Raises:
@@ -108,14 +126,18 @@ def answer(classifier: Classifier, images: Iterable[Any]) -> Answers:
     prepared = [_prepare(classifier, image) for image in images]
     shape = classifier.spec.shape
     good = [one.pixels.reshape(shape) for one in prepared if isinstance(one, Prepared)]
-    rows = [classifier.score(classifier.backend, part) for part in _alike(good)]
+    rows = [classifier.score(engine, part) for part in _alike(good)]
     scores = np.concatenate(rows) if rows else np.empty((0, len(classifier.labels)), np.float32)
     notes = [one.steps if isinstance(one, Prepared) else one for one in prepared]
     return Answers(scores, notes, perf_counter() - start)
 
 
 def _ask(companion: Companion, images: Iterable[Any]) -> Answers:
-    return companion.answer(list(images))
+    return companion.answer([image if _travels(image) else unusable(image) for image in images])
+
+
+def _travels(image: Any) -> bool:
+    return isinstance(image, (str, bytes, Path, np.ndarray, InputError)) or is_picture(image)
 
 
 def _tasks(images: Iterator[Any], pace: _Pace) -> Iterator[list[Any]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.errors import InputError
+from runtime.errors import EdgeError, InputError
 from toolkit import checkpoint, networks, runs
 from toolkit.augmenting import Augmented, Moves
 from toolkit.checkpoint import State
@@ -123,6 +123,8 @@ def _recorded(folder: Path, data_path: Path | None) -> tuple[TrainOptions, DataO
         config = read_json(folder / runs.CONFIG)
         options = TrainOptions(**config["options"])
         return options, runs.data_options(config["data"], data_path), config["data"]["sha256"]
+    except EdgeError:
+        raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{folder / runs.CONFIG} is not a record that this version can go on from "

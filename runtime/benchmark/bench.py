@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from runtime.classifier import Classifier
 
 BATCHES = (1, 8, 32)
+START_SECONDS = 0.6  # of a fresh process, on a workstation
+PEAK_SECONDS = 5.0
 _PART = 4  # each cell of the throughput table takes this part of the seconds
 
 
@@ -69,6 +71,15 @@ class BenchOptions:
             raise InputError(f"threads must be at least 1, not {min(self.threads)}")
         if self.scenario is not None:
             self._check_scenario(find(self.scenario))
+
+    @property
+    def expected_seconds(self) -> float:
+        """About how long it takes here; a slow device needs more for its fresh processes."""
+        fresh = 3 * START_SECONDS + (PEAK_SECONDS if self.peak else 0.0)
+        if self.scenario is not None:
+            return fresh + self.seconds
+        cells = len(self.batches) * len(_threads(self.engine, self))
+        return fresh + self.seconds * (2 + cells / _PART)
 
     def _check_scenario(self, scenario: Scenario) -> None:
         """A scenario decides itself what is run: refuse what it would leave out."""

@@ -12,6 +12,7 @@ import numpy as np
 from runtime import artifact as artifacts
 from runtime import tuned
 from runtime.backends import BackendOptions, for_suffix
+from runtime.benchmark.bench import START_SECONDS
 from runtime.benchmark.contenders import Contender, contenders
 from runtime.benchmark.latency import Latency, measure_interleaved
 from runtime.classifier import open_silently
@@ -54,6 +55,12 @@ class RankOptions:
             raise InputError(f"--seconds must be above 0, not {self.seconds:g}")
         if min((*self.threads, *self.batches), default=1) < 1:
             raise InputError("--threads and --batch take numbers from 1 up, like 1,8,32")
+
+    def expected_seconds(self, path: Path) -> float:
+        """About how long a file takes here; a slow device needs more to try the engines."""
+        engines = sum(one.installed() for one in for_suffix(path.suffix))
+        threads = len(self.threads) or 2
+        return engines * (START_SECONDS + threads * len({1, *self.batches}) * self.seconds)
 
 
 @dataclass(frozen=True, slots=True)

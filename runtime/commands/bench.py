@@ -8,6 +8,7 @@ import click
 
 from runtime.commands._options import DEVICE, ENGINE, constant, gpu_options
 from runtime.console import Existing, Output, output_options
+from runtime.countdown import countdown
 from runtime.errors import InputError
 
 _PART = 4  # with --all each row takes this part of the seconds
@@ -76,7 +77,8 @@ def command(
     engine = BackendOptions(device, counts[0] if counts else 1, precision, providers)
     sizes = parse_counts(batch, "--batch")
     options = BenchOptions(backend, engine, counts, sizes, seconds, image, scenario, peak)
-    found = bench(model, options)
+    with countdown(output, "measuring", options.expected_seconds):
+        found = bench(model, options)
     output.data(found.to_json(), text(found))
 
 
@@ -86,7 +88,9 @@ def _rank(
     from runtime.benchmark.ranking import RankOptions, rank
     from runtime.commands._ranking_text import text
 
-    found = rank(model, RankOptions(threads, batches, seconds / _PART))
+    options = RankOptions(threads, batches, seconds / _PART)
+    with countdown(output, "measuring", options.expected_seconds(model)):
+        found = rank(model, options)
     output.data(found.to_json(), text(found))
     output.next(f"runtime tune {model}")
 

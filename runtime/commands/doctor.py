@@ -10,12 +10,14 @@ import click
 
 from runtime.commands._options import DEVICE, ENGINE
 from runtime.console import Output, output_options
+from runtime.countdown import countdown
 from runtime.errors import EXIT_NO_ENGINE, BackendError
 
 if TYPE_CHECKING:
     from runtime.doctor import DoctorReport
 
 
+_SECONDS = 3.0  # for all engines, on a workstation
 _NUMPY_SECONDS = 120.0
 _AGAIN = "pip install --force-reinstall numpy"
 
@@ -42,7 +44,8 @@ def command(backend: str, device: str, output: Output) -> None:
     _require_numpy()
     from runtime.doctor import DoctorOptions, examine
 
-    report = examine(DoctorOptions(backend, device))
+    with countdown(output, "trying the engines", _SECONDS):
+        report = examine(DoctorOptions(backend, device))
     output.data(report.to_json(), report.to_text())
     output.next(_next(report))
     if not report.healthy:

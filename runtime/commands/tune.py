@@ -9,6 +9,7 @@ import click
 
 from runtime.commands.bench import parse_counts
 from runtime.console import Existing, Output, output_options
+from runtime.countdown import countdown
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def _tune(model: Path, options: Any, output: Output) -> None:
     from runtime.commands._ranking_text import text
 
     tuned.folder().mkdir(parents=True, exist_ok=True)  # a reason to stop is told before the work
-    found = rank(model, options)
+    with countdown(output, "measuring", options.expected_seconds(model)):
+        found = rank(model, options)
     path = tuned.save(found.to_tuned())
     output.data(found.to_json() | {"saved": str(path)}, text(found))
     output.say(f"Remembered for --backend auto: {path}")

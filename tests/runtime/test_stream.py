@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -39,12 +40,25 @@ def classifier(tiny):
 @pytest.fixture
 def crowd(classifier):
     """The same with two companions that are ready."""
+    wait_until_ready(classifier)
+    return classifier
+
+
+@pytest.fixture
+def files(images, tmp_path):
+    """The images as PNG files: companions prepare files only."""
+    for index, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"{index:03}.png")
+    return [tmp_path / f"{index:03}.png" for index in range(len(images))]
+
+
+def wait_until_ready(classifier):
     team = classifier.crew.companions(2)
     deadline = time.monotonic() + 60
     while not all(one.ready for one in team.workers):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    return classifier
+    return team
 
 
 @pytest.mark.parametrize("name", ["tflite", "tflite-int8", "onnx", "onnx-int8"])
@@ -64,9 +78,25 @@ def test_every_image_gets_its_answer_in_order(classifier, images, count):
 
 
 @pytest.mark.parametrize("count", [1, BATCH, 300])
-def test_companions_answer_as_this_process_does(crowd, images, count):
-    found = list(crowd.predict_stream(images[:count]))
+def test_companions_answer_as_this_process_does(crowd, files, images, count, asked):
+    found = list(crowd.predict_stream(files[:count]))
     assert_answers(found, crowd.predict_batch(images[:count]))
+    assert bool(asked) == (count > 1)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Counts the tasks that companions get."""
+    tasks, ask = [], stream._ask
+    monkeypatch.setattr(stream, "_ask", lambda *given: tasks.append(1) or ask(*given))
+    return tasks
+
+
+def test_arrays_and_pictures_are_answered_by_threads(crowd, images, asked):
+    pictures = [Image.fromarray(image) for image in images]
+    for given in (images, pictures):
+        assert_answers(list(crowd.predict_stream(given)), crowd.predict_batch(images))
+    assert not asked
 
 
 def assert_answers(found, rows):
@@ -75,27 +105,27 @@ def assert_answers(found, rows):
         np.testing.assert_allclose(one.probabilities, row, rtol=1e-5)
 
 
-def test_companions_have_the_labels_and_the_preprocessing_of_the_options(exports, digits):
+def test_companions_have_the_labels_and_the_preprocessing_of_the_options(
+    exports, digits, tmp_path, asked
+):
     names = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
     options = runtime.LoadOptions(names, lambda spec: replace(spec, polarity="invert"))
-    many = [Image.fromarray(255 - one.squeeze()) for one in digits.x_test[:100]]
+    many = [tmp_path / f"{number}.png" for number in range(100)]
+    for path, one in zip(many, digits.x_test, strict=False):
+        Image.fromarray(255 - one.squeeze()).save(path)
     with runtime.load(exports["tflite-int8"], threads=2, options=options) as opened:
         alone = list(opened.predict_stream(many, workers=1))
-        team = opened.crew.companions(2)
-        while not all(one.ready for one in team.workers):
-            time.sleep(0.01)
+        wait_until_ready(opened)
         together = list(opened.predict_stream(many))
+    assert asked
     assert [one.label for one in together] == [one.label for one in alone]
     assert {one.label for one in together} <= set(names)
     assert [one.steps for one in together] == [one.steps for one in alone]
 
 
-def test_much_work_is_handed_over_to_companions(classifier, images, monkeypatch):
+def test_much_work_is_handed_over_to_companions(classifier, files, monkeypatch, asked):
     monkeypatch.setattr("runtime.stream._ALONE", 0.0)
-    found = classifier.predict_stream(images[n % 300] for n in count_up())
-    asked = []
-    ask = stream._ask
-    monkeypatch.setattr(stream, "_ask", lambda *given: asked.append(1) or ask(*given))
+    found = classifier.predict_stream(files[n % 300] for n in count_up())
     deadline = time.monotonic() + 60
     while not asked and time.monotonic() < deadline:
         next(found)
@@ -105,14 +135,28 @@ def test_much_work_is_handed_over_to_companions(classifier, images, monkeypatch)
 
 def test_few_images_start_no_process(classifier, images):
     list(classifier.predict_stream(images[:64]))
-    assert not classifier.crew.has_companions
+    assert not classifier.crew.is_open
 
 
-def test_a_companion_that_dies_is_told(crowd, images):
+def test_a_companion_that_dies_is_told_and_another_takes_its_place(crowd, files):
+    found = crowd.predict_stream(files)
+    for _ in range(70):
+        next(found)
     for one in crowd.crew.companions(2).workers:
         one._process.kill()
-    with pytest.raises(BackendError, match=r"ended with code -9 .*--threads 1"):
-        list(crowd.predict_stream(images))
+    with pytest.raises(BackendError, match=r"ended with code -9: out of memory\?; --threads 1"):
+        list(found)
+    wait_until_ready(crowd)
+    assert len(list(crowd.predict_stream(files))) == 300
+
+
+def test_an_engine_that_fails_in_a_companion_is_told_and_goes_on(crowd, files):
+    (worker, _) = crowd.crew.companions(2).workers
+    assert len(worker.answer(files[:3]).notes) == 3
+    worker._send(("no such folder", files))
+    with pytest.raises(BackendError, match="FileNotFoundError"):
+        worker._receive()
+    assert len(worker.answer(files[:3]).notes) == 3
 
 
 def test_a_companion_that_cannot_open_the_file_says_why(classifier, images, monkeypatch):
@@ -120,6 +164,39 @@ def test_a_companion_that_cannot_open_the_file_says_why(classifier, images, monk
     team = classifier.crew.companions(2)
     with pytest.raises(BackendError, match="litert"):
         team.workers[0].answer(images[:1])
+
+
+def test_relative_names_are_those_of_the_folder_where_the_user_stands(crowd, files, monkeypatch):
+    for folder in (files[0].parent, files[0].parent / "deeper"):
+        folder.mkdir(exist_ok=True)
+        monkeypatch.chdir(folder)
+        found = list(crowd.predict_stream(["000.png"] * 100))
+        good = [not isinstance(one, InputError) for one in found]
+        assert good == [folder == files[0].parent] * 100
+
+
+def test_what_is_no_image_is_told_at_its_place_by_companions_too(crowd, files, asked):
+    found = list(crowd.predict_stream([*files[:50], lambda: None, *files[50:100]]))
+    assert asked
+    assert [n for n, one in enumerate(found) if isinstance(one, InputError)] == [50]
+    assert str(found[50]) == "expected a path, bytes, picture or array, got function"
+
+
+def test_streams_with_other_numbers_of_workers_do_not_disturb_each_other(classifier, images):
+    first = classifier.predict_stream(images, workers=2)
+    one = [next(first) for _ in range(100)]
+    assert len(list(classifier.predict_stream(images, workers=3))) == 300
+    assert len([*one, *first]) == 300
+
+
+def test_a_closed_classifier_ends_its_streams_with_one_line(tiny, images, monkeypatch):
+    monkeypatch.setattr("runtime.stream._ALONE", 0.0)
+    with runtime.load(tiny.path, backend="onnxruntime", threads=2) as opened:
+        found = opened.predict_stream(images[n % 300] for n in count_up())
+        for _ in range(50):
+            next(found)
+    with pytest.raises(BackendError, match="was closed"):
+        list(found)
 
 
 def test_companions_end_with_their_classifier(tiny):
@@ -146,10 +223,10 @@ def test_a_senseless_number_of_workers_is_refused(classifier, images, workers):
 def test_one_image_or_one_batch_opens_no_more_engines(classifier, images):
     list(classifier.predict_stream(images[:1]))
     classifier.predict_batch(images[:BATCH])
-    assert classifier.crew._engines is None
+    assert not classifier.crew.is_open
     classifier.predict_batch(images)
-    assert len(classifier.crew._engines.workers) == 2
-    assert not classifier.crew.has_companions
+    assert len(classifier.crew._engines[2].workers) == 2
+    assert not classifier.crew._companions
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -236,20 +313,34 @@ def test_progress_is_one_line_that_is_written_over(monkeypatch, capsys):
     assert "\r120 images in " in shown.err
 
 
-def test_ctrl_c_ends_many_images_at_once(tiny, tmp_path):
-    path = tmp_path / "many.npy"
-    np.lib.format.open_memmap(path, "w+", np.uint8, (2_000_000, 8, 8)).flush()
-    command = [sys.executable, "-m", "runtime", "predict", tiny.path, path, "--threads", "2"]
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads Linux's /proc")
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)]
+)
+def test_a_signal_ends_many_files_and_all_processes(tiny, files, tmp_path, sent, code):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command = [sys.executable, "-m", "runtime", "predict", tiny.path, *(files * 50), "--json"]
     with subprocess.Popen(
-        [*map(str, command), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*map(str, command), "--threads", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(temporary)},
     ) as process:
-        for _ in range(100):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while len(started := children.read_text().split()) < 2:
+            assert process.stdout.readline()
+        for _ in range(500):
             process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        started = time.monotonic()
+        process.send_signal(sent)
+        begun = time.monotonic()
         _, errors = process.communicate(timeout=30)
-    assert (process.returncode, b"Traceback" in errors) == (130, False)
-    assert time.monotonic() - started < 10
+    assert (process.returncode, b"Traceback" in errors) == (code, False)
+    assert time.monotonic() - begun < 10
+    while any(Path(f"/proc/{child}/cmdline").exists() for child in started):
+        assert time.monotonic() - begun < 20
+        time.sleep(0.05)
+    assert not list(temporary.glob("[!.]*"))  # ONNX Runtime leaves a .ses there
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")

@@ -8,29 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime.console import Names, Output, output_options
+from runtime.commands._options import constant
+from runtime.console import Output, output_options
 from toolkit.commands._options import EXISTING, PATH
 from toolkit.runs import DEFAULT_PARENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from toolkit.listing import RunRow
 
 _LONGEST = 60  # characters of a value
 
 
-def _keys() -> Iterable[str]:
-    from toolkit.listing import KEYS
-
-    return KEYS
-
-
 @click.command()
 @click.argument("folder", type=EXISTING, required=False)
 @click.option(
     "--sort",
-    type=Names(_keys),
+    type=constant("toolkit.listing", "KEYS"),
     default="started",
     show_default=True,
     help="name, accuracy, seconds, …",
