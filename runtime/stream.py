@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 BATCH = 32
 _TASK = 0.02  # seconds: an image of 3 ms more or less at the end leaves no worker idle for long
 _TASK_BYTES = 8_000_000  # of ready arrays: they are copied to the companion
-_ALONE = 0.3  # seconds of work; a companion takes as long to start
+_ALONE = 0.3  # seconds of work: about what a companion takes to start
 
 
 class Answers(NamedTuple):

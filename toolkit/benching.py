@@ -127,7 +127,8 @@ def compare_speed(options: CompareOptions, reporter: Reporter = SILENT) -> Compa
     with ExitStack() as stack:
         opened, refused = _open_all(files, options, stack)
         base = _baseline(opened, options.baseline)
-        reporter.say(f"Timing {len(opened)} files in turns, one image at a time")
+        seconds = len(opened) * options.seconds
+        reporter.say(f"Timing {len(opened)} files in turns, one image at a time: {seconds:.0f} s")
         timed = measure_turns([_one_image(one) for one in opened], options.seconds)
         fresh = _fresh(opened, options.engine, reporter)
         peaks = measure_peaks() if options.peak else None

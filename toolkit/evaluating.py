@@ -113,7 +113,7 @@ def home(file: Path) -> Path | None:
 def evaluate_keras(subject: Subject) -> Evaluation:
     """Evaluate the Keras model of a subject on all its test images."""
     images, truth = _test_images(subject, None)
-    return evaluate(subject.source.predict(subject.spec.apply(images)), truth, subject.labels)
+    return evaluate(Reference.of(subject).answer(images), truth, subject.labels)
 
 
 def evaluate_files(
@@ -139,7 +139,7 @@ def evaluate_files(
     """
     images, truth = _test_images(subject, limit)
     reference = Reference.of(subject)
-    expected = reference.answer(images)
+    expected = reference.answer(images, reporter)
     keras = evaluate(expected, truth, subject.labels)
     found: list[FileEvaluation] = []
     refused: list[tuple[str, BackendError]] = []

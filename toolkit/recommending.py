@@ -157,7 +157,8 @@ def _measure(
     if not running:
         return entries, 1.0
     engine = options.verify.engine
-    reporter.say(f"Timing {len(running)} files in turns, one image at a time")
+    seconds = len(running) * options.seconds
+    reporter.say(f"Timing {len(running)} files in turns, one image at a time: {seconds:.0f} s")
     timed, cpu_share = _latencies([entries[i] for i in running], images, engine, options.seconds)
     with reporter.task("peak memory", len(running)) as tick:
         for index, latency in zip(running, timed, strict=True):

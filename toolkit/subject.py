@@ -113,12 +113,20 @@ def resolve(
     return _from_run(run, data, overrides, reporter)
 
 
+def _load(path: Path, reporter: Reporter) -> KerasSource:
+    """Load a Keras model; most of the seconds are TensorFlow's own start."""
+    with reporter.task("starting TensorFlow", 1) as tick:
+        source = load_keras(path)
+        tick(1)
+    return source
+
+
 def _from_run(run: runs.Run, data: DataOptions, extra: Overrides, reporter: Reporter) -> Subject:
     own = data.name is None and data.path is None
     dataset = run.dataset(reporter=reporter) if own else load_dataset(data, reporter)
     dataset, training = _training_part(dataset, run.config)
     return Subject(
-        source=load_keras(run.model),
+        source=_load(run.model, reporter),
         name=extra.name or run.name,
         labels=extra.labels or run.labels,
         spec=extra.spec(_adapted(run.spec, data)),
@@ -135,7 +143,7 @@ def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Report
             f"{path} does not say what it was trained on; name its data, from which images are "
             "taken for calibration and comparison: --data PATH, or --dataset mnist"
         )
-    source = load_keras(path)
+    source = _load(path, reporter)
     height, width, channels = source.image_shape
     sized = replace(data, image_size=(height, width), channels=channels)
     config = runs.config_beside(path)

@@ -30,8 +30,10 @@ def command(out: Path, epochs: int, output: Output) -> None:
     from toolkit.commands._reporter import RichReporter
     from toolkit.demo import demo
 
-    import_tensorflow()
-    result = demo(out, RichReporter(output), epochs)
+    reporter = RichReporter(output)
+    with reporter.task("starting TensorFlow", 1):
+        import_tensorflow()
+    result = demo(out, reporter, epochs)
     record = result.parity.to_json()
     record |= {"run": str(result.training.run.path), "report": str(result.page)}
     output.data(record, f"{report_text(result.parity)}\n\nThe report: {result.page}")

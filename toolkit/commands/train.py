@@ -122,8 +122,9 @@ def command(
 
     if resume is not None:
         _refuse_new_options()
-    import_tensorflow()
     reporter = RichReporter(output)
+    with reporter.task("starting TensorFlow", 1):
+        import_tensorflow()
     try:
         if resume is not None:
             result = training.resume(resume, reporter, data.path)

@@ -122,7 +122,7 @@ def compare(
     """
     if len(images) == 0 or not candidates:
         raise InputError("nothing to compare: no images or no artifacts")
-    questions = Questions(reference, images, labels, reference.answer(images), teacher)
+    questions = Questions(reference, images, labels, reference.answer(images, reporter), teacher)
     lacking: list[DeviceUnavailableError] = []
     judge = partial(_judge, questions=questions, budget=budget, reporter=reporter, observe=observe)
     entries = tuple(judge(candidate, lacking=lacking) for candidate in candidates)

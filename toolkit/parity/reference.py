@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from toolkit.inspection import GraphView, view
+from toolkit.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from exporters.source import KerasSource
     from runtime.preprocess import PreprocessSpec
     from toolkit.subject import Subject
+
+_STEP = 1000  # images between two steps of the bar
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +61,15 @@ class Reference:
             self._views[suffix] = self.find_graph(suffix)
         return self._views[suffix]
 
-    def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def answer(self, images: NDArray[np.uint8], reporter: Reporter = SILENT) -> NDArray[np.float32]:
         """Return the probabilities (n, classes) for images of model size."""
-        return self.predict(self.spec.apply(images))
+        parts = []
+        with reporter.task("Keras", len(images)) as tick:
+            for start in range(0, len(images), _STEP):
+                part = images[start : start + _STEP]
+                parts.append(self.predict(self.spec.apply(part)))
+                tick(len(part))
+        return np.concatenate(parts)
 
 
 def float_view(source: KerasSource, suffix: str) -> GraphView:

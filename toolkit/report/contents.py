@@ -15,6 +15,7 @@ from toolkit import runs
 from toolkit.evaluation import Evaluation, evaluate
 from toolkit.files import read_json
 from toolkit.flips import sheet
+from toolkit.parity.reference import Reference
 from toolkit.progress import SILENT, Reporter
 from toolkit.recommending import recommend
 from toolkit.report.commands import commands
@@ -81,7 +82,7 @@ def gather(subject: Subject, options: RecommendOptions, reporter: Reporter = SIL
     measured = recommend(subject, options, reporter)
     images = subject.dataset.x_test[: measured.images]
     truth = subject.dataset.y_test[: measured.images]
-    answers = subject.source.predict(subject.spec.apply(images))
+    answers = Reference.of(subject).answer(images, reporter)
     folder = subject.source.path.parent
     training = _training(folder)
     paths = dict.fromkeys(entry.path for entry in measured.entries)

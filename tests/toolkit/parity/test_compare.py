@@ -168,8 +168,8 @@ def test_progress_counts_the_images_of_each_file(judge, candidate):
 
     recorder = Recorder()
     judge(candidate("tflite"), reporter=recorder)
-    assert recorder.titles == [("digits-cnn.float32.tflite on litert", COUNT)]
-    assert recorder.steps == COUNT
+    assert recorder.titles == [("Keras", COUNT), ("digits-cnn.float32.tflite on litert", COUNT)]
+    assert recorder.steps == 2 * COUNT
 
 
 def test_the_record_has_the_documented_keys(judge, candidate):
