@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-_DEBUG = "edge_toolkit.debug"
 _REPORT_HINT = "this is a bug; run it again with --debug and report what it prints"
 
 
@@ -69,12 +68,9 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
     @click.option("--quiet", "-q", is_flag=True, help="Print no remarks and no progress.")
     @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-    @click.pass_context
     @functools.wraps(command)
-    def wrapper(
-        context: click.Context, /, *args: Any, as_json: bool, quiet: bool, debug: bool, **kw: Any
-    ) -> Any:
-        context.meta[_DEBUG] = debug
+    def wrapper(*args: Any, as_json: bool, quiet: bool, debug: bool, **kw: Any) -> Any:
+        del debug  # the group has seen it
         return command(*args, output=Output(as_json, quiet), **kw)
 
     return wrapper
@@ -179,12 +175,13 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command and turn what it raises into one line and an exit code."""
+        debug = "--debug" in ctx.args  # also where an argument is wrong
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place for it
-            if ctx.meta.get(_DEBUG):
+            if debug:
                 traceback.print_exc()
             raise _exit(error) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,14 @@ if TYPE_CHECKING:
 
 def _listed() -> str:
     """Return datasets and architectures with their one-line descriptions, for ``--help``."""
-    rows = [f"  {name:16}{kind.summary}" for name, kind in datasets.registry().items()]
-    networks = [f"  {name:16}{kind.summary}" for name, kind in architectures.registry().items()]
+    rows = [_row(name, kind.summary) for name, kind in datasets.registry().items()]
+    networks = [_row(name, kind.summary) for name, kind in architectures.registry().items()]
     return "\n".join(["\b", "Datasets:", *rows, "", "\b", "Architectures:", *networks])
+
+
+def _row(name: str, summary: str) -> str:
+    indent = " " * 18
+    return textwrap.fill(summary, 76, initial_indent=f"  {name:16}", subsequent_indent=indent)
 
 
 def _from_file(context: click.Context, option: click.Parameter, path: Path | None) -> None:
