@@ -108,7 +108,7 @@ def _golden(artifact: Artifact) -> Golden:
     if manifest.golden is None:
         raise ArtifactError(
             f"{artifact.path} has no golden inputs; put them in where the Keras model and its "
-            f"data are: toolkit verify {artifact.path.name} --golden"
+            f"data are: toolkit verify {artifact.path} --golden"
         )
     return manifest.golden
 

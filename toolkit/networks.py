@@ -35,6 +35,16 @@ class Network:
     short: str
 
 
+def require_known(options: TrainOptions) -> None:
+    """Refuse an unknown architecture; :func:`build` would, after the data are loaded.
+
+    Raises:
+        UnknownNameError: no such architecture.
+    """
+    if options.start is None and ":" not in options.architecture:
+        pick(architectures.registry(), "architecture", options.architecture)
+
+
 def build(options: TrainOptions, dataset: Dataset) -> Network:
     """Build the network of a recipe, with seeded weights.
 

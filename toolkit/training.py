@@ -77,6 +77,7 @@ def train(
         InputError: an option is out of range.
         TrainingInterruptedError: Ctrl-C; the checkpoint stays.
     """
+    networks.require_known(options)  # before minutes of loading data
     options = options.resolved()  # what config.json records and a resumed training repeats
     dataset = checked(load_dataset(data, reporter).limited(options.limit))
     for note in dataset.notes:

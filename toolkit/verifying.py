@@ -202,7 +202,7 @@ def prepare(subject: Subject, options: VerifyOptions, reporter: Reporter = SILEN
     )
     if options.engine.device == "gpu":
         _require_gpu(files, options.engine.providers)
-    return Verification(_as_exported(subject, files, reporter), files, options)
+    return Verification(as_exported(subject, files, reporter), files, options)
 
 
 def verify(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT) -> ParityReport:
@@ -225,11 +225,19 @@ def _require_gpu(files: tuple[Artifact, ...], providers: tuple[str, ...]) -> Non
         raise DeviceUnavailableError(f"there is no GPU support here: {reason}; use --device cpu")
 
 
-def _as_exported(subject: Subject, files: tuple[Artifact, ...], reporter: Reporter) -> Subject:
+def as_exported(subject: Subject, files: tuple[Artifact, ...], reporter: Reporter) -> Subject:
     """Run a bare ``.keras`` file as its exports say, where nobody says otherwise.
 
     Only files that were made from this very model count. A run keeps its own record, so
     that a model file with other preprocessing is found out.
+
+    Args:
+        subject: the Keras model with its data.
+        files: model files.
+        reporter: told where labels and preprocessing come from.
+
+    Raises:
+        InputError: the files do not agree.
     """
     if subject.stated is None:
         return subject

@@ -41,7 +41,9 @@ def command(
     when the file, an engine's version or the processor is another one.
     """
     if sum((model is not None, show, clear)) != 1:
-        raise InputError("give a MODEL file, --show or --clear: runtime tune MODEL")
+        raise InputError(
+            "give one of MODEL, --show and --clear (which forgets all): runtime tune MODEL"
+        )
     if clear:
         _clear(output)
     elif show:
@@ -63,7 +65,7 @@ def _tune(model: Path, options: Any, output: Output) -> None:
         found = rank(model, options)
     path = tuned.save(found.to_tuned())
     output.data(found.to_json() | {"saved": str(path)}, text(found))
-    output.say(f"Remembered for --backend auto: {path}")
+    output.say(f"Remembered for --backend auto, which takes the fastest for one image: {path}")
     output.next(f"runtime predict {model} IMAGE")
 
 

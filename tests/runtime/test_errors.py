@@ -49,6 +49,12 @@ def test_an_unknown_name_is_told_the_nearest_and_all_known(name, text):
     assert str(UnknownNameError("format", name, ["tflite-int8", "onnx"])).startswith(text)
 
 
+def test_a_part_of_a_name_is_taken_for_the_first_that_has_it():
+    known = ["tflite", "tflite-int8", "onnx-int8"]
+    assert "Did you mean 'tflite-int8'?" in str(UnknownNameError("format", "int8", known))
+    assert "Did you mean 'onnx-int8'?" in str(UnknownNameError("format", "int8", known[::-1]))
+
+
 def test_a_missing_package_is_told_its_purpose_and_the_command():
     assert str(MissingDependencyError("onnxruntime", "onnx", "run x")) == (
         "onnxruntime is not installed; it is needed to run x. "

@@ -118,7 +118,7 @@ def test_an_engine_that_fails_or_answers_nan_is_a_verdict(sealed, monkeypatch):
 def test_a_file_without_golden_inputs_names_the_command_that_makes_them(tiny):
     with from_artifact(tiny) as classifier, pytest.raises(ArtifactError) as caught:
         replay(classifier)
-    assert "toolkit verify tiny.onnx --golden" in str(caught.value)
+    assert f"toolkit verify {tiny.path} --golden" in str(caught.value)
 
 
 def test_a_file_of_another_tool_has_none(make_onnx, tmp_path):

@@ -32,7 +32,9 @@ _FILES = (".tflite", ".onnx")
     "--backend", type=ENGINE, default=AUTO, show_default=True, help="Engine of the model files."
 )
 @click.option("--limit", type=int, help="Use the first N test images only.")
-@click.option("--out", type=PATH, help="Folder for the confusion matrix as PNG.")
+@click.option(
+    "--out", type=PATH, help="Folder for the confusion matrix as PNG [default: the run folder]."
+)
 @data_options
 @override_options
 @output_options
@@ -57,6 +59,7 @@ def command(
     from toolkit.exporting import read_exports
     from toolkit.health import low_accuracy
     from toolkit.subject import resolve
+    from toolkit.verifying import as_exported
 
     check_engine(backend)
     file = model if model is not None and model.suffix in _FILES and not model.is_dir() else None
@@ -67,13 +70,14 @@ def command(
     subject = resolve(keras, data, overrides, reporter)
     if everything:
         files = read_exports(subject.exports)
+    subject = as_exported(subject, files, reporter)
     found = evaluating.evaluate_files(subject, files, limit, backend, reporter)
     one = found.files[0] if file else None
     shown = one.evaluation if one else found.reference
     picture = _draw(shown, subject, out, file)
     record = _record(found, one, everything=everything)
     text = _text(found, one, everything=everything)
-    output.data(record | {"confusion_matrix_png": str(picture)}, text)
+    output.data(record | {"confusion_matrix_png": picture and str(picture)}, text)
     _remarks(found, picture, output)
     share = float(shown.confusion.sum(axis=1).max()) / max(1, shown.images)
     if warning := low_accuracy(shown.accuracy, share):
@@ -107,7 +111,10 @@ def _text(found: Comparison, one: FileEvaluation | None, *, everything: bool) ->
     return text.all_text(found) if everything else text.keras_text(found.reference)
 
 
-def _draw(result: Evaluation, subject: Subject, out: Path | None, file: Path | None) -> Path:
+def _draw(result: Evaluation, subject: Subject, out: Path | None, file: Path | None) -> Path | None:
+    """Draw into the run folder, or where the user says; nowhere else."""
+    if out is None and subject.stated is not None:
+        return None
     from toolkit.plots import plot_confusion
 
     folder = out or subject.exports.parent
@@ -116,8 +123,9 @@ def _draw(result: Evaluation, subject: Subject, out: Path | None, file: Path | N
     return picture
 
 
-def _remarks(found: Comparison, picture: Path, output: Output) -> None:
+def _remarks(found: Comparison, picture: Path | None, output: Output) -> None:
     notes = (note for file in found.files for note in file.notes)
     for note in dict.fromkeys((*notes, *found.refused)):
         output.say(f"Note: {note}")
-    output.say(f"Confusion matrix: {picture}")
+    if picture:
+        output.say(f"Confusion matrix: {picture}")

@@ -53,6 +53,26 @@ def test_a_file_without_a_manifest_is_run_as_the_keras_model_is(
     assert record["accuracy_delta"] == 0.0
 
 
+def test_a_bare_keras_model_is_run_as_its_file_says(toolkit_cli, rgb_model, tmp_path):
+    """It was run with the default preprocessing, which made its file look better by far."""
+    keras = rgb_model / "colors.keras"
+    data = ("--data", rgb_model / "colors.npz")
+    options = ("--format", "tflite", "--scale", 1.0, "--out", tmp_path)
+    made = toolkit_cli("export", keras, *data, *options)
+    assert made.exit_code == 0, made.output
+    pictures = set(rgb_model.rglob("*.png"))
+    asked = (tmp_path / "colors.float32.tflite", "--against", keras, *data, "--json")
+    result = toolkit_cli("evaluate", *asked)
+    record = json.loads(result.stdout)
+    assert record["agreement"] == 1.0
+    assert record["accuracy_delta"] == 0.0
+    assert "taken from colors.float32.tflite" in result.stderr
+    assert record["confusion_matrix_png"] is None
+    assert set(rgb_model.rglob("*.png")) == pictures
+    shown = json.loads(toolkit_cli("evaluate", *asked, "--out", tmp_path).stdout)
+    assert shown["confusion_matrix_png"].startswith(str(tmp_path))
+
+
 def test_text_of_a_file_fits_80_columns(toolkit_cli, exports, tmp_path):
     result = toolkit_cli("evaluate", exports["onnx-int8"], "--out", tmp_path, "--limit", 90)
     assert result.exit_code == 0

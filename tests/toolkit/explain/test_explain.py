@@ -88,7 +88,7 @@ def test_text_fits_80_columns(toolkit_cli, digits_run, exports, tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [(("--index", 10**6), "--index is 0"), (("--against", "x"), "--against goes with")],
+    [(("--index", 10**6), "--index is 0"), (("--against", "."), "--against goes with")],
 )
 def test_bad_options_end_in_one_line(toolkit_cli, digits_run, options, words):
     result = toolkit_cli("explain", digits_run.path, *options)
