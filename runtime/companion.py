@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _STARTED = "started"
 _ALONE = "; --threads 1 needs no other process"
+# The C library of Linux gives memory back after each photo and fetches it again: 140 page faults,
+# a tenth of the time. A process that is as old as its parent keeps it by itself.
+_KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4194304", "MALLOC_TRIM_THRESHOLD_": "16777216"}
 
 
 class Companion:
@@ -52,7 +55,7 @@ class Companion:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=processes.environment(),
+                env=_KEEP_MEMORY | processes.environment(),
                 start_new_session=True,  # Ctrl-C is for the parent alone
             )
         except OSError as error:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from runtime.errors import InputError
-from runtime.images import BLANK
+from runtime.images import BLANK, size_in_file
 from runtime.pieces import Pieces, pieces
 from runtime.planes import block_minimum, median, running, smooth, spread
 
@@ -23,19 +23,20 @@ if TYPE_CHECKING:
 # Measured on MNIST test digits redrawn as photos (pens, papers, lights, dirt) and on real photos.
 _WORK = 160  # longest side looked at, in pixels: a digit in a large margin keeps 20 of them
 _SAMPLES = 3  # a large image gives 3x3 samples to a pixel: all of them would take 1 ms
-_GRID = 32  # the light is fitted on 32x32 samples: it changes slowly
-_ROUNDS = 4  # refits of the light; the mask of outliers hardly changes after that
+_GRID = 16  # the light is fitted on 16x16 samples: it changes slowly
+_ROUNDS = 3  # refits of the light; the mask of outliers hardly changes after that
 _OUTLIER = 3.0  # times the median distance from the fit: not paper
 _WINDOW = 0.33  # of the longest side: wider than a marker's stroke, narrower than most shadows
 _BLOCK = 4  # the local paper level is searched in blocks of 4x4 pixels
 _ENOUGH = 80  # pixels a side show the colour of the ink
 _SMOOTH_FROM = 40  # pixels: smaller images have strokes too thin to be smoothed
+_SMOOTH_BELOW = 2 * _WORK  # pixels of the longest side: more are averaged, which is enough
 _HUG = 4.0  # (pixels on the border)^2 / area: a table edge has 8 or more, a stroke less than 3
 _SPECK = 0.06  # of the main ink: less is dirt; the bar of a 5 has 0.15
 _AT_BORDER = 0.25  # weight of ink that touches the border in the choice of the main ink
 _EDGE = 5  # pixels: the soft edge of ink reaches half as far, less the middle
 _CUTS = 8  # rounds of the threshold; it moves by less than a level after 5
-_PAPER_SAMPLES = 4096  # are enough to know the level and the noise of the paper
+_PAPER_SAMPLES = 1024  # are enough to know the level and the noise of the paper
 _LEAST = 6.0  # per cent of the paper's brightness: fainter than any pencil
 _LEAST_NOISE = 5.0  # times the noise of the paper
 
@@ -78,8 +79,8 @@ def find_ink(image: Image.Image, polarity: str) -> Ink:
     Raises:
         InputError: nothing stands out from the paper.
     """
-    contrast, dark = _contrast(_load(image), polarity)
-    if min(contrast.shape) >= _SMOOTH_FROM:
+    contrast, dark = _contrast(image, polarity)
+    if min(contrast.shape) >= _SMOOTH_FROM and max(size_in_file(image)) < _SMOOTH_BELOW:
         contrast = smooth(contrast)
     contrast = _flatten(contrast)
     keep, dropped = _main_ink(contrast)
@@ -109,30 +110,35 @@ def _around(keep: Mask) -> tuple[slice, slice]:
     return rows, slice(max(0, left - reach), right + reach)
 
 
-def _load(image: Image.Image) -> Plane:
-    """Return log brightness, (channels, rows, columns), reduced to working size."""
-    factor = -(-max(image.size) // _WORK)
-    if factor > _SAMPLES:
-        width, height = (max(1, side * _SAMPLES // factor) for side in image.size)
+def _reduced(image: Image.Image) -> Image.Image:
+    """Average an image that is larger than working size down to it."""
+    longest = max(image.size)
+    samples = min(-(-longest // _WORK), _SAMPLES)
+    if samples <= 1:
+        return image
+    wanted = samples * _WORK
+    if longest != wanted:
+        width, height = (max(1, side * wanted // longest) for side in image.size)
         image = image.resize((width, height), Image.Resampling.NEAREST)
-        factor = _SAMPLES
-    if factor > 1:
-        image = image.reduce(factor)
-    pixels = np.asarray(image)
-    planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-    values: Plane = _DENSITY.take(np.ascontiguousarray(planes), mode="clip")  # the quick mode
-    return values
+    return image.reduce(samples)
 
 
-def _contrast(values: Plane, polarity: str) -> tuple[Plane, bool]:
+def _contrast(image: Image.Image, polarity: str) -> tuple[Plane, bool]:
     """Project the colours on the way from paper to ink; say whether that way is darker."""
-    light = _fit_light(values)
-    step = max(1, min(values.shape[1:]) // _ENOUGH)  # a part shows the way as well
-    part = values[:, ::step, ::step]
-    direction = _way(part - light.surface(values.shape[1:], step), polarity)
-    contrast = np.einsum("c,cij->ij", direction, values)
-    contrast -= light.towards(direction).surface(values.shape[1:])[0]
+    pixels = np.asarray(_reduced(image))
+    planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    step = max(1, min(planes.shape[1:]) // _ENOUGH)  # a part shows light and colour as well
+    part = _taken(_DENSITY, planes[:, ::step, ::step])
+    light = _fit_light(part)
+    direction = _way(part - light.surface(part.shape[1:]), polarity)
+    contrast: Plane = functools.reduce(np.add, map(_taken, direction[:, None] * _DENSITY, planes))
+    contrast -= light.towards(direction).surface(planes.shape[1:])[0]
     return contrast, float(direction.sum()) < 0
+
+
+def _taken(values: NDArray[np.float32], pixels: NDArray[np.uint8]) -> Plane:
+    """Look pixels up in a table of 256 values."""
+    return values.take(np.ascontiguousarray(pixels), mode="clip")  # the quick mode
 
 
 def _way(away: Plane, polarity: str) -> NDArray[np.float32]:
@@ -163,11 +169,12 @@ class _Light(NamedTuple):
     def towards(self, direction: NDArray[np.float32]) -> _Light:
         """Project all channels on one."""
         middle = (direction @ self.middle)[None]
-        return _Light(middle, np.tensordot(direction, self.factors, 1)[None])
+        factors = direction @ self.factors.reshape(len(direction), -1)
+        return _Light(middle, factors.reshape(1, 3, 3))
 
-    def surface(self, shape: tuple[int, ...], step: int = 1) -> Plane:
-        """Return each ``step``-th row and column of it, (channels, rows, columns)."""
-        rows, columns = (_polynomials(side)[::step] for side in shape)
+    def surface(self, shape: tuple[int, ...]) -> Plane:
+        """Return it at some size: (channels, rows, columns)."""
+        rows, columns = map(_polynomials, shape)
         surface: Plane = (rows @ self.factors) @ columns.T
         surface += self.middle[:, None, None]
         return surface
@@ -224,8 +231,7 @@ def _flatten(contrast: Plane) -> Plane:
     low = block_minimum(contrast, block)
     window = int(_WINDOW * max(height, width) / block) | 1
     low = running(running(low, window, np.minimum), window, np.maximum)
-    size = (low.shape[1] * block, low.shape[0] * block)
-    level = np.asarray(Image.fromarray(low).resize(size, Image.Resampling.BILINEAR))
+    level = low.repeat(block, 0).repeat(block, 1)  # a smooth one reads photos no better
     flat: Plane = contrast - level[:height, :width]
     return flat
 
@@ -233,6 +239,8 @@ def _flatten(contrast: Plane) -> Plane:
 def _main_ink(contrast: Plane) -> tuple[Mask, int]:
     """Choose the pieces that make up the digit; count the others."""
     found = pieces(contrast > _threshold(contrast))
+    if found.total == 1:
+        return found.mask, 0
     edges = _hugging(found)
     if edges.any() and not edges.all():
         # The edge of a table outweighs any pencil: look again without it.
@@ -265,9 +273,10 @@ def _threshold(contrast: Plane) -> float:
     if not top > 0:
         raise InputError(BLANK)
     levels = np.maximum(contrast, 0) * np.float32(255 / top)
-    counts = Image.fromarray(levels.astype(np.uint8)).histogram()  # 4 times as fast as bincount
+    # 4 times as fast as bincount
+    counts = np.array(Image.fromarray(levels.astype(np.uint8)).histogram())
     # As lists: a few single values are read, and numpy takes a microsecond for each.
-    below, mass = np.cumsum(counts).tolist(), np.cumsum(counts * _LEVELS).tolist()
+    below, mass = counts.cumsum().tolist(), (counts * _LEVELS).cumsum().tolist()
     cut, before = 127, -1
     for _ in range(_CUTS):
         if cut == before:

@@ -25,9 +25,9 @@ FITS = ("stretch", "pad", "center-of-mass")
 POLARITIES = ("as-is", "invert", "auto")
 CHANNELS = (1, 3)  # grey or RGB
 _PIXEL_MAX = 255.0
-# Pixels of a photo's longest side that are decoded: twice what the search for ink looks at.
+# Pixels of a photo's longest side that are decoded: what the search for ink looks at.
 # The other fits average all pixels, as training did.
-_LEAST_SIDE = 320
+_LEAST_SIDE = 160
 
 
 @dataclass(frozen=True, slots=True)

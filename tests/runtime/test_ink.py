@@ -140,6 +140,16 @@ def test_off_centre_in_a_large_margin(box):
     assert likeness(framed(noisy(image)), REFERENCE) > 0.93
 
 
+@pytest.mark.parametrize("side", [161, 330])
+def test_a_small_digit_is_read_the_same_at_any_size_of_the_picture(side):
+    """Pictures just above working size were reduced to half of it."""
+    start, stop = side * 0.4, side * 0.55
+    stroke = max(2, round(side * 0.015))
+    small = draw(size=(side, side), box=(start, start, stop, stop), stroke=stroke)
+    large = draw(size=(1440, 1440), box=(576, 576, 792, 792), stroke=22)
+    assert likeness(framed(noisy(small)), framed(noisy(large))) > 0.945
+
+
 def test_gradient_vignette_and_hard_shadow():
     y, x = np.mgrid[0:160, 0:120]
     lights = {
