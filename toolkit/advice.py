@@ -86,10 +86,10 @@ def notes(entries: Sequence[Measured], cpu_share: float = 1.0) -> tuple[str, ...
 
 
 def size_text(size: int) -> str:
-    """Return a number of bytes as a person writes it: ``906 KB``, ``3.56 MB``."""
+    """Return a number of bytes as a person writes it: ``906 kB``, ``3.56 MB``."""
     if size < _KB:
         return f"{size} bytes"
-    return f"{size / _KB:.0f} KB" if size < 999_500 else f"{size / _KB**2:.2f} MB"
+    return f"{size / _KB:.0f} kB" if size < 999_500 else f"{size / _KB**2:.2f} MB"
 
 
 def ms_text(milliseconds: float) -> str:

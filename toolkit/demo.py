@@ -55,7 +55,7 @@ def demo(parent: Path, reporter: TrainReporter, epochs: int = EPOCHS) -> DemoRes
     result = training.train(TrainOptions(epochs=epochs), _DATA, parent, reporter)
     subject = resolve(result.run.path, DataOptions(), reporter=reporter)
     files = tuple(exporting.export(subject, ExportOptions(()), reporter))
-    verify = VerifyOptions(tuple(file.path for file in files), backend=ALL)
+    verify = VerifyOptions(tuple(file.path for file in files), backend=ALL, golden=True)
     contents = report.gather(subject, RecommendOptions(verify, seconds=_SECONDS), reporter)
     page = result.run.path / report.HTML
     report.write(contents, report.HTML, page)

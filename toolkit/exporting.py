@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from exporters.calibration import (
 from exporters.check import CheckImages
 from exporters.quantization import QuantizationOptions
 from runtime import artifact as artifacts
-from runtime.errors import ExportError, InputError, ParityError
+from runtime.errors import ArtifactError, ExportError, InputError, ParityError
 from runtime.registry import pick
 from toolkit.progress import SILENT, Reporter
 from toolkit.versions import versions
@@ -131,6 +132,17 @@ def select(names: Sequence[str]) -> list[type[Exporter]]:
 def export_paths(folder: Path) -> list[Path]:
     """Return the model files in an export folder, sorted; none if there is no such folder."""
     return sorted(p for p in folder.glob("*") if p.suffix in SUFFIXES and p.is_file())
+
+
+def with_golden(folder: Path) -> frozenset[Path]:
+    """Return the model files in a folder that hold golden inputs; a damaged file holds none."""
+    found = set()
+    for path in export_paths(folder):
+        with suppress(ArtifactError):
+            manifest = artifacts.read(path).manifest
+            if manifest and manifest.golden:
+                found.add(path)
+    return frozenset(found)
 
 
 def read_exports(folder: Path) -> tuple[Artifact, ...]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from runtime.classifier import Classifier
     from runtime.manifest import Manifest, TensorSpec
 
+_WIDTH, _INDENT = 80, 13  # columns
+
 
 @click.command()
 @click.argument("model", type=Existing())
@@ -72,7 +74,22 @@ def _lines(classifier: Classifier, record: dict[str, Any]) -> list[str]:
         *(_manifest_rows(manifest) if manifest else []),
         *(("note", note) for note in classifier.notes),
     ]
-    return [f"{name:13}{value}" for name, value in rows]
+    return [line for name, value in rows for line in _row(name, value)]
+
+
+def _row(name: str, value: str) -> list[str]:
+    """Return a name and its value in lines of at most 80 columns; words stay whole."""
+    from textwrap import wrap
+
+    start = f"{name:{_INDENT}}"
+    return wrap(
+        value,
+        _WIDTH,
+        initial_indent=start,
+        subsequent_indent=" " * _INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [start]
 
 
 def _manifest_rows(manifest: Manifest) -> list[tuple[str, str]]:

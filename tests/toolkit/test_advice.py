@@ -34,7 +34,7 @@ FLOAT = measured("tflite", 0.66, 3_600_000)
 def test_the_fastest_is_said_to_be_the_fastest():
     text = reason(FLOAT, measured("tflite-int8", 0.22))
     assert text == (
-        "tflite-int8 on litert: the fastest of the 2 that pass, 0.220 ms an image; 900 KB, "
+        "tflite-int8 on litert: the fastest of the 2 that pass, 0.220 ms an image; 900 kB, "
         "55 MB of memory; 3.0 times as fast as float32 and 25% of its size; accuracy as Keras's."
     )
 
@@ -157,7 +157,7 @@ def test_the_model_stands_in_the_command():
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(999, "999 bytes"), (905_984, "906 KB"), (999_600, "1.00 MB"), (3_556_603, "3.56 MB")],
+    [(999, "999 bytes"), (905_984, "906 kB"), (999_600, "1.00 MB"), (3_556_603, "3.56 MB")],
 )
 def test_sizes_are_readable(size, text):
     assert advice.size_text(size) == text

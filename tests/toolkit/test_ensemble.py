@@ -1,6 +1,7 @@
 """Ensembles of real runs, in every format and engine."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -135,6 +136,8 @@ def test_its_text_fits_80_columns_and_its_files_keep_the_verdict(
     result = toolkit_cli("ensemble", digits_run.path, second.path, *options)
     assert result.exit_code == 0, result.output
     assert "times as long" in result.stdout
+    said = " ".join(result.stdout.split())
+    assert re.search("The ensemble is .*(better|worse) than its best member, ", said)
     assert max(map(len, result.stdout.splitlines())) <= 80
     (row,) = list_runs(tmp_path)
     assert [file.verdict for file in row.files] == ["pass"]

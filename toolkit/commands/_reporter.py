@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from runtime.console import Output
 
 WIDTH = 80  # columns
+_MINUTES, _HOURS = 120.0, 7200.0  # seconds from which a time is told in these
 
 
 class RichReporter:
@@ -36,8 +37,8 @@ class RichReporter:
         self._console = Console(stderr=True, quiet=output.quiet)
 
     def say(self, text: str) -> None:
-        """Print a remark."""
-        self._output.say(text)
+        """Print a remark, in lines of at most 80 columns."""
+        self._output.say("\n".join(line for part in text.splitlines() for line in wrap(part)))
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -62,11 +63,11 @@ class RichReporter:
 
     def epoch_done(self, number: int, epochs: int, row: dict[str, float]) -> None:
         """Print the metrics of a whole epoch."""
-        shown = {"loss": "loss", "accuracy": "accuracy", "val_accuracy": "validation"}
+        shown = {"loss": "loss", "accuracy": "accuracy", "val_accuracy": "val"}
         metrics = "  ".join(f"{name} {row[key]:.4f}" for key, name in shown.items() if key in row)
-        seconds = row["seconds"]
-        times = f"{seconds:.0f} s, {(epochs - number) * seconds:.0f} s left"
-        self.say(f"epoch {number}/{epochs}  {metrics}  rate {row['learning_rate']:.2g}  {times}")
+        left = _duration((epochs - number) * row["seconds"])
+        rate = f"rate {row['learning_rate']:.2g}"
+        self._output.say(f"epoch {number}/{epochs}  {metrics}  {rate}  {left} left")
 
     def _progress(self, text: str) -> Progress:
         from rich.progress import (
@@ -86,6 +87,13 @@ class RichReporter:
             transient=True,
             disable=not self._output.interactive,
         )
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in a few characters."""
+    if seconds < _MINUTES:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < _HOURS else f"{seconds / 3600:.1f} h"
 
 
 def render(table: Table) -> str:

@@ -12,6 +12,7 @@ from runtime.console import Output, output_options
 from toolkit.commands._options import EXISTING, PATH, data_options, override_options
 
 if TYPE_CHECKING:
+    from runtime.artifact import Artifact
     from toolkit.compression import Compression
     from toolkit.datasets import DataOptions
     from toolkit.subject import Overrides
@@ -60,11 +61,12 @@ def command(
 
     Channels that matter least are removed until the int8 file is as fast as asked; then
     the small network learns from the answers of the large one on its training images and
-    on moved copies of them. The result is a run folder like any other. Without MODEL, the
-    latest run is taken.
+    on moved copies of them. The result is a run folder like any other, with its int8 file.
+    Without MODEL, the latest run is taken.
     """
+    from toolkit import exporting
     from toolkit.commands._reporter import RichReporter
-    from toolkit.compression import CompressOptions, Compressor
+    from toolkit.compression import TIMED_FORMAT, CompressOptions, Compressor
     from toolkit.subject import resolve
     from toolkit.training import TrainingInterruptedError
 
@@ -75,10 +77,12 @@ def command(
         found = Compressor(subject, data, chosen, reporter).compress(out)
     except TrainingInterruptedError:
         raise KeyboardInterrupt("interrupted; nothing is kept") from None
-    _show(found, output)
+    student = resolve(found.run.path, data, reporter=reporter)
+    (file,) = exporting.export(student, exporting.ExportOptions((TIMED_FORMAT,)), reporter)
+    _show(found, file, output)
 
 
-def _show(found: Compression, output: Output) -> None:
+def _show(found: Compression, file: Artifact, output: Output) -> None:
     record, path = found.record, found.run.path
     low, high = (100 * value for value in record["accuracy_interval"])
     change = 100 * (record["accuracy"] - record["teacher_accuracy"])
@@ -89,7 +93,8 @@ def _show(found: Compression, output: Output) -> None:
         f"Test accuracy {record['accuracy']:.2%}, teacher {record['teacher_accuracy']:.2%}: "
         f"{change:+.2f} points (95 % interval {low:+.2f} to {high:+.2f}, McNemar "
         f"p {record['mcnemar_p']:.2g}, {record['test_images']:,} images).\n"
-        f"Run folder: {path}"
+        f"Run folder: {path}\n{file.path}"
     )
-    output.data({"run": str(path), "model": str(found.run.model), **record}, text)
-    output.next(f"toolkit export {shlex.quote(str(path))} --format tflite-int8")
+    made = {"run": str(path), "model": str(found.run.model), "artifacts": [str(file.path)]}
+    output.data(made | record, text)
+    output.next(f"toolkit verify --against {shlex.quote(str(path))}")

@@ -83,7 +83,7 @@ def _text(made: Ensemble, report: ParityReport, cost: Cost) -> str:
     from rich.table import Table
 
     from toolkit.commands._parity_text import report_text
-    from toolkit.commands._reporter import render
+    from toolkit.commands._reporter import render, wrap
 
     grid = Table(box=SIMPLE, padding=(0, 1, 0, 0))
     grid.add_column("model", overflow="fold")
@@ -95,10 +95,21 @@ def _text(made: Ensemble, report: ParityReport, cost: Cost) -> str:
         sums = record["multiply_adds"]
         numbers = f"{record['parameters']:,}", "?" if sums is None else f"{sums:,}"
         grid.add_row(name, f"{accuracy:.2%}", *numbers)
+    gain = "\n".join(wrap(_gain(made)))
     price = (
         f"{cost.format} on {cost.backend}, the ensemble and its best member:\n"
         f"  {cost.bytes:,} and {cost.member_bytes:,} bytes\n"
         f"  {cost.latency_ms:.3f} and {cost.member_latency_ms:.3f} ms an image, "
         f"{cost.ratio:.2f} times as long"
     )
-    return f"{render(grid)}\n\n{price}\n\n{report_text(report)}"
+    return f"{render(grid)}\n{gain}\n\n{price}\n\n{report_text(report)}"
+
+
+def _gain(made: Ensemble) -> str:
+    """Say whether the members are better together."""
+    points = 100 * (made.metrics["test_accuracy"] - made.best.accuracy)
+    against = f"its best member, {made.best.run.path.name}"
+    if points > 0:
+        return f"The ensemble is {points:.2f} points better than {against}."
+    worse = f"{-points:.2f} points worse than" if points else "no better than"
+    return f"The ensemble is {worse} {against}: that one alone is the cheaper model."

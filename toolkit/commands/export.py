@@ -87,6 +87,7 @@ def command(
     )
     reporter = RichReporter(output)
     subject = resolve(model, data, overrides, reporter)
+    proven = exporting.with_golden(out or subject.exports)
     failed: dict[str, str] = {}
     mended: dict[str, Mending] = {}
     artifacts = []
@@ -107,6 +108,8 @@ def command(
     output.say(f"Classes, in the order of the outputs: {', '.join(subject.labels)}")
     if warning := exporting.keras_warning(artifacts[0]):
         output.say(f"Warning: {warning}")
+    if replaced := [artifact.path for artifact in artifacts if artifact.path in proven]:
+        _say_replaced(replaced, output)
     output.next(f"runtime predict {shlex.quote(str(artifacts[0].path))} IMAGE")
 
 
@@ -119,6 +122,17 @@ def _line(artifact: Artifact) -> str:
         f"{manifest.format:15}{len(artifact.data):>10,} bytes   same label as Keras on "
         f"{round(found.agreement * found.images)} of {found.images} images"
     )
+
+
+def _say_replaced(paths: list[Path], output: Output) -> None:
+    from toolkit.commands._reporter import wrap
+
+    names = ", ".join(path.name for path in paths)
+    note = (
+        f"Note: {names} had golden inputs and a verdict, which went with the old file; "
+        "put in new ones: toolkit verify --golden"
+    )
+    output.say("\n".join(wrap(note)))
 
 
 def _refusal(artifact: Artifact) -> str | None:

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from toolkit.compression.compress import Compression, Compressor
 from toolkit.compression.options import CompressOptions
+from toolkit.compression.search import TIMED_FORMAT
 
-__all__ = ["CompressOptions", "Compression", "Compressor"]
+__all__ = ["TIMED_FORMAT", "CompressOptions", "Compression", "Compressor"]

@@ -142,7 +142,8 @@ class Compressor:
         for number in range(1, _TRIAL_EPOCHS + 1):
             logs = student.model.fit(feed(number), epochs=1, shuffle=False, verbose=0).history
         student.model.set_weights(weights)
-        self._reporter.say(f"after a trial of {_TRIAL_EPOCHS} epochs: loss {logs['loss'][-1]:.4f}")
+        loss = logs["loss"][-1]
+        self._reporter.say(f"{student}: loss {loss:.4f} after a trial of {_TRIAL_EPOCHS} epochs")
         return float(logs["loss"][-1])
 
     def _teach(self, student: Student, parent: Path) -> Compression:

@@ -77,6 +77,10 @@ class Student:
     widths: dict[str, int]
     form: Form
 
+    def __str__(self) -> str:
+        """Name it by what is left of the teacher."""
+        return f"widths {'-'.join(map(str, self.widths.values()))}{self.form}"
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -189,10 +193,8 @@ class Search:
             widths={group.makers[0]: width for group, width in widths.items()},
             form=form,
         )
-        self._reporter.say(
-            f"widths {'-'.join(map(str, widths.values()))}{form}: "
-            f"{student.speedup:.1f} times as fast, {student.bytes:,} bytes"
-        )
+        said = f"{student.speedup:.1f} times as fast, {student.bytes:,} bytes"
+        self._reporter.say(f"{student}: {said}")
         return student
 
     def _draft(self, request: ExportRequest) -> Artifact:

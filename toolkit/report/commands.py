@@ -5,18 +5,23 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from exporters import formats
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from toolkit.subject import Subject
 
 
-def commands(subject: Subject, training: dict[str, Any]) -> tuple[str, ...]:
+def commands(
+    subject: Subject, training: dict[str, Any], written: Iterable[str] = ()
+) -> tuple[str, ...]:
     """Return them in the order in which they are typed.
 
     Args:
         subject: the Keras model with its data.
         training: ``config`` and ``metrics`` of its run; empty for a bare file.
+        written: the formats of its files; none means all.
     """
     taught = bool(subject.lineage)
     made = (_made(training["config"]),) if training and not taught else ()
@@ -27,7 +32,16 @@ def commands(subject: Subject, training: dict[str, Any]) -> tuple[str, ...]:
     where = source.parent if training else source
     target = shlex.quote(str(where))
     data = "" if training else f" --dataset {shlex.quote(subject.dataset.name)}"
-    return (*made, f"toolkit export {target} --all{data}", f"toolkit report {target}{data}")
+    exported = f"toolkit export {target} {_formats(written)}{data}"
+    return (*made, exported, f"toolkit report {target}{data}")
+
+
+def _formats(written: Iterable[str]) -> str:
+    known, found = formats.registry(), set(written)
+    names = [name for name in known if name in found]
+    if len(names) in (0, len(known)):
+        return "--all"
+    return " ".join(f"--format {name}" for name in names)
 
 
 def _made(config: dict[str, Any]) -> str:

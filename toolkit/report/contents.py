@@ -96,7 +96,7 @@ def gather(subject: Subject, options: RecommendOptions, reporter: Reporter = SIL
         measured=measured,
         facts={path: _facts(artifacts.read(path)) for path in paths},
         flips=tuple(sheet(one, images) for one in measured.parity.artifacts if one.metrics),
-        commands=commands(subject, training),
+        commands=commands(subject, training, (entry.format for entry in measured.entries)),
         versions=versions(),
         parameters=int(subject.source.model.count_params()),
     )

@@ -56,6 +56,22 @@ def test_all_formats_of_a_model_of_the_users_own(toolkit_cli, own, tmp_path):
     assert "Warning" not in result.stderr
 
 
+def test_golden_inputs_that_go_with_an_old_file_are_told(toolkit_cli, own, tmp_path):
+    keras, *data = own
+    command = ("export", *own, "--format", "tflite", "--out", tmp_path)
+    assert "golden inputs" not in toolkit_cli(*command).stderr
+    file = tmp_path / "colors.float32.tflite"
+    proven = toolkit_cli("verify", file, "--against", keras, *data, "--golden")
+    assert proven.exit_code == 0, proven.output
+    (tmp_path / "damaged.onnx").write_bytes(b"no model")
+    result = toolkit_cli(*command)
+    assert result.exit_code == 0
+    said = " ".join(result.stderr.split())
+    assert f"{file.name} had golden inputs and a verdict" in said
+    assert "toolkit verify --golden" in said
+    assert artifacts.read(file).manifest.golden is None
+
+
 def test_several_formats_print_one_path_a_line(toolkit_cli, own, tmp_path):
     formats = ("--format", "onnx", "--format", "tflite")
     result = toolkit_cli("export", *own, *formats, "--out", tmp_path, "--quiet")
@@ -219,7 +235,7 @@ def test_a_search_says_what_it_did(toolkit_cli, own, tmp_path):
             record["attempts"][0]
         )
         assert record["attempts"][0]["latency_ms"] > 0
-    assert "set aside to measure on" in result.stderr
+    assert "set aside to measure on" in " ".join(result.stderr.split())
     assert "tflite-int8: at most 50 points of accuracy on 15 colors" in result.stderr
 
 

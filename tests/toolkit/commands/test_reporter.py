@@ -26,9 +26,30 @@ def test_without_a_terminal_only_remarks_are_printed(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "epoch 1/3  loss 0.5123  accuracy 0.9000  rate 0.001  2 s, 5 s left",
+        "epoch 1/3  loss 0.5123  accuracy 0.9000  rate 0.001  5 s left",
         "hello",
     ]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "left"),
+    [(2, "2 s left"), (50, "118 s left"), (51, "2 min left"), (200, "8 min left"),
+     (6001, "4.0 h left")],
+)  # fmt: skip
+def test_an_epoch_is_a_line_of_80_columns_at_most(capsys, epochs, left):
+    row = ROW | {"val_accuracy": 0.98765, "learning_rate": 0.00012345}
+    RichReporter(Output()).epoch_done(1, epochs, row)
+    line = capsys.readouterr().err.rstrip("\n")
+    assert line.endswith(f"val 0.9877  rate 0.00012  {left}")
+    assert len(line) <= 80
+
+
+def test_long_remarks_are_wrapped_and_tables_stay_as_they_are(capsys):
+    columns = "plain    0.00  100.00%     905,984"
+    RichReporter(Output()).say(f"{'word ' * 20}end\n{columns}")
+    *lines, last = capsys.readouterr().err.splitlines()
+    assert [len(line) <= 80 for line in lines] == [True, True]
+    assert last == columns
 
 
 def test_quiet_prints_nothing(capsys):

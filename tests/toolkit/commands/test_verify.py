@@ -160,9 +160,17 @@ def test_limits_come_from_options_and_from_a_table(toolkit_cli, digits_run, expo
     result = toolkit_cli("verify", file, *against, "--config", table)
     assert result.exit_code == 1
     assert "signal to noise ratio (dB)" in " ".join(result.stdout.split())
-    assert f"Limits are taken from {table}" in result.stderr
+    assert f"Limits are taken from {table}" in " ".join(result.stderr.split())
     result = toolkit_cli("verify", file, *against, "--config", table, "--min-sqnr", 5)
     assert result.exit_code == 0
+
+
+def test_what_is_said_of_several_files_is_said_once(toolkit_cli, digits_run, exports):
+    files = (exports["tflite"], exports["onnx"])
+    result = toolkit_cli("verify", *files, "--against", digits_run.path)
+    said = " ".join(result.stdout.split())
+    assert "tflite (litert), onnx (onnxruntime): each gives Keras's label on all 359" in said
+    assert said.count("gives Keras's label") == 1
 
 
 def test_the_verdict_is_a_sentence_and_too_few_images_are_said(toolkit_cli, digits_run, exports):

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from exporters import formats
 from toolkit.choosing import Measured
 from toolkit.datasets import DataOptions
 from toolkit.evaluation import evaluate
@@ -107,9 +108,17 @@ def test_the_commands_make_it_again(contents, digits_run):
     options = digits_run.config["options"]
     assert train.startswith("toolkit train --dataset digits")
     assert f"--epochs {options['epochs']}" in train
-    assert export == f"toolkit export {digits_run.path} --all"
+    written = "--format tflite --format tflite-int8 --format onnx"
+    assert export == f"toolkit export {digits_run.path} {written}"
     assert report == f"toolkit report {digits_run.path}"
     assert not any(flag in train for flag in ("--augment", "--deterministic", "--tensorboard"))
+
+
+def test_the_formats_that_were_not_exported_are_not_claimed(contents, subject):
+    _, export, _ = commands(subject, contents.training, ("onnx", "tflite-int8", "onnx"))
+    assert export.endswith(" --format tflite-int8 --format onnx")
+    _, export, _ = commands(subject, contents.training, iter(formats.registry()))
+    assert export.endswith(" --all")
 
 
 def test_the_command_names_what_is_not_usual(contents, subject):
