@@ -31,6 +31,8 @@ _STYLE: Any = {
 }
 _SMALLEST, _LARGEST = 40.0, 900.0  # area of a bubble, in square points
 _MARKS = "osD^v<>P"
+_WIDE = 5.0  # times the smallest latency: a narrower axis would have no 1, 2 or 5 on it
+_ROOM = 0.25  # points of accuracy, above and below
 
 
 def curves(history: Sequence[dict[str, float]]) -> str:
@@ -88,7 +90,7 @@ def _tradeoff_figure(entries: Sequence[Measured], reference_accuracy: float) -> 
         areas = [max(_SMALLEST, _LARGEST * one.size / largest) for one in ours]
         axes.scatter(*_points(ours), s=areas, marker=mark, alpha=0.55, label=engine, zorder=2)
     _name(axes, entries)
-    axes.set_xscale("log")
+    _scale(axes, _points(entries)[0])
     axes.set_ylim(*_span([*_points(entries)[1], 100 * reference_accuracy]))
     axes.set_xlabel("latency of one image, ms, one thread (less is better)")
     axes.set_ylabel("accuracy on the test images, %")
@@ -101,10 +103,22 @@ def _tradeoff_figure(entries: Sequence[Measured], reference_accuracy: float) -> 
     return figure
 
 
+def _scale(axes: Axes, latencies: Sequence[float]) -> None:
+    """Make a wide range of latencies logarithmic, with numbers as a person writes them."""
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+
+    if not latencies or max(latencies) < _WIDE * min(latencies):
+        return
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
 def _span(percents: Sequence[float]) -> tuple[float, float]:
     """Return limits with room for bubbles; a hundredth of a point is not to look like a gulf."""
     low, high = min(percents), max(percents)
-    room = max(0.1, 0.35 * (high - low))
+    room = max(_ROOM, 0.35 * (high - low))
     return low - room, high + room
 
 

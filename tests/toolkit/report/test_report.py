@@ -220,6 +220,19 @@ def test_charts_are_the_same_bytes_each_time_and_take_the_colour_of_the_page():
     assert ">tflite<" in first  # text, not outlines
 
 
+@pytest.mark.parametrize("slowest", [0.19, 0.2, 0.45, 2.0, 300.0])
+def test_any_range_of_latencies_has_numbers_on_its_axis(slowest):
+    drawn = charts.tradeoff([measured(0.18, 0.9), measured(slowest, 0.9, "onnx")], 0.9)
+    axis = drawn.split('id="tradeoff-matplotlib.axis_1">')[1].split("latency of one image")[0]
+    numbers = [float(found) for found in re.findall(r">([\d.]+)</text>", axis)]
+    assert len([n for n in numbers if 0.17 <= n <= slowest * 1.1]) >= 2
+
+
+@pytest.mark.parametrize("entries", [[], [measured(1.0, 0.9)]])
+def test_a_chart_of_nothing_or_of_one_file_is_drawn(entries):
+    assert charts.tradeoff(entries, 0.9).startswith("<svg")
+
+
 def test_the_command_writes_beside_the_model_and_refuses_what_cannot_be(
     toolkit_cli, digits_run, exports, tmp_path
 ):
