@@ -133,11 +133,15 @@ def answer(classifier: Classifier, engine: Backend, images: Iterable[Any]) -> An
 
 
 def _ask(companion: Companion, images: Iterable[Any]) -> Answers:
-    return companion.answer([image if _travels(image) else unusable(image) for image in images])
+    return companion.answer([_packed(image) for image in images])
 
 
-def _travels(image: Any) -> bool:
-    return isinstance(image, (str, bytes, Path, np.ndarray, InputError)) or is_picture(image)
+def _packed(image: Any) -> Any:
+    """Return what goes through a pipe: a path as text, which takes a tenth of the time."""
+    if isinstance(image, Path):
+        return str(image)
+    known = isinstance(image, (str, bytes, np.ndarray, InputError)) or is_picture(image)
+    return image if known else unusable(image)
 
 
 def _tasks(images: Iterator[Any], pace: _Pace) -> Iterator[list[Any]]:

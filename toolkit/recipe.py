@@ -54,7 +54,8 @@ class TrainOptions:
         precision: arithmetic of the training; the saved model is float32. ``auto`` takes
             ``mixed_bfloat16`` where the processor computes in it, else ``float32``.
         tensorboard: write logs for TensorBoard into the run folder.
-        start: a run folder or ``.keras`` file whose weights the training starts from.
+        start: a run folder or ``.keras`` file whose weights the training starts from; an absolute
+            path as text after :meth:`resolved`.
         freeze: the first n layers with weights are not trained.
     """
 
@@ -80,7 +81,7 @@ class TrainOptions:
     limit: int | None = None
     precision: str = FLOAT32
     tensorboard: bool = False
-    start: str | None = None
+    start: Path | str | None = None
     freeze: int = 0
 
     def __post_init__(self) -> None:
