@@ -135,6 +135,11 @@ class Exporter(ABC):
     rank: ClassVar[int] = 0
     check_images: ClassVar[int] = 256
 
+    @classmethod
+    def file_name(cls, name: str) -> str:
+        """Return what the file of a model is called, for example ``mnist-cnn.int8.tflite``."""
+        return f"{name}.{cls.variant}{cls.suffix}"
+
     def export(self, request: ExportRequest) -> Artifact:
         """Convert, compare with Keras on real images, and write one file atomically.
 
@@ -159,7 +164,7 @@ class Exporter(ABC):
         if self.needs_calibration:
             request.require_calibration(self.name)
         self._require(request.quantization)
-        path = request.out / f"{request.name}.{self.variant}{self.suffix}"
+        path = request.out / self.file_name(request.name)
         return Artifact(path, self._convert(request), None, artifacts.UNSEALED)
 
     def write(
@@ -180,9 +185,8 @@ class Exporter(ABC):
             if checked.refusal and not request.force:
                 raise ParityError(self._ways_on(checked.refusal, draft.path))
             manifest = self._manifest(request, draft, backend, checked.refusal)
-        packed = artifacts.pack(
-            draft.path, draft.data, replace(manifest, accuracy=checked.accuracy)
-        )
+        manifest = replace(manifest, accuracy=checked.accuracy)
+        packed = artifacts.pack(draft.path, draft.data, manifest)
         with self.open(packed):
             write_atomically(draft.path, packed.data)
         return artifacts.read(draft.path)
@@ -285,9 +289,7 @@ class Exporter(ABC):
 def _engines(draft: Artifact) -> dict[str, str]:
     """Return the installed engines, with their versions, that open the file."""
     found: dict[str, str] = {}
-    for backend in for_suffix(draft.suffix):
-        if not backend.installed():
-            continue
+    for backend in (one for one in for_suffix(draft.suffix) if one.installed()):
         try:
             with silenced():
                 backend(draft, BackendOptions()).close()

@@ -52,7 +52,7 @@ class UnknownNameError(EdgeError, LookupError):
         in_order = list(known)
         names = sorted(in_order)
         # a part of a name means the first that has it: int8 is tflite-int8 before onnx-int8
-        parts = [one for one in in_order if name and name in one]
+        parts = [one for one in in_order if len(name) > 2 and name.lower() in one.lower()]
         close = parts or get_close_matches(name, names, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
         super().__init__(f"unknown {kind} '{name}'.{hint} Known: {', '.join(names)}.")

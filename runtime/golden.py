@@ -5,6 +5,7 @@ No dataset and no TensorFlow are needed: the questions and the answers are in th
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -108,7 +109,7 @@ def _golden(artifact: Artifact) -> Golden:
     if manifest.golden is None:
         raise ArtifactError(
             f"{artifact.path} has no golden inputs; put them in where the Keras model and its "
-            f"data are: toolkit verify {artifact.path} --golden"
+            f"data are: toolkit verify {shlex.quote(str(artifact.path))} --golden"
         )
     return manifest.golden
 

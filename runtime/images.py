@@ -28,7 +28,8 @@ FORMATS = tuple(_KINDS)
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 MAX_PIXELS = 100_000_000  # a decompression bomb limit: 100 megapixels, above any camera of a Pi
 BLANK = "no ink found: the image is blank"
-_FULL_SIZE = "size in file"  # key in the info of an image that was decoded smaller
+# Key in the info of an image that was decoded smaller; no text, for a file may bring any text.
+_FULL_SIZE = (0, 0)
 _ORIENTATION = 0x0112  # the EXIF tag
 _WIDEST = 65535  # full scale of 16-bit images
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")

@@ -86,8 +86,7 @@ def find_ink(image: Image.Image, polarity: str) -> Ink:
     keep, dropped = _main_ink(contrast)
     if keep.all():
         raise InputError(BLANK)
-    step = 1 + keep.size // _PAPER_SAMPLES
-    paper = contrast.ravel()[::step][~keep.ravel()[::step]]
+    paper = _paper(contrast, keep)
     zero = float(median(paper))
     noise = float(median(np.abs(paper - zero)))
     level = float(contrast[keep].mean()) - zero
@@ -100,6 +99,15 @@ def find_ink(image: Image.Image, polarity: str) -> Ink:
     np.minimum(np.maximum(cover, 0.0, out=cover), 1.0, out=cover)
     cover *= spread(keep[around], _EDGE)
     return Ink(cover, dark, dropped)
+
+
+def _paper(contrast: Plane, keep: Mask) -> Plane:
+    """Return values from all over the paper; a few are enough."""
+    step = 1 + keep.size // _PAPER_SAMPLES
+    while math.gcd(step, keep.shape[1]) > 1:  # else whole columns would never be looked at
+        step += 1
+    paper = contrast.ravel()[::step][~keep.ravel()[::step]]
+    return paper if paper.size else contrast[~keep]
 
 
 def _around(keep: Mask) -> tuple[slice, slice]:

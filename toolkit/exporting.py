@@ -26,7 +26,7 @@ from toolkit.progress import SILENT, Reporter
 from toolkit.versions import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from runtime.artifact import Artifact
@@ -134,11 +134,18 @@ def export_paths(folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob("*") if p.suffix in SUFFIXES and p.is_file())
 
 
-def with_golden(folder: Path) -> frozenset[Path]:
-    """Return the model files in a folder that hold golden inputs; a damaged file holds none."""
+def with_golden(folder: Path, name: str, exporters: Iterable[type[Exporter]]) -> frozenset[Path]:
+    """Return which files hold golden inputs; a file that cannot be read holds none.
+
+    Args:
+        folder: where files are written.
+        name: of the model.
+        exporters: what writes them.
+    """
     found = set()
-    for path in export_paths(folder):
-        with suppress(ArtifactError):
+    for exporter in exporters:
+        path = folder / exporter.file_name(name)
+        with suppress(ArtifactError, InputError):
             manifest = artifacts.read(path).manifest
             if manifest and manifest.golden:
                 found.add(path)

@@ -61,6 +61,7 @@ class Subject:
         stated: what the user said of a bare ``.keras`` file; None for a run, or a file
             beside its ``config.json``, which have a record of their own.
         lineage: what ``toolkit compress`` recorded of the teacher; empty if nobody taught it.
+        data: loads the dataset again, in the size of the model.
     """
 
     source: KerasSource
@@ -72,6 +73,7 @@ class Subject:
     exports: Path
     stated: Overrides | None = None
     lineage: dict[str, Any] = field(default_factory=dict)
+    data: DataOptions = field(default_factory=DataOptions)
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other.
@@ -134,6 +136,7 @@ def _from_run(run: runs.Run, data: DataOptions, extra: Overrides, reporter: Repo
         training=training,
         exports=run.exports,
         lineage=run.config.get("lineage", {}),
+        data=runs.data_options(run.config["data"]) if own else data,
     )
 
 
@@ -163,6 +166,7 @@ def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Report
         exports=Path(),
         stated=stated,
         lineage=config.get("lineage", {}) if config else {},
+        data=sized,
     )
 
 

@@ -241,20 +241,22 @@ def as_exported(subject: Subject, files: tuple[Artifact, ...], reporter: Reporte
     """
     if subject.stated is None:
         return subject
-    made = [f for f in files if f.manifest]
     own = [
-        m for f in made if (m := f.manifest) and m.created.source_sha256 == subject.source.sha256
+        (file.path.name, found)
+        for file in files
+        if (found := file.manifest) and found.created.source_sha256 == subject.source.sha256
     ]
     if not own:
         return subject
-    labels = subject.stated.labels or own[0].labels
-    specs = {subject.stated.spec(manifest.preprocess) for manifest in own}
-    if len(specs) > 1 or any((subject.stated.labels or m.labels) != labels for m in own):
+    name, first = own[0]
+    labels = subject.stated.labels or first.labels
+    specs = {subject.stated.spec(found.preprocess) for _, found in own}
+    if len(specs) > 1 or any((subject.stated.labels or m.labels) != labels for _, m in own):
         raise InputError(
             "the files do not agree on labels or preprocessing; say what is right for the Keras "
             "model: --labels, --scale, --mean, --std, --fit, --polarity"
         )
-    reporter.say(f"What you do not say of the Keras model is taken from {made[0].path.name}")
+    reporter.say(f"What you do not say of the Keras model is taken from {name}")
     return replace(
         subject,
         spec=specs.pop(),

@@ -78,10 +78,12 @@ def _lines(classifier: Classifier, record: dict[str, Any]) -> list[str]:
 
 
 def _row(name: str, value: str) -> list[str]:
-    """Return a name and its value in lines of at most 80 columns; words stay whole."""
+    """Return a name and its value in lines of at most 80 columns; words and paths stay whole."""
     from textwrap import wrap
 
     start = f"{name:{_INDENT}}"
+    if name == "file":
+        return [start + value]
     return wrap(
         value,
         _WIDTH,

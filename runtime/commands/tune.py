@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +66,8 @@ def _tune(model: Path, options: Any, output: Output) -> None:
         found = rank(model, options)
     path = tuned.save(found.to_tuned())
     output.data(found.to_json() | {"saved": str(path)}, text(found))
-    output.say(f"Remembered for --backend auto, which takes the fastest for one image: {path}")
-    output.next(f"runtime predict {model} IMAGE")
+    output.say(f"Remembered for --backend auto, which takes the fastest for one image:\n  {path}")
+    output.next(f"runtime predict {shlex.quote(str(model))} IMAGE")
 
 
 def _show(output: Output) -> None:

@@ -53,6 +53,8 @@ def test_a_part_of_a_name_is_taken_for_the_first_that_has_it():
     known = ["tflite", "tflite-int8", "onnx-int8"]
     assert "Did you mean 'tflite-int8'?" in str(UnknownNameError("format", "int8", known))
     assert "Did you mean 'onnx-int8'?" in str(UnknownNameError("format", "int8", known[::-1]))
+    assert "Did you mean 'onnx-int8'?" in str(UnknownNameError("format", "INT8", known[::-1]))
+    assert "Did you mean" not in str(UnknownNameError("format", "t8", known))
 
 
 def test_a_missing_package_is_told_its_purpose_and_the_command():

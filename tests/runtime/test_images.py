@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 from runtime import images
 from runtime.errors import InputError
@@ -251,3 +251,13 @@ def test_pillow_images_of_any_mode_become_plain(picture, mode):
     found = to_plain(image)
     assert found.mode == ("L" if mode in ("1", "L", "LA") else "RGB")
     assert found is not image
+
+
+@pytest.mark.parametrize("value", ["ab", "12", "a long one"])
+@pytest.mark.parametrize("size", [(12, 10), (400, 380)])
+def test_text_in_a_file_is_not_taken_for_our_own_notes(value, size):
+    """A picture brings any text; its size was once kept under a key that is text."""
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("size in file", value)
+    found = decode(encoded(Image.new("L", size, 9), pnginfo=notes), 160)
+    assert images.size_in_file(found) == size

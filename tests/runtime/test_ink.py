@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from runtime.errors import InputError
 from runtime.framing import frame
 from runtime.ink import already_framed, center_ink, isolate
-from runtime.paper import find_ink
+from runtime.paper import _paper, find_ink
 from runtime.preprocess import PreprocessSpec
 
 SPEC = PreprocessSpec(height=28, width=28, fit="center-of-mass", polarity="auto")
@@ -148,6 +148,18 @@ def test_a_small_digit_is_read_the_same_at_any_size_of_the_picture(side):
     small = draw(size=(side, side), box=(start, start, stop, stop), stroke=stroke)
     large = draw(size=(1440, 1440), box=(576, 576, 792, 792), stroke=22)
     assert likeness(framed(noisy(small)), framed(noisy(large))) > 0.945
+
+
+def test_paper_is_found_where_ink_fills_every_fourth_column():
+    """Samples of it were taken at a step that fell on the ink alone."""
+    keep = np.zeros((24, 160), bool)
+    keep[:, ::4] = True
+    contrast = np.where(keep, 50, np.arange(160) % 7).astype(np.float32)
+    paper = _paper(contrast, keep)
+    assert set(paper.tolist()) == set(range(7))
+    keep[:] = True
+    keep[3, 1] = False
+    assert _paper(contrast, keep).tolist() == [1.0]
 
 
 def test_gradient_vignette_and_hard_shadow():

@@ -1,6 +1,7 @@
 """What ``toolkit verify`` compares."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,7 @@ from toolkit.datasets import DataOptions
 from toolkit.engines import ALL
 from toolkit.exporting import ExportOptions, export, read_exports
 from toolkit.subject import Overrides, resolve
-from toolkit.verifying import VerifyOptions, verify
+from toolkit.verifying import VerifyOptions, as_exported, verify
 
 
 @pytest.mark.parametrize("limit", [0, -1])
@@ -66,6 +67,19 @@ def test_a_bare_keras_file_is_run_as_its_exports_say(rgb_model, tmp_path):
     assert verify(bare, VerifyOptions((file.path,))).verdict == "pass"
     told = resolve(rgb_model / "colors.keras", data, Overrides(scale=0.001))
     assert verify(told, VerifyOptions((file.path,))).verdict == "fail"
+
+
+def test_the_file_that_is_believed_is_named(rgb_model, exports, tmp_path):
+    """It was the first file, though that one may be of another model."""
+    data = DataOptions(path=rgb_model / "colors.npz")
+    scaled = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
+    (file,) = export(scaled, ExportOptions(("tflite",), out=tmp_path))
+    said = []
+    reporter = SimpleNamespace(say=said.append)
+    files = (artifacts.read(exports["tflite"]), file)
+    found = as_exported(resolve(rgb_model / "colors.keras", data), files, reporter)
+    assert found.spec.scale == 1.0
+    assert said == ["What you do not say of the Keras model is taken from colors.float32.tflite"]
 
 
 def test_labels_in_another_order_are_taken_from_the_export_too(rgb_model, tmp_path):

@@ -38,7 +38,8 @@ class RichReporter:
 
     def say(self, text: str) -> None:
         """Print a remark, in lines of at most 80 columns."""
-        self._output.say("\n".join(line for part in text.splitlines() for line in wrap(part)))
+        lines = (line for part in text.splitlines() for line in wrap(part) or [""])
+        self._output.say("\n".join(lines))
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -107,7 +108,7 @@ def render(table: Table) -> str:
 
 
 def wrap(text: str, indent: str = "") -> list[str]:
-    """Return a sentence as lines of at most 80 columns; words and paths stay whole."""
+    """Return a sentence as lines of at most 80 columns; words stay whole."""
     return textwrap.wrap(
         text,
         WIDTH,

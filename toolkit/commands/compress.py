@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from runtime.artifact import Artifact
     from toolkit.compression import Compression
     from toolkit.datasets import DataOptions
+    from toolkit.progress import Reporter
     from toolkit.subject import Overrides
 
 
@@ -64,9 +65,8 @@ def command(
     on moved copies of them. The result is a run folder like any other, with its int8 file.
     Without MODEL, the latest run is taken.
     """
-    from toolkit import exporting
     from toolkit.commands._reporter import RichReporter
-    from toolkit.compression import TIMED_FORMAT, CompressOptions, Compressor
+    from toolkit.compression import CompressOptions, Compressor
     from toolkit.subject import resolve
     from toolkit.training import TrainingInterruptedError
 
@@ -74,12 +74,29 @@ def command(
     reporter = RichReporter(output)
     try:
         subject = resolve(model, data, overrides, reporter)
-        found = Compressor(subject, data, chosen, reporter).compress(out)
+        found = Compressor(subject, chosen, reporter).compress(out)
     except TrainingInterruptedError:
         raise KeyboardInterrupt("interrupted; nothing is kept") from None
-    student = resolve(found.run.path, data, reporter=reporter)
-    (file,) = exporting.export(student, exporting.ExportOptions((TIMED_FORMAT,)), reporter)
-    _show(found, file, output)
+    _show(found, _exported(found, reporter), output)
+
+
+def _exported(found: Compression, reporter: Reporter) -> Artifact:
+    """Write the int8 file; where that fails, the network that took an hour is named."""
+    from runtime.errors import EdgeError
+    from toolkit import exporting
+    from toolkit.compression import TIMED_FORMAT
+    from toolkit.datasets import DataOptions
+    from toolkit.subject import resolve
+
+    try:
+        student = resolve(found.run.path, DataOptions(), reporter=reporter)
+        (file,) = exporting.export(student, exporting.ExportOptions((TIMED_FORMAT,)), reporter)
+    except EdgeError:
+        reporter.say(f"The small network is kept in {found.run.path}; its export failed:")
+        raise
+    if warning := exporting.keras_warning(file):
+        reporter.say(f"Warning: {warning}")
+    return file
 
 
 def _show(found: Compression, file: Artifact, output: Output) -> None:

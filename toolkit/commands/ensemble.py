@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ def command(
     report = verify(subject, options, reporter)
     cost = measure(files, made.best, reporter, seconds)
     output.data(_record(made, files, report, cost), _text(made, report, cost))
-    output.next(f"toolkit evaluate {made.run.path} --all")
+    output.next(f"toolkit evaluate {shlex.quote(str(made.run.path))} --all")
     if report.verdict != "pass":
         raise click.exceptions.Exit(EXIT_CHECK_FAILED)
 

@@ -33,7 +33,10 @@ _FILES = (".tflite", ".onnx")
 )
 @click.option("--limit", type=int, help="Use the first N test images only.")
 @click.option(
-    "--out", type=PATH, help="Folder for the confusion matrix as PNG [default: the run folder]."
+    "--out",
+    type=PATH,
+    help="Folder for the confusion matrix as PNG [default: the run folder; of a bare .keras "
+    "file none is drawn].",
 )
 @data_options
 @override_options

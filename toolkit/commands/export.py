@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from runtime.artifact import Artifact
     from toolkit.attempts import Mending
     from toolkit.datasets import DataOptions
-    from toolkit.subject import Overrides
+    from toolkit.subject import Overrides, Subject
 
 
 _HELP = f"""Export MODEL, a run folder or a .keras file [default: the latest run].
@@ -87,7 +87,7 @@ def command(
     )
     reporter = RichReporter(output)
     subject = resolve(model, data, overrides, reporter)
-    proven = exporting.with_golden(out or subject.exports)
+    proven = exporting.with_golden(out or subject.exports, subject.name, exporters)
     failed: dict[str, str] = {}
     mended: dict[str, Mending] = {}
     artifacts = []
@@ -100,6 +100,8 @@ def command(
     for record in mended.values():
         output.say(str(record))
     _show(artifacts, mended, failed, output)
+    if replaced := [artifact.path for artifact in artifacts if artifact.path in proven]:
+        reporter.say(_replaced(replaced, subject))
     forced = [artifact for artifact in artifacts if _refusal(artifact)]
     if forced:
         output.next(f"toolkit diagnose {shlex.quote(str(forced[0].path))}")
@@ -108,8 +110,6 @@ def command(
     output.say(f"Classes, in the order of the outputs: {', '.join(subject.labels)}")
     if warning := exporting.keras_warning(artifacts[0]):
         output.say(f"Warning: {warning}")
-    if replaced := [artifact.path for artifact in artifacts if artifact.path in proven]:
-        _say_replaced(replaced, output)
     output.next(f"runtime predict {shlex.quote(str(artifacts[0].path))} IMAGE")
 
 
@@ -124,15 +124,16 @@ def _line(artifact: Artifact) -> str:
     )
 
 
-def _say_replaced(paths: list[Path], output: Output) -> None:
-    from toolkit.commands._reporter import wrap
+def _replaced(paths: list[Path], subject: Subject) -> str:
+    """Say that golden inputs are gone, and how new ones come in."""
+    from toolkit.typed import named
 
     names = ", ".join(path.name for path in paths)
-    note = (
-        f"Note: {names} had golden inputs and a verdict, which went with the old file; "
-        "put in new ones: toolkit verify --golden"
+    files = " ".join(shlex.quote(str(path)) for path in paths)
+    return (
+        f"Note: {names} had golden inputs and a verdict, which went with the old file. Put in "
+        f"new ones:\ntoolkit verify {files} --golden --against {named(subject)}"
     )
-    output.say("\n".join(wrap(note)))
 
 
 def _refusal(artifact: Artifact) -> str | None:

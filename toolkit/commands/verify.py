@@ -123,7 +123,7 @@ def _say_golden(job: Verification, output: Output) -> None:
     sealed = [artifacts.read(file.path) for file in job.files]
     for file in sealed:
         if file.manifest and file.manifest.golden:
-            output.say(f"Golden inputs in {file.path}: {file.manifest.golden.summary}")
+            output.say(f"Golden inputs in {file.path}:\n  {file.manifest.golden.summary}")
     ready = [file.path for file in sealed if file.manifest and file.manifest.golden]
     if ready:
         usual = [path for path in ready if path.name.endswith(".int8.tflite")]

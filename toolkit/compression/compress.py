@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from toolkit.parity.statistics import mcnemar, paired_interval
 from toolkit.rates import Cosine
 from toolkit.record import describe, write_results
 from toolkit.splits import train_validation
+from toolkit.subject import Overrides
 from toolkit.training import TrainingInterruptedError
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from toolkit.compression.lessons import Lessons
     from toolkit.compression.options import CompressOptions
-    from toolkit.datasets import DataOptions
     from toolkit.record import TrainReporter
     from toolkit.subject import Subject
 
@@ -60,7 +60,6 @@ class Compressor:
     def __init__(
         self,
         subject: Subject,
-        data: DataOptions,
         options: CompressOptions,
         reporter: TrainReporter,
     ) -> None:
@@ -68,19 +67,19 @@ class Compressor:
 
         Args:
             subject: the teacher with its data.
-            data: how that data was named.
             options: how the student is made and taught.
             reporter: shows progress.
 
         Raises:
             ExportError: the teacher has nothing to narrow.
         """
-        self._subject, self._options, self._reporter = subject, options, reporter
-        self._config = runs.config_beside(subject.source.path) or {
-            "name": subject.name,
-            **describe(_UNRECORDED, data, subject.dataset),
-        }
-        split = self._config["options"]
+        self._options, self._reporter = options, reporter
+        # the student is taught, judged and run as its teacher is, whatever the data say
+        dataset = replace(subject.dataset, labels=subject.labels, spec=subject.spec)
+        self._subject = replace(subject, dataset=dataset)
+        recorded = runs.config_beside(subject.source.path) or {"options": _UNRECORDED}
+        split = recorded["options"]
+        self._config = recorded | describe(split, subject.data, dataset) | {"name": subject.name}
         _, self._validation = train_validation(
             subject.dataset, split["validation_split"], split["seed"]
         )
@@ -187,6 +186,7 @@ class Compressor:
             "teacher": self._subject.name,
             "teacher_sha256": teacher.sha256,
             "teacher_model": str(teacher.path.resolve()),
+            "stated": asdict(self._subject.stated or Overrides()),
             "widths": student.widths,
             "kernel": student.form.kernel,
             "pooled": student.form.pooled,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 TIMED_FORMAT = "tflite-int8"
 _KERNELS = (None, 3)  # as they are; no side above 3
+_WORTH = 1.25  # times as fast: less is hardly more than the clock's own error
 _SECONDS = 0.4  # of timing, a file and step
 _SCORED = 1000  # training images on which importance is measured
 _CALIBRATION = CalibrationOptions(samples=32)  # its ranges do not change the speed
@@ -151,6 +152,8 @@ class Search:
             f"no narrower {self._model.name} is {target} here; the fastest is {fastest:.1f} times "
             f"as fast, the smallest {smallest:.1f} times smaller: "
         )
+        if fastest < _WORTH:
+            return f"{said}it has too few channels to spare"
         if fastest < target.speedup:
             return f"{said}--target-speedup {fastest * 0.9:.1f}"
         return f"{said}--target-shrink {math.floor(smallest)}"

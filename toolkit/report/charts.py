@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +106,8 @@ def _scale(axes: Axes, latencies: Sequence[float]) -> None:
     """Make a wide range of latencies logarithmic, with numbers as a person writes them."""
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-    if not latencies or max(latencies) < _WIDE * min(latencies):
+    if not latencies or not 0 < _WIDE * min(latencies) <= max(latencies):
+        axes.ticklabel_format(useOffset=False, style="plain")
         return
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -124,8 +124,8 @@ def _span(percents: Sequence[float]) -> tuple[float, float]:
 
 def _points(entries: Sequence[Measured]) -> tuple[list[float], list[float]]:
     return (
-        [one.latency_ms or math.nan for one in entries],
-        [100 * (one.accuracy or math.nan) for one in entries],
+        [one.latency_ms or 0.0 for one in entries],
+        [100 * (one.accuracy or 0.0) for one in entries],
     )
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporters import formats
+from toolkit import typed
+from toolkit.runs import config_beside
+from toolkit.subject import Overrides
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,20 +30,26 @@ def commands(
     taught = bool(subject.lineage)
     made = (_made(training["config"]),) if training and not taught else ()
     if taught:
-        teacher = shlex.quote(str(subject.lineage["teacher_model"]))
-        made = (f"toolkit compress {teacher} {_flags(subject.lineage['options'], 'compress')}",)
-    source = subject.source.path
-    where = source.parent if training else source
-    target = shlex.quote(str(where))
-    data = "" if training else f" --dataset {shlex.quote(subject.dataset.name)}"
-    exported = f"toolkit export {target} {_formats(written)}{data}"
-    return (*made, exported, f"toolkit report {target}{data}")
+        made = (_compressed(subject),)
+    target = shlex.quote(str(subject.source.path.parent)) if training else typed.named(subject)
+    return (*made, f"toolkit export {target} {_formats(written)}", f"toolkit report {target}")
+
+
+def _compressed(subject: Subject) -> str:
+    model = Path(subject.lineage["teacher_model"])
+    options = _flags(subject.lineage["options"], "compress")
+    if config_beside(model):
+        return f"toolkit compress {shlex.quote(str(model.parent))} {options}"
+    said = subject.lineage.get("stated", {})
+    lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
+    named_by = " ".join(typed.options(subject.data, Overrides(**said | lists)))
+    return f"toolkit compress {shlex.quote(str(model))} {named_by} {options}"
 
 
 def _formats(written: Iterable[str]) -> str:
-    known, found = formats.registry(), set(written)
-    names = [name for name in known if name in found]
-    if len(names) in (0, len(known)):
+    found = set(written)
+    names = [name for name in formats.registry() if name in found]
+    if len(names) in (0, len(formats.registry())):
         return "--all"
     return " ".join(f"--format {name}" for name in names)
 
@@ -53,11 +63,11 @@ def _made(config: dict[str, Any]) -> str:
 
 def _train(config: dict[str, Any]) -> str:
     data = config["data"]["options"]
-    named = {"dataset": data["name"], "data_path": data["path"]}
-    named |= {key: data.get(key) for key in ("image_size", "channels", "fit", "polarity")}
-    if named["image_size"]:
-        named["image_size"] = "x".join(map(str, named["image_size"]))
-    return f"toolkit train {_flags(named | config['options'], 'train')}".strip()
+    values = {"dataset": data["name"], "data_path": data["path"]}
+    values |= {key: data.get(key) for key in ("image_size", "channels", "fit", "polarity")}
+    if values["image_size"]:
+        values["image_size"] = "x".join(map(str, values["image_size"]))
+    return f"toolkit train {_flags(values | config['options'], 'train')}".strip()
 
 
 def _flags(values: dict[str, Any], command: str) -> str:

@@ -46,10 +46,10 @@ def test_an_epoch_is_a_line_of_80_columns_at_most(capsys, epochs, left):
 
 def test_long_remarks_are_wrapped_and_tables_stay_as_they_are(capsys):
     columns = "plain    0.00  100.00%     905,984"
-    RichReporter(Output()).say(f"{'word ' * 20}end\n{columns}")
-    *lines, last = capsys.readouterr().err.splitlines()
+    RichReporter(Output()).say(f"{'word ' * 20}end\n\n{columns}")
+    *lines, empty, last = capsys.readouterr().err.splitlines()
     assert [len(line) <= 80 for line in lines] == [True, True]
-    assert last == columns
+    assert (empty, last) == ("", columns)
 
 
 def test_quiet_prints_nothing(capsys):

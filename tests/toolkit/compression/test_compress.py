@@ -2,14 +2,18 @@
 
 import json
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import runtime
 from runtime.errors import ExportError, InputError, ParityError
 from toolkit.compression import CompressOptions, Compressor
 from toolkit.compression.search import Search, Target
 from toolkit.datasets import DataOptions
+from toolkit.report.commands import commands
 from toolkit.runs import open_run
 from toolkit.subject import resolve
 
@@ -108,13 +112,55 @@ def test_a_file_far_below_its_teacher_fails_and_a_lost_teacher_is_told(small, to
     assert any("not compared with its teacher" in note for note in report["notes"])
 
 
+def test_a_bare_teacher_with_pictures_of_another_size_and_scale(
+    toolkit_cli, runtime_cli, rgb_model, tmp_path
+):
+    """The student was run with the default scale, and its export asked for other sizes."""
+    arrays, rng = np.load(rgb_model / "colors.npz"), np.random.default_rng(0)
+    wide(arrays).save(tmp_path / "wide.keras")
+    for image, label in zip(arrays["x_train"], arrays["y_train"], strict=True):
+        folder = tmp_path / "data" / str(arrays["labels"][label])
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{rng.integers(1 << 30)}.png"
+        Image.fromarray(image).resize((48, 40)).save(folder / name)
+    said = ("--scale", 1, "--labels", "red,green,blue", "--data", tmp_path / "data")
+    options = ("--target-speedup", 1.3, "--epochs", 12, "--copies", 1, "--json")
+    runs = tmp_path / "runs"
+    result = toolkit_cli("compress", tmp_path / "wide.keras", *said, *options, "--out", runs)
+    assert result.exit_code == 0, result.stderr
+    record = json.loads(result.stdout)
+    assert record["accuracy"] > 0.9
+    found = info(runtime_cli, record["artifacts"][0])
+    assert found["preprocess"]["scale"] == 1.0
+    assert found["labels"] == ["red", "green", "blue"]
+    assert found["accuracy"]["reference"] > 0.9
+    assert "Warning" not in result.stderr
+    again = commands(resolve(Path(record["run"]), DataOptions()), {})[0]
+    assert f"wide.keras --data {tmp_path / 'data'} --labels red,green,blue --scale 1.0" in again
+
+
+def wide(arrays):
+    """A teacher of the colours with channels to spare; it scales its pixels itself."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(1)
+    convolutions = [layers.Conv2D(32, 3, strides=2, activation="relu") for _ in range(2)]
+    head = [layers.Flatten(), layers.Dense(3)]
+    image = [keras.Input((32, 32, 3)), layers.Rescaling(1 / 255)]
+    model = keras.Sequential([*image, *convolutions, *head], name="wide")
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(arrays["x_train"].astype("float32"), arrays["y_train"], epochs=8, verbose=0)
+    return model
+
+
 def test_a_speed_that_cannot_be_reached_names_the_one_that_can(subject, tmp_path):
     options = CompressOptions(target_speedup=900, copies=0, epochs=1)
-    compressor = Compressor(subject, DataOptions(), options, quiet())
+    compressor = Compressor(subject, options, quiet())
     with pytest.raises(ExportError, match=r"the fastest is .* --target-speedup"):
         compressor.compress(tmp_path / "runs")
     options = CompressOptions(target_speedup=1.01, target_shrink=900, copies=0, epochs=1)
-    compressor = Compressor(subject, DataOptions(), options, quiet())
+    compressor = Compressor(subject, options, quiet())
     with pytest.raises(ExportError, match=r"900 times smaller here; .* --target-shrink"):
         compressor.compress(tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
@@ -122,7 +168,7 @@ def test_a_speed_that_cannot_be_reached_names_the_one_that_can(subject, tmp_path
 
 def test_with_a_drop_alone_the_fastest_speed_within_reach_is_taken(subject, tmp_path, monkeypatch):
     options = CompressOptions(max_drop=100, copies=0, epochs=1)
-    compressor = Compressor(subject, DataOptions(), options, quiet())
+    compressor = Compressor(subject, options, quiet())
     asked = []
 
     def students(self, target):
@@ -139,7 +185,7 @@ def test_with_a_drop_alone_the_fastest_speed_within_reach_is_taken(subject, tmp_
 
 def test_a_student_that_loses_too_much_is_an_error_and_stays(subject, tmp_path):
     options = CompressOptions(target_speedup=3, max_drop=0, copies=0, epochs=1, learning_rate=1e-9)
-    compressor = Compressor(subject, DataOptions(), options, quiet())
+    compressor = Compressor(subject, options, quiet())
     with pytest.raises(ParityError, match="no student stays within 0 points"):
         compressor.compress(tmp_path)
     assert open_run(tmp_path).config["lineage"]

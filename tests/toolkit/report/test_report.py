@@ -15,7 +15,7 @@ from toolkit.evaluation import evaluate
 from toolkit.recommending import RecommendOptions
 from toolkit.report import CARD, HTML, MARKDOWN, charts, gather, write
 from toolkit.report.commands import commands
-from toolkit.subject import resolve
+from toolkit.subject import Overrides, resolve
 from toolkit.verifying import VerifyOptions
 
 pytest.importorskip("jinja2", reason="the workstation side is not installed")
@@ -112,6 +112,14 @@ def test_the_commands_make_it_again(contents, digits_run):
     assert export == f"toolkit export {digits_run.path} {written}"
     assert report == f"toolkit report {digits_run.path}"
     assert not any(flag in train for flag in ("--augment", "--deterministic", "--tensorboard"))
+
+
+def test_a_bare_file_is_named_with_its_data(rgb_model):
+    data = DataOptions(path=rgb_model / "colors.npz")
+    bare = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
+    named = f"{rgb_model / 'colors.keras'} --data {rgb_model / 'colors.npz'} --scale 1.0"
+    typed = commands(bare, {}, ("onnx",))
+    assert typed == (f"toolkit export {named} --format onnx", f"toolkit report {named}")
 
 
 def test_the_formats_that_were_not_exported_are_not_claimed(contents, subject):
@@ -220,7 +228,7 @@ def test_charts_are_the_same_bytes_each_time_and_take_the_colour_of_the_page():
     assert ">tflite<" in first  # text, not outlines
 
 
-@pytest.mark.parametrize("slowest", [0.19, 0.2, 0.45, 2.0, 300.0])
+@pytest.mark.parametrize("slowest", [0.18002, 0.19, 0.2, 0.45, 2.0, 300.0])
 def test_any_range_of_latencies_has_numbers_on_its_axis(slowest):
     drawn = charts.tradeoff([measured(0.18, 0.9), measured(slowest, 0.9, "onnx")], 0.9)
     axis = drawn.split('id="tradeoff-matplotlib.axis_1">')[1].split("latency of one image")[0]
@@ -228,7 +236,7 @@ def test_any_range_of_latencies_has_numbers_on_its_axis(slowest):
     assert len([n for n in numbers if 0.17 <= n <= slowest * 1.1]) >= 2
 
 
-@pytest.mark.parametrize("entries", [[], [measured(1.0, 0.9)]])
+@pytest.mark.parametrize("entries", [[], [measured(1.0, 0.9)], [measured(1.0, 0.0)]])
 def test_a_chart_of_nothing_or_of_one_file_is_drawn(entries):
     assert charts.tradeoff(entries, 0.9).startswith("<svg")
 
