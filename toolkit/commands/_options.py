@@ -29,7 +29,11 @@ _DATASET = Names(registry)
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name a dataset as one ``data`` argument (DataOptions)."""
 
-    @click.option("--dataset", type=_DATASET, help=f"{', '.join(registry())} [default: mnist].")
+    @click.option(
+        "--dataset",
+        type=_DATASET,
+        help=f"{', '.join(registry())} [default: that of the run; to train mnist].",
+    )
     @click.option("--data", "data_path", type=EXISTING, help="Where the data is: a file or folder.")
     @click.option("--image-size", help="Model input of an image folder, like 32 or 32x48 (HxW).")
     @click.option("--channels", type=int, help="1 (grey) or 3 (RGB) for an image folder.")

@@ -120,7 +120,7 @@ def _draw(result: Evaluation, subject: Subject, out: Path | None, file: Path | N
         return None
     from toolkit.plots import plot_confusion
 
-    folder = out or subject.exports.parent
+    folder = out or subject.source.path.parent
     picture = folder / f"{file.name if file else subject.dataset.name}-{_PICTURE}"
     plot_confusion(result, picture)
     return picture

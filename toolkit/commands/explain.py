@@ -31,7 +31,12 @@ _PICTURE = "feature_maps.png"
     "--against", type=EXISTING, help="The Keras model of a model file [default: its run]."
 )
 @click.option("--index", type=int, default=0, show_default=True, help="Without IMAGE: test image.")
-@click.option("--out", type=PATH, help="Folder for the feature maps as PNG.")
+@click.option(
+    "--out",
+    type=PATH,
+    help="Folder for the feature maps as PNG [default: the run folder; of a bare .keras "
+    "file the one you are in].",
+)
 @data_options
 @override_options
 @output_options
@@ -64,7 +69,9 @@ def command(
     pixels, rows = _pixels(subject, image, index), describe(subject.source)
     graph = view(sealed.data, ".tflite") if sealed else None
     maps = feature_maps(subject.source, subject.spec.apply(pixels[None]), graph)
-    sheet = (out or subject.exports.parent) / f"{subject.dataset.name}-{_PICTURE}"
+    own = subject.stated is None  # a run has a place for it
+    folder = out or (subject.source.path.parent if own else Path())
+    sheet = folder / f"{subject.dataset.name}-{_PICTURE}"
     draw(pixels, maps, sheet, sealed.path.name if sealed else "")
     record = {
         "layers": [row.to_json() for row in rows],

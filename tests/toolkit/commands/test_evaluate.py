@@ -1,6 +1,7 @@
 """``toolkit evaluate`` as a user types it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +33,19 @@ def test_json_equals_scikit_learn(toolkit_cli, digits_run, tmp_path, answers, di
     assert record["averages"]["macro"]["f1"] == pytest.approx(f1)
     with Image.open(record["confusion_matrix_png"]) as picture:
         assert picture.format == "PNG"
+
+
+def test_the_picture_of_a_file_in_a_run_goes_into_the_run(
+    toolkit_cli, digits_run, tmp_path, monkeypatch
+):
+    """It went where the user stood."""
+    monkeypatch.chdir(tmp_path)
+    result = toolkit_cli("evaluate", digits_run.model, "--dataset", "digits", "--json")
+    assert result.exit_code == 0, result.stderr
+    picture = Path(json.loads(result.stdout)["confusion_matrix_png"])
+    assert picture.parent == digits_run.path
+    picture.unlink()
+    assert not list(tmp_path.iterdir())
 
 
 def test_text_shows_accuracy_and_matrix(toolkit_cli, digits_run, tmp_path):
