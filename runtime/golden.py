@@ -109,7 +109,8 @@ def _golden(artifact: Artifact) -> Golden:
     if manifest.golden is None:
         raise ArtifactError(
             f"{artifact.path} has no golden inputs; put them in where the Keras model and its "
-            f"data are: toolkit verify {shlex.quote(str(artifact.path))} --golden"
+            f"data are: toolkit verify {shlex.quote(str(artifact.path))} --golden "
+            "--against MODEL"
         )
     return manifest.golden
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exporters.source import KerasSource, load_keras
-from runtime.errors import DataError, InputError
+from runtime.errors import DataError, InputError, UnknownNameError
 from toolkit import runs
 from toolkit.datasets import DataOptions, Dataset, load_dataset
 from toolkit.progress import SILENT, Reporter
@@ -148,6 +148,14 @@ def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Report
         )
     source = _load(path, reporter)
     height, width, channels = source.image_shape
+    if (data.image_size or (height, width), data.channels or channels) != (
+        (height, width),
+        channels,
+    ):
+        raise InputError(
+            f"{path} takes images of {height}x{width} with {channels} channels; --image-size and "
+            "--channels cannot change that"
+        )
     sized = replace(data, image_size=(height, width), channels=channels)
     config = runs.config_beside(path)
     dataset, training = _training_part(load_dataset(sized, reporter), config)
@@ -201,12 +209,18 @@ def in_order(dataset: Dataset, labels: tuple[str, ...] | None, reporter: Reporte
         dataset: its classes are numbered in the order of its own labels.
         labels: those of the model; None if they are not known.
         reporter: told where the names differ.
+
+    Raises:
+        UnknownNameError: some of the names are those of the data and others are not, which
+            looks like a slip.
     """
     if labels is None or labels == dataset.labels:
         return dataset
     if len(labels) != len(dataset.labels):
         return dataset  # refused where the model is known
-    if sorted(labels) != sorted(dataset.labels):
+    if unknown := set(labels) - set(dataset.labels):
+        if len(unknown) < len(labels):
+            raise UnknownNameError("label", min(unknown), dataset.labels)
         pairs = ", ".join(f"{a} = {b}" for a, b in zip(dataset.labels, labels, strict=True))
         reporter.say(f"the classes of {dataset.name} are taken in their order: {pairs}")
         return dataset

@@ -209,7 +209,7 @@ def parse_labels(text: str) -> tuple[str, ...]:
     """Read ``a,b,c``, or a text file with one label a line.
 
     Raises:
-        InputError: the file cannot be read, or there is no label.
+        InputError: the file cannot be read, there is no label, or one is named twice.
     """
     from runtime.errors import InputError
 
@@ -222,6 +222,8 @@ def parse_labels(text: str) -> tuple[str, ...]:
     labels = tuple(part.strip() for part in parts if part.strip())
     if not labels:
         raise InputError("--labels holds no label")
+    if twice := next((one for one in labels if labels.count(one) > 1), None):
+        raise InputError(f"--labels names '{twice}' twice")
     return labels
 
 

@@ -101,7 +101,7 @@ def _manifest_rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("made by", f"{manifest.created.tool} from {manifest.created.dataset}"),
         *(("learned from", name) for name in [manifest.created.lineage.get("teacher")] if name),
         ("work", _work(manifest.multiply_adds)),
-        ("operators", ", ".join(f"{k} {v}" for k, v in manifest.requirements.operators.items())),
+        ("op versions", ", ".join(f"{k} {v}" for k, v in manifest.requirements.operators.items())),
         ("engines", ", ".join(f"{k} {v}" for k, v in manifest.requirements.engines.items())),
     ]
     if calibration := manifest.quantization.calibration:

@@ -53,7 +53,7 @@ def test_text_names_everything_once(runtime_cli, exports):
         "model",
         "quantization",
         "calibration",
-        "operators",
+        "op",
         "engines",
         "accuracy",
     ]:

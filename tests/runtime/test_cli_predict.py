@@ -164,6 +164,7 @@ def test_an_empty_folder_is_bad_input(runtime_cli, model, tmp_path):
         (["--labels", "a,b"], "2 labels for a model of 10 classes"),
         (["--labels", "no-such-file"], "--labels takes a,b,c or a text file"),
         (["--labels", ","], "holds no label"),
+        (["--labels", "a,b,a"], "names 'a' twice"),
         (["--no-such-option"], "No such option"),
     ],
 )

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from runtime.errors import DataError, InputError
+from runtime.errors import DataError, InputError, UnknownNameError
 from toolkit.datasets import DataOptions
 from toolkit.datasets.base import image_hashes
 from toolkit.splits import train_validation
@@ -89,6 +89,22 @@ def test_a_model_without_data_says_what_to_add(rgb_model):
 def test_data_of_another_size_is_refused(rgb_model):
     with pytest.raises(DataError, match=r"images of 28x28x1, needed are 32x32x3"):
         resolve(rgb_model / "colors.keras", DataOptions(name="digits"))
+
+
+@pytest.mark.parametrize("wrong", [{"image_size": (64, 64)}, {"channels": 1}])
+def test_a_size_that_the_model_cannot_have_is_refused(rgb_model, wrong):
+    data = DataOptions(path=rgb_model / "colors.npz", **wrong)
+    with pytest.raises(InputError, match="takes images of 32x32 with 3 channels"):
+        resolve(rgb_model / "colors.keras", data)
+
+
+def test_a_slip_in_one_label_is_told(rgb_model):
+    """It turned a new order of the classes into new names for the old order."""
+    data = DataOptions(path=rgb_model / "colors.npz")
+    with pytest.raises(UnknownNameError, match="'bleu'. Did you mean 'blue'"):
+        resolve(rgb_model / "colors.keras", data, Overrides(labels=("red", "green", "bleu")))
+    found = resolve(rgb_model / "colors.keras", data, Overrides(labels=("r", "g", "b")))
+    assert found.labels == ("r", "g", "b")
 
 
 def test_a_wrong_number_of_labels_is_refused(rgb_model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit.commands._reporter import render
+from toolkit.commands._reporter import WIDTH, render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,8 +64,9 @@ def all_text(found: Comparison) -> str:
 
 def matrix(result: Evaluation) -> str:
     """Return the confusion matrix as text: rows are the truth, columns the answers."""
-    width = max(len(str(result.confusion.max())), 4) + 1
     name = max(len(label) for label in result.labels)
+    room = (WIDTH - name) // len(result.labels)
+    width = max(len(str(result.confusion.max())) + 1, 5, min(name + 1, room))
     head = " " * name + "".join(f"{label[: width - 1]:>{width}}" for label in result.labels)
     rows = [
         f"{label:>{name}}" + "".join(f"{count:>{width}}" for count in counts)

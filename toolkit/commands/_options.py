@@ -37,7 +37,11 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--data", "data_path", type=EXISTING, help="Where the data is: a file or folder.")
     @click.option("--image-size", help="Model input of an image folder, like 32 or 32x48 (HxW).")
     @click.option("--channels", type=int, help="1 (grey) or 3 (RGB) for an image folder.")
-    @click.option("--fit", type=FIT, help="Images of other sizes: stretch, pad or center-of-mass.")
+    @click.option(
+        "--fit",
+        type=FIT,
+        help="Images of other sizes: pad (default), stretch or center-of-mass.",
+    )
     @click.option(
         "--polarity", type=POLARITY, help="as-is, invert or auto (dark on light is inverted)."
     )

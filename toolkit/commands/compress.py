@@ -100,6 +100,8 @@ def _exported(found: Compression, reporter: Reporter) -> Artifact:
 
 
 def _show(found: Compression, file: Artifact, output: Output) -> None:
+    from toolkit.commands._reporter import wrap
+
     record, path = found.record, found.run.path
     low, high = (100 * value for value in record["accuracy_interval"])
     change = 100 * (record["accuracy"] - record["teacher_accuracy"])
@@ -113,5 +115,5 @@ def _show(found: Compression, file: Artifact, output: Output) -> None:
         f"Run folder: {path}\n{file.path}"
     )
     made = {"run": str(path), "model": str(found.run.model), "artifacts": [str(file.path)]}
-    output.data(made | record, text)
+    output.data(made | record, "\n".join(line for part in text.splitlines() for line in wrap(part)))
     output.next(f"toolkit verify --against {shlex.quote(str(path))}")

@@ -57,6 +57,7 @@ def command(
     MODEL is a run folder or .keras file [default: the latest run], or a model file
     (.tflite, .onnx), which is run in its engine and compared with Keras class by class.
     """
+    from runtime.errors import InputError
     from toolkit import evaluating
     from toolkit.commands._reporter import RichReporter
     from toolkit.exporting import read_exports
@@ -70,7 +71,13 @@ def command(
     reporter = RichReporter(output)
     files = evaluating.read_files([file]) if file else ()
     keras = (against or evaluating.home(file)) if file else model
-    subject = resolve(keras, data, overrides, reporter)
+    try:
+        subject = resolve(keras, data, overrides, reporter)
+    except InputError as error:
+        if file is None or keras is not None:
+            raise
+        hint = "or name the Keras model of the file and its data: --against MODEL --data PATH"
+        raise InputError(f"{error}; {hint}") from error
     if everything:
         files = read_exports(subject.exports)
     subject = as_exported(subject, files, reporter)

@@ -119,7 +119,9 @@ def _pixels(subject: Subject, image: Path | None, index: int) -> NDArray[np.uint
 
 def _int8_of(subject: Subject) -> Artifact | None:
     path = subject.exports / f"{subject.name}.int8.tflite"
-    return _read(path) if path.is_file() else None
+    if subject.exports == Path() or not path.is_file():  # only a run has files of its own
+        return None
+    return _read(path)
 
 
 def _text(rows: Sequence[LayerRow], maps: Sequence[MapRow]) -> str:

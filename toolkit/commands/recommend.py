@@ -66,6 +66,7 @@ def command(
     from toolkit.parity.budgets import load_budgets
     from toolkit.recommending import RecommendOptions, recommend
     from toolkit.subject import resolve
+    from toolkit.typed import named
     from toolkit.verifying import VerifyOptions
 
     limits = Limits(max_drop, parse_size(max_size) if max_size is not None else None)
@@ -76,12 +77,11 @@ def command(
     found = recommend(subject, RecommendOptions(asked, limits), reporter)
     output.data(found.to_json(), table(found))
     if found.chosen:
-        named = "" if choice.backend == AUTO else f" --backend {found.chosen.backend}"
-        named += "" if choice.engine.device == "cpu" else f" --device {choice.engine.device}"
-        output.next(f"runtime predict {shlex.quote(found.chosen.path)} IMAGE{named}")
+        where = "" if choice.backend == AUTO else f" --backend {found.chosen.backend}"
+        where += "" if choice.engine.device == "cpu" else f" --device {choice.engine.device}"
+        output.next(f"runtime predict {shlex.quote(found.chosen.path)} IMAGE{where}")
         return
-    against = shlex.quote(str(choice.against)) if choice.against else ""
-    output.next(remedy(found.entries, limits, against))
+    output.next(remedy(found.entries, limits, named(subject) if choice.against else ""))
     raise click.exceptions.Exit(EXIT_CHECK_FAILED)
 
 

@@ -45,9 +45,9 @@ class CompressOptions:
             InputError: a field is out of its range.
         """
         if self.target_speedup is not None and not 1.0 < self.target_speedup < 1000.0:
-            raise InputError(f"a speed-up lies between 1 and 1000, not {self.target_speedup:g}")
+            raise InputError(f"a speed-up is above 1 and below 1000, not {self.target_speedup:g}")
         if not 1.0 <= self.target_shrink < 1000.0:
-            raise InputError(f"a shrink lies between 1 and 1000, not {self.target_shrink:g}")
+            raise InputError(f"a shrink is at least 1 and below 1000, not {self.target_shrink:g}")
         if self.max_drop is not None and not 0.0 <= self.max_drop <= 100.0:
             raise InputError(f"--max-drop is in points of accuracy, 0…100, not {self.max_drop:g}")
         if min(self.epochs, self.batch_size) < 1 or self.copies < 0:

@@ -77,5 +77,7 @@ def against(
     drop = words.drop(found, limits)
     reasons = (f"against its teacher {teacher.name}: {drop}",) if drop else ()
     same = f"same label on {found.agreement:.2%} of {found.images:,} images"
-    sentence = f"against its teacher {teacher.name}: {same}; {words.accuracies(found)}"
+    sentence = (
+        f"against its teacher {teacher.name}: {same}; {words.accuracies(found, 'its teacher')}"
+    )
     return TeacherParity(teacher.name, found, reasons, sentence)

@@ -76,11 +76,11 @@ def _labels(found: Metrics, budget: ParityBudget) -> str:
     return f"answers differently on {count:,} of {found.images:,} images; {doubt}"
 
 
-def accuracies(found: Metrics) -> str:
-    """Say both accuracies, and whether chance would explain the difference."""
+def accuracies(found: Metrics, whose: str = "Keras") -> str:
+    """Say both accuracies, that of ``whose`` first, and whether chance explains the difference."""
     before, after = found.reference_accuracy, found.accuracy
     if round(before * found.images) == round(after * found.images):
-        return f"accuracy {after:.2%} like Keras"
+        return f"accuracy {after:.2%} like {whose}"
     low, high = (100 * bound for bound in found.accuracy_delta_interval)
     change = (
         f"accuracy {100 * before:.2f} → {100 * after:.2f} % "

@@ -1,6 +1,7 @@
 """``toolkit explain`` on a real run and its int8 file."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -94,6 +95,17 @@ def test_bad_options_end_in_one_line(toolkit_cli, digits_run, options, words):
     result = toolkit_cli("explain", digits_run.path, *options)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+def test_a_bare_file_is_not_compared_with_what_happens_to_lie_there(
+    toolkit_cli, rgb_model, exports, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(exports["tflite-int8"], tmp_path / "colors.int8.tflite")
+    data = ("--data", rgb_model / "colors.npz", "--scale", 1)
+    result = toolkit_cli("explain", rgb_model / "colors.keras", *data, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["file"] is None
 
 
 def test_an_onnx_file_is_refused_with_the_way_out(toolkit_cli, exports):

@@ -12,6 +12,7 @@ from exporters import formats
 from toolkit.choosing import Measured
 from toolkit.datasets import DataOptions
 from toolkit.evaluation import evaluate
+from toolkit.exporting import ExportOptions, export
 from toolkit.recommending import RecommendOptions
 from toolkit.report import CARD, HTML, MARKDOWN, charts, gather, write
 from toolkit.report.commands import commands
@@ -112,6 +113,20 @@ def test_the_commands_make_it_again(contents, digits_run):
     assert export == f"toolkit export {digits_run.path} {written}"
     assert report == f"toolkit report {digits_run.path}"
     assert not any(flag in train for flag in ("--augment", "--deterministic", "--tensorboard"))
+
+
+def test_a_bare_file_with_numbered_data_takes_the_names_of_its_exports(rgb_model, tmp_path):
+    """The page ended in a traceback: the file had names that the data did not."""
+    arrays = dict(np.load(rgb_model / "colors.npz"))
+    del arrays["labels"]
+    np.savez(tmp_path / "numbers.npz", **arrays)
+    model, named = rgb_model / "colors.keras", DataOptions(path=rgb_model / "colors.npz")
+    scaled = resolve(model, named, Overrides(scale=1.0))
+    (file,) = export(scaled, ExportOptions(("tflite",), out=tmp_path))
+    numbered = resolve(model, DataOptions(path=tmp_path / "numbers.npz"), Overrides(scale=1.0))
+    found = gather(numbered, RecommendOptions(VerifyOptions((file.path,)), seconds=0.02))
+    assert set(found.keras.per_class) == set(found.chosen.per_class) == {"red", "green", "blue"}
+    assert found.chosen.accuracy > 0.9
 
 
 def test_a_bare_file_is_named_with_its_data(rgb_model):
