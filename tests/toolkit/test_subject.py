@@ -101,7 +101,7 @@ def test_a_size_that_the_model_cannot_have_is_refused(rgb_model, wrong):
 def test_a_slip_in_one_label_is_told(rgb_model):
     """It turned a new order of the classes into new names for the old order."""
     data = DataOptions(path=rgb_model / "colors.npz")
-    with pytest.raises(UnknownNameError, match="'bleu'. Did you mean 'blue'"):
+    with pytest.raises(UnknownNameError, match=r"'bleu'. Did you mean 'blue'"):
         resolve(rgb_model / "colors.keras", data, Overrides(labels=("red", "green", "bleu")))
     found = resolve(rgb_model / "colors.keras", data, Overrides(labels=("r", "g", "b")))
     assert found.labels == ("r", "g", "b")
