@@ -152,7 +152,8 @@ def artifact_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 _LIMITS = {
     "max_drop": "Highest loss of accuracy, in points (0.5 is half a point).",
-    "min_agreement": "Least share of images with Keras's label, 0…1.",
+    "min_agreement": "Least share of images with Keras's label, 0…1; near ties and one image "
+    "never count against it.",
     "max_abs_error": "Largest difference of a probability, 0…1.",
     "max_mean_error": "Mean difference of a probability, 0…1.",
     "max_kl": "Mean Kullback-Leibler divergence, nats.",
