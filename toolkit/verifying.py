@@ -256,10 +256,13 @@ def as_exported(subject: Subject, files: tuple[Artifact, ...], reporter: Reporte
             "the files do not agree on labels or preprocessing; say what is right for the Keras "
             "model: --labels, --scale, --mean, --std, --fit, --polarity"
         )
+    spec = specs.pop()
+    if (spec, labels) == (subject.spec, subject.labels):
+        return subject
     reporter.say(f"What you do not say of the Keras model is taken from {name}")
     return replace(
         subject,
-        spec=specs.pop(),
+        spec=spec,
         labels=labels,
         dataset=in_order(subject.dataset, labels, reporter),
     )

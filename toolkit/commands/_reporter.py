@@ -38,8 +38,7 @@ class RichReporter:
 
     def say(self, text: str) -> None:
         """Print a remark, in lines of at most 80 columns."""
-        lines = (line for part in text.splitlines() for line in wrap(part) or [""])
-        self._output.say("\n".join(lines))
+        self._output.say(wrapped(text))
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -105,6 +104,11 @@ def render(table: Table) -> str:
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().splitlines() if line.strip())
+
+
+def wrapped(text: str) -> str:
+    """Return a text with its lines wrapped at 80 columns."""
+    return "\n".join(line for part in text.splitlines() for line in wrap(part) or [""])
 
 
 def wrap(text: str, indent: str = "") -> list[str]:

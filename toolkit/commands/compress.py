@@ -100,7 +100,7 @@ def _exported(found: Compression, reporter: Reporter) -> Artifact:
 
 
 def _show(found: Compression, file: Artifact, output: Output) -> None:
-    from toolkit.commands._reporter import wrap
+    from toolkit.commands._reporter import wrapped
 
     record, path = found.record, found.run.path
     low, high = (100 * value for value in record["accuracy_interval"])
@@ -115,5 +115,5 @@ def _show(found: Compression, file: Artifact, output: Output) -> None:
         f"Run folder: {path}\n{file.path}"
     )
     made = {"run": str(path), "model": str(found.run.model), "artifacts": [str(file.path)]}
-    output.data(made | record, "\n".join(line for part in text.splitlines() for line in wrap(part)))
+    output.data(made | record, wrapped(text))
     output.next(f"toolkit verify --against {shlex.quote(str(path))}")

@@ -84,7 +84,7 @@ def _text(made: Ensemble, report: ParityReport, cost: Cost) -> str:
     from rich.table import Table
 
     from toolkit.commands._parity_text import report_text
-    from toolkit.commands._reporter import render, wrap
+    from toolkit.commands._reporter import render, wrapped
 
     grid = Table(box=SIMPLE, padding=(0, 1, 0, 0))
     grid.add_column("model", overflow="fold")
@@ -96,14 +96,13 @@ def _text(made: Ensemble, report: ParityReport, cost: Cost) -> str:
         sums = record["multiply_adds"]
         numbers = f"{record['parameters']:,}", "?" if sums is None else f"{sums:,}"
         grid.add_row(name, f"{accuracy:.2%}", *numbers)
-    gain = "\n".join(wrap(_gain(made)))
     price = (
         f"{cost.format} on {cost.backend}, the ensemble and its best member:\n"
         f"  {cost.bytes:,} and {cost.member_bytes:,} bytes\n"
         f"  {cost.latency_ms:.3f} and {cost.member_latency_ms:.3f} ms an image, "
         f"{cost.ratio:.2f} times as long"
     )
-    return f"{render(grid)}\n{gain}\n\n{price}\n\n{report_text(report)}"
+    return f"{render(grid)}\n{wrapped(_gain(made))}\n\n{price}\n\n{report_text(report)}"
 
 
 def _gain(made: Ensemble) -> str:

@@ -76,8 +76,7 @@ def command(
     except InputError as error:
         if file is None or keras is not None:
             raise
-        hint = "or name the Keras model of the file and its data: --against MODEL --data PATH"
-        raise InputError(f"{error}; {hint}") from error
+        raise _homeless(error) from error
     if everything:
         files = read_exports(subject.exports)
     subject = as_exported(subject, files, reporter)
@@ -92,6 +91,14 @@ def command(
     share = float(shown.confusion.sum(axis=1).max()) / max(1, shown.images)
     if warning := low_accuracy(shown.accuracy, share):
         output.say(warning)
+
+
+def _homeless(error: Exception) -> Exception:
+    """Return what is wrong with a model file that lies in no run, where there is no run."""
+    from runtime.errors import InputError
+
+    hint = "or name the Keras model of the file and its data: --against MODEL --data PATH"
+    return InputError(f"{error}; {hint}")
 
 
 def _require(

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 from exporters import formats
 from toolkit import typed
 from toolkit.runs import config_beside
-from toolkit.subject import Overrides
+from toolkit.subject import Overrides, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from toolkit.subject import Subject
 
 
 def commands(

@@ -13,14 +13,13 @@ from runtime import artifact as artifacts
 from runtime.classifier import open_silently
 from toolkit import runs
 from toolkit.evaluation import Evaluation, evaluate
-from toolkit.exporting import read_exports
 from toolkit.files import read_json
 from toolkit.flips import sheet
 from toolkit.parity.reference import Reference
 from toolkit.progress import SILENT, Reporter
 from toolkit.recommending import recommend
 from toolkit.report.commands import commands
-from toolkit.verifying import as_exported
+from toolkit.verifying import prepare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,8 +80,7 @@ def gather(subject: Subject, options: RecommendOptions, reporter: Reporter = SIL
     """
     from toolkit.versions import versions
 
-    files = tuple(artifacts.read(path) for path in options.verify.paths)
-    subject = as_exported(subject, files or read_exports(subject.exports), reporter)
+    subject = prepare(subject, options.verify, reporter).subject
     measured = recommend(subject, options, reporter)
     images = subject.dataset.x_test[: measured.images]
     truth = subject.dataset.y_test[: measured.images]
