@@ -6,15 +6,10 @@ python3 companions.py ENGINE MODEL IMAGE...
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 
 import runtime
-
-# proot, which stands in for a chroot here, writes a path into the memory of the process that starts
-# another: with vfork that is the memory of all its threads, and now and then EFAULT comes back.
-subprocess._USE_VFORK = False
 
 
 def main(engine, model, *images):

@@ -81,7 +81,7 @@ class Pi:
         # Bound under their own names: PRoot does not translate the path that faccessat2 takes.
         folders = (self.project, HERE, MODELS, IMAGES, self.scratch)
         variables = {
-            "PYTHONPATH": f"{self.project}:/opt/{self.case.engine}",
+            "PYTHONPATH": f"{HERE / 'guest'}:{self.project}:/opt/{self.case.engine}",
             "PATH": f"{self.project}/bin:/usr/bin:/bin",
         }
         return self.userland.run(
