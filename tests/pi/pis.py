@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ SLOW = ("float32", "float16", "int16x8")  # 0.07 to 0.6 s an image under emulati
 # one, where the same code runs, the slow files get few, unless EDGE_PI_FULL is set. Where
 # minutes count, EDGE_PI_QUICK leaves the other one out, and gives few images to slow files.
 QUICK, FULL = (bool(os.environ.get(f"EDGE_PI_{name}")) for name in ("QUICK", "FULL"))
+_LOST, _TRIES = os.strerror(errno.EFAULT), 3
 CAME_WITH = {"cortex-a72": "bookworm", "cortex-a76": "trixie"}
 
 
@@ -77,11 +79,22 @@ class Pi:
     scratch: Path
 
     def type(self, *words):
-        """Type a command with the engine and this project installed."""
+        """Type a command with the engine and this project installed.
+
+        In 1 of 100 processes PRoot under QEMU cannot start some others: it answers EFAULT each
+        time, with vfork and without, where no Linux does. Such a command is typed again.
+        """
+        for _ in range(_TRIES):
+            done = self._type(words)
+            if _LOST not in done.stdout + done.stderr:
+                break
+        return done
+
+    def _type(self, words):
         # Bound under their own names: PRoot does not translate the path that faccessat2 takes.
         folders = (self.project, HERE, MODELS, IMAGES, self.scratch)
         variables = {
-            "PYTHONPATH": f"{HERE / 'guest'}:{self.project}:/opt/{self.case.engine}",
+            "PYTHONPATH": f"{self.project}:/opt/{self.case.engine}",
             "PATH": f"{self.project}/bin:/usr/bin:/bin",
         }
         return self.userland.run(
