@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,30 +40,34 @@ def why_none(entries: Sequence[Measured], limits: Limits) -> str:
         limits: those that the user set.
     """
     count = "the file does not pass" if len(entries) == 1 else f"none of {len(entries)} passes"
-    command = remedy(entries, limits)
     if _all_refused(entries):
-        return f"{count}: the engine takes none of them; ask the one that does: {command}"
+        return f"{count}: the engine takes none of them; ask the one that does: --backend auto"
     small = _too_large_only(entries, limits)
     if small:
         where = f"{small.format} with {small.size:,} bytes"
-        return f"{count}; the smallest that keeps the other limits is {where}: {command}"
-    return f"{count}; let the export search for a file that does: {command}"
+        return f"{count}; the smallest that keeps the other limits is {where}"
+    return f"{count}; let the export search for a file that does: {remedy(entries, limits)}"
 
 
-def remedy(entries: Sequence[Measured], limits: Limits, model: str = "") -> str:
+def remedy(
+    entries: Sequence[Measured], limits: Limits, model: str = "", files: Sequence[Path] = ()
+) -> str:
     """Return the command that leads to a file which passes.
 
     Args:
         entries: all that were judged, each of them excluded.
         limits: those that the user set.
         model: the run or Keras file, quoted for the shell; empty for the latest run.
+        files: those that were named; empty for all of the run.
     """
-    against = f" --against {model}" if model else ""
+    again = " ".join(["toolkit recommend", *(shlex.quote(str(path)) for path in files)])
+    again += f" --against {model}" if model else ""
     if _all_refused(entries):
-        return f"toolkit recommend{against} --backend auto"
+        return f"{again} --backend auto"
     small = _too_large_only(entries, limits)
     if small:
-        return f"toolkit recommend{against} --max-size {small.size}"
+        again += "" if limits.max_drop is None else f" --max-drop {limits.max_drop:g}"
+        return f"{again} --max-size {small.size}"
     only_onnx = all(_suffix(entry) == ".onnx" for entry in entries)
     family = "onnx-int8" if only_onnx else "tflite-int8"
     drop = _DROP if limits.max_drop is None else limits.max_drop

@@ -127,8 +127,7 @@ def compare_speed(options: CompareOptions, reporter: Reporter = SILENT) -> Compa
     with ExitStack() as stack:
         opened, refused = _open_all(files, options, stack)
         base = _baseline(opened, options.baseline)
-        seconds = len(opened) * options.seconds
-        reporter.say(f"Timing {len(opened)} files in turns, one image at a time: {seconds:.0f} s")
+        reporter.say(timing_text(len(opened), options.seconds))
         timed = measure_turns([_one_image(one) for one in opened], options.seconds)
         fresh = _fresh(opened, options.engine, reporter)
         peaks = measure_peaks() if options.peak else None
@@ -154,6 +153,12 @@ def find_files(options: CompareOptions) -> tuple[Artifact, ...]:
     if options.baseline is not None and options.baseline not in {file.path for file in files}:
         files.insert(0, artifacts.read(options.baseline))
     return tuple(files)
+
+
+def timing_text(files: int, seconds: float) -> str:
+    """Say how long it takes to time some files, of which each gets so many seconds."""
+    what = "1 file" if files == 1 else f"{files} files in turns"
+    return f"Timing {what}, one image at a time: {files * seconds:.0f} s"
 
 
 def ratio_interval(ratios: NDArray[np.float64]) -> tuple[float, float] | None:

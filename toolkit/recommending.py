@@ -16,6 +16,7 @@ from runtime.errors import BackendError
 from runtime.host import Host, host
 from runtime.probe import peak_memory
 from toolkit import advice
+from toolkit.benching import timing_text
 from toolkit.choosing import Limits, Measured, judge, pick
 from toolkit.parity.statistics import unseen_drop
 from toolkit.progress import SILENT, Reporter
@@ -157,8 +158,7 @@ def _measure(
     if not running:
         return entries, 1.0
     engine = options.verify.engine
-    seconds = len(running) * options.seconds
-    reporter.say(f"Timing {len(running)} files in turns, one image at a time: {seconds:.0f} s")
+    reporter.say(timing_text(len(running), options.seconds))
     timed, cpu_share = _latencies([entries[i] for i in running], images, engine, options.seconds)
     with reporter.task("peak memory", len(running)) as tick:
         for index, latency in zip(running, timed, strict=True):

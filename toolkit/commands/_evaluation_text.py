@@ -23,7 +23,7 @@ def keras_text(result: Evaluation) -> str:
     title = f"Accuracy {result.accuracy:.2%} on {result.images:,} images"
     grid = _table(("class", *_MEASURES.values(), "images"), title)
     for name, row in {**result.per_class, **result.averages}.items():
-        label = f"{name} average" if name in result.averages else name
+        label = f"mean ({name})" if name in result.averages else name
         numbers = (f"{row[key]:.4f}" for key in _MEASURES)
         grid.add_row(label, *numbers, f"{row['support']:,.0f}")
     return f"{render(grid)}\n\n{matrix(result)}"

@@ -74,15 +74,17 @@ def table(found: Comparison) -> str:
     from toolkit.commands._reporter import render, wrap
 
     grid = Table(box=SIMPLE, padding=0, pad_edge=False)
-    for heading in ("file", "engine", "p50 ms", "p90", "ratio", "95 %", "memory", "peak"):
+    headings = ("file", "engine", "p50 ms", "p90", "ratio", "95 %", "memory")
+    for heading in (*headings, "peak") if found.peaks else headings:
         words = heading in ("file", "engine")
         grid.add_column(heading, justify="left" if words else "right", overflow="fold")
     names = _names(found)
     for entry, name in zip(found.entries, names, strict=True):
-        grid.add_row(name, *_cells(entry))
+        grid.add_row(name, *_cells(entry)[: len(grid.columns) - 1])
     host = found.entries[0].result.setting.host
     head = f"Measured on {host.cpu} ({host.cores} cores, {host.architecture})."
-    texts = [*_peaks(found), f"Peak is the share of it that a file reaches. {METHOD}."]
+    share = "Peak is the share of it that a file reaches. " if found.peaks else ""
+    texts = [*_peaks(found), f"{share}{METHOD}."]
     texts += [f"Refused: {reason}" for reason in found.refused]
     texts += [f"Note: {note}" for note in _notes(found)]
     return "\n".join([head, render(grid), *(line for text in texts for line in wrap(text))])

@@ -57,7 +57,7 @@ def command(
     """
     from toolkit.commands._reporter import RichReporter
     from toolkit.evaluating import home
-    from toolkit.explain import describe, draw, feature_maps
+    from toolkit.explain import DRAWN, describe, draw, feature_maps
     from toolkit.inspection import view
     from toolkit.subject import resolve
 
@@ -82,7 +82,8 @@ def command(
         "feature_maps_png": str(sheet),
     }
     output.data(record, _text(rows, maps))
-    output.say(f"Feature maps: {sheet}")
+    few = f" (the first {DRAWN} of {len(maps)} layers)" if len(maps) > DRAWN else ""
+    output.say(f"Feature maps{few}: {sheet}")
     if not sealed:
         output.next("toolkit export --format tflite-int8")
 

@@ -81,7 +81,8 @@ def command(
         where += "" if choice.engine.device == "cpu" else f" --device {choice.engine.device}"
         output.next(f"runtime predict {shlex.quote(found.chosen.path)} IMAGE{where}")
         return
-    output.next(remedy(found.entries, limits, named(subject) if choice.against else ""))
+    model = named(subject) if choice.against else ""
+    output.next(remedy(found.entries, limits, model, choice.paths))
     raise click.exceptions.Exit(EXIT_CHECK_FAILED)
 
 

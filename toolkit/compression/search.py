@@ -22,7 +22,7 @@ from toolkit.compression.widths import keep, ladder
 from toolkit.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import keras
 
@@ -134,15 +134,27 @@ class Search:
         Raises:
             ExportError: none is; the message names the fastest.
         """
-        rungs = ladder(self._channels.groups)
-        least = [(form, self._student(rungs[-1], form)) for form in self._forms()]
-        found = [
-            self._widest(rungs, form, target, student)
-            for form, student in least
-            if target.is_met(student)
-        ]
+        rungs, forms = ladder(self._channels.groups), tuple(self._forms())
+        most = len(forms) * (1 + math.ceil(math.log2(len(rungs))))
+        with self._reporter.task("networks timed", most) as tick:
+
+            def timed(widths: Widths, form: Form) -> Student:
+                student = self._student(widths, form)
+                tick(1)
+                return student
+
+            least = [timed(rungs[-1], form) for form in forms]
+            found = [
+                _widest(rungs, student, target, timed)
+                for student in least
+                if target.is_met(student)
+            ]
         if not found:
-            raise ExportError(self._out_of_reach(target, [student for _, student in least]))
+            raise ExportError(self._out_of_reach(target, least))
+        for student in found:
+            self._reporter.say(
+                f"{student}: {student.speedup:.1f} times as fast, {student.bytes:,} bytes"
+            )
         return tuple(found)
 
     def _out_of_reach(self, target: Target, narrowest: list[Student]) -> str:
@@ -165,18 +177,6 @@ class Search:
         for kernel, count in product(kernels, range(len(replaced) + 1)):
             yield Form(kernel, dict(replaced[:count]))
 
-    def _widest(self, rungs: list[Widths], form: Form, target: Target, least: Student) -> Student:
-        """Bisect: narrower is faster, but for what the clock makes of it."""
-        slow, fast, best = 0, len(rungs) - 1, least
-        while fast - slow > 1:
-            middle = (slow + fast) // 2
-            student = self._student(rungs[middle], form)
-            if target.is_met(student):
-                fast, best = middle, student
-            else:
-                slow = middle
-        return best
-
     def _student(self, widths: Widths, form: Form) -> Student:
         cut = Cut(keep(self._scores, widths), form.kernel, form.pooled)
         model = narrowed(self._model, self._channels, cut)
@@ -188,7 +188,7 @@ class Search:
                 tuple(partial(one.run_images, self._pixels, self._spec) for one in (small, large)),
                 _SECONDS,
             )
-        student = Student(
+        return Student(
             model=model,
             speedup=theirs.median_ms / ours.median_ms,
             shrink=len(self._teacher.data) / len(draft.data),
@@ -196,10 +196,22 @@ class Search:
             widths={group.makers[0]: width for group, width in widths.items()},
             form=form,
         )
-        said = f"{student.speedup:.1f} times as fast, {student.bytes:,} bytes"
-        self._reporter.say(f"{student}: {said}")
-        return student
 
     def _draft(self, request: ExportRequest) -> Artifact:
         with silenced():
             return self._exporter.draft(request)
+
+
+def _widest(
+    rungs: list[Widths], least: Student, target: Target, timed: Callable[[Widths, Form], Student]
+) -> Student:
+    """Bisect from the narrowest: narrower is faster, but for what the clock makes of it."""
+    slow, fast, best = 0, len(rungs) - 1, least
+    while fast - slow > 1:
+        middle = (slow + fast) // 2
+        student = timed(rungs[middle], least.form)
+        if target.is_met(student):
+            fast, best = middle, student
+        else:
+            slow = middle
+    return best

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from toolkit.explain.fields import Field
 from toolkit.explain.layers import LayerRow, describe
-from toolkit.explain.maps import MapRow, draw, feature_maps
+from toolkit.explain.maps import DRAWN, MapRow, draw, feature_maps
 
-__all__ = ["Field", "LayerRow", "MapRow", "describe", "draw", "feature_maps"]
+__all__ = ["DRAWN", "Field", "LayerRow", "MapRow", "describe", "draw", "feature_maps"]

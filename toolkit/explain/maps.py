@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SHOWN = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "MaxPooling2D", "AveragePooling2D")
 _AFTER = (*_SHOWN, "ReLU", "Activation", "Add", "Concatenate", "BatchNormalization")
 _CHANNELS, _SIDE, _GAP, _TEXT = 8, 56, 4, 14  # maps a row; pixels
-_MOST = 16  # layers on a sheet
+DRAWN = 16  # layers on a sheet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,11 +67,11 @@ def feature_maps(
     """
     expected = _keras_maps(source, batch)
     paired = _paired(expected, graph.activations(batch)) if graph else {}
-    return tuple(MapRow(name, expected[name], paired.get(name)) for name in expected)[:_MOST]
+    return tuple(MapRow(name, expected[name], paired.get(name)) for name in expected)
 
 
 def draw(image: NDArray[np.uint8], rows: Sequence[MapRow], path: Path, file: str = "") -> None:
-    """Write a sheet: the image, then for each layer its strongest channels.
+    """Write a sheet: the image, then for each of the first 16 layers its strongest channels.
 
     Both rows of a layer use one grey scale: black is the least, white the most of Keras.
 
@@ -83,6 +83,7 @@ def draw(image: NDArray[np.uint8], rows: Sequence[MapRow], path: Path, file: str
     """
     from PIL import Image, ImageDraw
 
+    rows = rows[:DRAWN]
     lines = 1 + sum(1 if row.file is None else 2 for row in rows)
     width = _CHANNELS * (_SIDE + _GAP) + _GAP
     height = lines * (_SIDE + _TEXT + _GAP) + _GAP

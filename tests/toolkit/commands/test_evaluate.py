@@ -53,7 +53,7 @@ def test_text_shows_accuracy_and_matrix(toolkit_cli, digits_run, tmp_path):
     assert result.exit_code == 0
     assert "on 50 images" in result.stdout
     assert "Confusion matrix (rows: truth, columns: answers)" in result.stdout
-    assert "macro average" in result.stdout
+    assert "mean (macro)" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 100
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from toolkit.explain import describe, feature_maps
+from toolkit.explain import DRAWN, describe, feature_maps
 from toolkit.explain.words import UNKNOWN
 from toolkit.inspection import view
 
@@ -78,6 +78,21 @@ def test_the_command_writes_a_sheet(toolkit_cli, digits_run, exports, digit_file
         with Image.open(record["feature_maps_png"]) as sheet:
             assert sheet.format == "PNG"
             assert sheet.height > 400
+
+
+def test_all_layers_of_a_deep_network_are_compared_and_the_first_are_drawn(toolkit_cli, tmp_path):
+    import keras
+
+    inputs = layers = keras.Input((28, 28, 1))
+    for _ in range(DRAWN + 1):
+        layers = keras.layers.Conv2D(2, 3, padding="same")(layers)
+    outputs = keras.layers.Dense(10, "softmax")(keras.layers.Flatten()(layers))
+    keras.Model(inputs, outputs).save(tmp_path / "deep.keras")
+    options = ("--dataset", "digits", "--scale", 1, "--out", tmp_path)
+    result = toolkit_cli("explain", tmp_path / "deep.keras", *options, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert len(json.loads(result.stdout)["feature_maps"]) == DRAWN + 1
+    assert f"the first {DRAWN} of {DRAWN + 1} layers" in result.stderr
 
 
 def test_text_fits_80_columns(toolkit_cli, digits_run, exports, tmp_path):
