@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from toolkit.commands._reporter import render, wrap
 from toolkit.parity.metrics import ALLCLOSE
+from toolkit.parity.words import listed, of_several
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from toolkit.parity import ArtifactParity, ParityReport
     from toolkit.parity.controls import ControlResult
@@ -27,7 +28,7 @@ def report_text(report: ParityReport) -> str:
     )
     headings = ("format", "engine", "accuracy", "change", "same", "max diff", "verdict")
     rows = [_cells(entry) for entry in report.artifacts]
-    lines = [line for group in _alike(report.artifacts) for line in _sentences(group)]
+    lines = [line for group in report.alike for line in _sentences(group)]
     lines += [line for note in report.all_notes for line in wrap(f"Note: {note}")]
     return "\n".join([head, _table(headings, rows), *lines, f"Verdict: {report.verdict}"])
 
@@ -86,21 +87,11 @@ def _cells(entry: ArtifactParity) -> list[str]:
     ]
 
 
-def _alike(entries: Sequence[ArtifactParity]) -> Iterable[list[ArtifactParity]]:
-    """Put files together of which the same is to be said, and nothing else."""
-    groups: dict[str | int, list[ArtifactParity]] = {}
-    for number, entry in enumerate(entries):
-        more = entry.metrics is None or entry.metrics.flips or entry.reasons or entry.teacher
-        said = number if more else entry.sentence.removeprefix(entry.format)
-        groups.setdefault(said, []).append(entry)
-    return groups.values()
-
-
-def _sentences(group: list[ArtifactParity]) -> Iterator[str]:
+def _sentences(group: Sequence[ArtifactParity]) -> Iterator[str]:
     entry, *others = group
     if others:
-        names = ", ".join(f"{one.format} ({one.engine})" for one in group)
-        yield from wrap(f"{names}: each{entry.sentence.removeprefix(entry.format)}")
+        names = listed((one.format, one.engine) for one in group)
+        yield from wrap(f"{names}: {of_several(group)}")
         return
     yield from wrap(f"{entry.sentence} ({entry.engine})" if entry.metrics else entry.sentence)
     if entry.teacher:

@@ -133,6 +133,7 @@ def compare(
         reference_accuracy=float((questions.expected.argmax(axis=1) == labels).mean()),
         images=len(images),
         artifacts=entries,
+        notes=words.unseen(len(images), (e.budget.max_drop for e in entries if e.budget)),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit.parity.words import listed, of_several
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -48,8 +50,10 @@ def _cells(entry: ArtifactParity) -> list[str]:
 
 def _sentences(report: ParityReport) -> list[str]:
     rows = []
-    for entry in report.artifacts:
-        rows.append(f"- {Path(entry.path).name} on {entry.backend}: {entry.sentence}")
+    for entry, *others in report.alike:
+        group = (entry, *others)
+        names = listed((Path(one.path).name, one.engine) for one in group)
+        rows.append(f"- {names}: {of_several(group) if others else entry.sentence}")
         rows += [f"  - {reason}" for reason in entry.reasons if reason not in entry.sentence]
     return rows + [f"- Note: {note}" for note in report.all_notes]
 

@@ -120,6 +120,16 @@ class ParityReport:
         single = (note for entry in self.artifacts for note in entry.notes)
         return tuple(dict.fromkeys((*single, *self.notes)))
 
+    @property
+    def alike(self) -> tuple[tuple[ArtifactParity, ...], ...]:
+        """The artifacts, those together of which the same is to be said, and nothing else."""
+        groups: dict[str | int, tuple[ArtifactParity, ...]] = {}
+        for number, entry in enumerate(self.artifacts):
+            more = entry.metrics is None or entry.metrics.flips or entry.reasons or entry.teacher
+            said = number if more else entry.sentence.removeprefix(entry.format)
+            groups[said] = (*groups.get(said, ()), entry)
+        return tuple(groups.values())
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return {

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from toolkit.parity.statistics import unseen_drop
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from exporters.budget import ParityBudget
     from toolkit.parity.metrics import Metrics
+    from toolkit.parity.report import ArtifactParity
 
 SIGNIFICANT = 0.05  # a difference with a higher McNemar p may be chance
 
@@ -22,6 +25,23 @@ def sentence(name: str, found: Metrics, budget: ParityBudget) -> str:
         budget: for the margin below which Keras is unsure.
     """
     return f"{name} {_labels(found, budget)}; {accuracies(found)}"
+
+
+def listed(names: Iterable[tuple[str, str]]) -> str:
+    """Name files with the engines of each: ``tflite (litert, openvino), onnx (onnxruntime)``.
+
+    Args:
+        names: of file and engine.
+    """
+    engines: dict[str, list[str]] = {}
+    for file, engine in names:
+        engines.setdefault(file, []).append(engine)
+    return ", ".join(f"{file} ({', '.join(found)})" for file, found in engines.items())
+
+
+def of_several(entries: Sequence[ArtifactParity]) -> str:
+    """Return the sentence of artifacts of which the same is said, without their names."""
+    return f"each{entries[0].sentence.removeprefix(entries[0].format)}"
 
 
 def reasons(found: Metrics, budget: ParityBudget) -> tuple[str, ...]:
@@ -41,21 +61,34 @@ def reasons(found: Metrics, budget: ParityBudget) -> tuple[str, ...]:
 
 
 def notes(found: Metrics, budget: ParityBudget) -> tuple[str, ...]:
-    """Say where the images are too few to decide, or a drop is left to chance."""
-    rows = []
-    unseen = unseen_drop(found.images)
-    if 100 * unseen > budget.max_drop:
-        rows.append(
-            f"with {found.images:,} images a drop below {100 * unseen:.2g} points cannot be "
-            f"seen (limit {budget.max_drop:g}); compare on more"
-        )
+    """Say where a drop is left to chance."""
     points = -100 * found.accuracy_delta
-    if points > budget.max_drop and found.mcnemar_p >= SIGNIFICANT:
-        rows.append(
-            f"the accuracy is {points:.2f} points lower (limit {budget.max_drop:g}), which chance "
-            f"alone may explain (McNemar p = {p_value(found.mcnemar_p)}); compare on more images"
-        )
-    return tuple(rows)
+    if points <= budget.max_drop or found.mcnemar_p < SIGNIFICANT:
+        return ()
+    note = (
+        f"the accuracy is {points:.2f} points lower (limit {budget.max_drop:g}), which chance "
+        f"alone may explain (McNemar p = {p_value(found.mcnemar_p)}); compare on more images"
+    )
+    return (note,)
+
+
+def unseen(images: int, max_drops: Iterable[float]) -> tuple[str, ...]:
+    """Say if the images are too few for some limits.
+
+    Args:
+        images: how many were compared.
+        max_drops: limits, in points of accuracy.
+    """
+    least = 100 * unseen_drop(images)
+    missed = sorted({limit for limit in max_drops if limit < least})
+    if not missed:
+        return ()
+    limits = f"limit {missed[0]:g}" + (f" to {missed[-1]:g}" if missed[1:] else "")
+    note = (
+        f"with {images:,} images a drop below {least:.2g} points cannot be seen ({limits}); "
+        "compare on more"
+    )
+    return (note,)
 
 
 def p_value(value: float) -> str:

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.distributions import installed_version
 from runtime.files import write_atomically
+from toolkit.advice import ms_text
 from toolkit.pages import render
 from toolkit.parity.markdown import markdown as parity_markdown
+from toolkit.parity.words import listed, of_several
 from toolkit.report import charts
 
 if TYPE_CHECKING:
     from toolkit.choosing import Measured
+    from toolkit.parity import ParityReport
     from toolkit.report.contents import Contents
 
 HTML, MARKDOWN, CARD = "report.html", "report.md", "card.md"
@@ -45,6 +48,7 @@ def _html(contents: Contents) -> dict[str, Any]:
         "chosen_matrix": charts.confusion(contents.chosen, "chosen") if contents.chosen else "",
         "tradeoff": charts.tradeoff(measured.entries, measured.reference_accuracy),
         "classes": _classes(contents),
+        "verdicts": _verdicts(contents.measured.parity),
     }
 
 
@@ -60,13 +64,19 @@ def _card(contents: Contents) -> dict[str, Any]:
 
 def _rows(contents: Contents) -> list[dict[str, Any]]:
     """Return the table format x engine, as texts."""
-    sentences = {
-        (one.path, one.backend): one.sentence for one in contents.measured.parity.artifacts
-    }
     chosen = contents.measured.chosen
+    return [_row(one) | {"chosen": one is chosen} for one in contents.measured.entries]
+
+
+def _verdicts(parity: ParityReport) -> list[dict[str, str]]:
+    """Return the verdicts in words, of alike ones together."""
     return [
-        _row(one) | {"sentence": sentences[one.path, one.backend], "chosen": one is chosen}
-        for one in contents.measured.entries
+        {
+            "names": listed((Path(one.path).name, one.engine) for one in group),
+            "verdict": group[0].verdict,
+            "sentence": of_several(group) if group[1:] else group[0].sentence,
+        }
+        for group in parity.alike
     ]
 
 
@@ -82,7 +92,7 @@ def _row(entry: Measured) -> dict[str, Any]:
         "accuracy": text(entry.accuracy, ".2%"),
         "change": text(delta, "+.2f"),
         "same": text(entry.agreement, ".2%"),
-        "ms": text(entry.latency_ms, ".3g"),
+        "ms": "" if entry.latency_ms is None else ms_text(entry.latency_ms),
         "size": f"{entry.size / 1000:,.0f} kB",
         "memory": text(entry.peak_memory_mb, ".0f"),
         "verdict": entry.verdict,

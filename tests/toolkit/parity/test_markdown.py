@@ -1,6 +1,7 @@
 """The report as Markdown."""
 
 from runtime import artifact as artifacts
+from toolkit.engines import engines_for
 from toolkit.parity import Candidate, Reference, compare
 from toolkit.parity.markdown import markdown
 
@@ -23,5 +24,19 @@ def test_table_sentences_and_reasons(subject, exports):
     assert len({line.count("|") for line in table}) == 1
     assert "**pass**" in table[2]
     assert "refused" in table[3]
-    assert "- digits-cnn.float32.tflite on litert: tflite gives Keras's label on all 50" in text
-    assert "- Note: with 50 images a drop below" in text
+    assert "- digits-cnn.float32.tflite (litert): tflite gives Keras's label on all 50" in text
+    assert text.count("- Note: with 50 images a drop below") == 1
+
+
+def test_what_is_said_of_several_is_said_once(subject, exports):
+    files = [artifacts.read(exports[name]) for name in ("tflite", "onnx")]
+    report = compare(
+        Reference.of(subject),
+        [Candidate(file, name) for file in files for name in engines_for(file, "all")],
+        subject.dataset.x_test[:50],
+        subject.dataset.y_test[:50],
+    )
+    (line,) = [line for line in markdown(report).splitlines() if "gives Keras's label" in line]
+    assert "digits-cnn.float32.tflite (litert" in line
+    assert "digits-cnn.float32.onnx (onnxruntime" in line
+    assert ": each gives Keras's label on all 50 images" in line

@@ -90,20 +90,21 @@ def test_each_limit_gives_its_own_reason(limit, value, words_of_it):
     assert words_of_it in reason
 
 
-def test_too_few_images_are_said():
-    (note,) = words.notes(found(images=200, flips=0, unsure=0), replace(INTEGER, max_drop=0.5))
+def test_too_few_images_are_said_once_for_all_limits():
+    (note,) = words.unseen(200, (0.5,))
     assert note == (
         "with 200 images a drop below 3 points cannot be seen (limit 0.5); compare on more"
     )
-    assert words.notes(found(flips=0, unsure=0), INTEGER) == ()
+    (note,) = words.unseen(200, (0.5, 0.06, 0.1, 5.0, 0.5))
+    assert "(limit 0.06 to 0.5)" in note
+    assert words.unseen(10_000, (INTEGER.max_drop,)) == ()
 
 
 def test_a_drop_that_chance_may_explain_does_not_fail_but_is_said():
     numbers = found(images=1_000, flips=4, unsure=0)
     limits = ParityBudget(0.31, 0, 1, 0.1)
     assert words.reasons(numbers, limits) == ()
-    unseen, note = words.notes(numbers, limits)
-    assert "cannot be seen" in unseen
+    (note,) = words.notes(numbers, limits)
     assert note.startswith("the accuracy is 0.40 points lower (limit 0.31), which chance alone")
 
 

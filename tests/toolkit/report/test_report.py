@@ -4,11 +4,13 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from exporters import formats
+from toolkit.advice import ms_text
 from toolkit.choosing import Measured
 from toolkit.datasets import DataOptions
 from toolkit.evaluation import evaluate
@@ -85,9 +87,11 @@ def test_the_page_needs_nothing_else_and_is_sound(html):
 def test_it_tells_what_was_measured(html, contents):
     for entry in contents.measured.entries:
         assert f"{entry.accuracy:.2%}" in html
-        assert f"{entry.latency_ms:.3g}" in html
+        assert f"<td>{ms_text(entry.latency_ms)}</td>" in html
     for parity in contents.measured.parity.artifacts:
-        assert parity.sentence.split(";")[0].replace("'", "&#39;") in html
+        said = parity.sentence.removeprefix(parity.format).split(";")[0]
+        assert said.replace("'", "&#39;") in html
+        assert f"{Path(parity.path).name} ({parity.engine}" in html
     assert contents.measured.machine.cpu in html
     assert "100%" not in html.split("<h2>Training")[0].split("Keras is right on")[1][:8]
     assert contents.keras.accuracy == pytest.approx(contents.measured.reference_accuracy)
