@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 import zipfile
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+import runtime
 from runtime.manifest import (
     Accuracy,
     Calibration,
@@ -107,3 +109,58 @@ def stripped(exports, tmp_path_factory) -> dict[str, Path]:
         paths[name] = folder / path.name
         paths[name].write_bytes(payload(path))
     return paths
+
+
+@pytest.fixture
+def images(rng):
+    """Random ones for the model ``tiny``, uint8 (300, 8, 8)."""
+    return rng.integers(0, 256, (300, 8, 8), np.uint8)
+
+
+@pytest.fixture
+def files(images, tmp_path):
+    """The images as PNG files: companions prepare files only."""
+    from PIL import Image
+
+    paths = [tmp_path / f"{index:03}.png" for index in range(len(images))]
+    for image, path in zip(images, paths, strict=True):
+        Image.fromarray(image).save(path)
+    return paths
+
+
+@pytest.fixture
+def classifier(tiny):
+    """The model ``tiny``, opened, for two threads."""
+    with runtime.load(tiny.path, backend="onnxruntime", threads=2) as opened:
+        yield opened
+
+
+@pytest.fixture
+def wait_until_ready():
+    """A function that waits until the two companions of a classifier are ready."""
+
+    def wait(classifier):
+        team = classifier.crew.companions(2)
+        deadline = time.monotonic() + 60
+        while not all(one.ready for one in team.workers):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture
+def crowd(classifier, wait_until_ready):
+    """The classifier with two companions that are ready."""
+    wait_until_ready(classifier)
+    return classifier
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Counts the tasks that companions get."""
+    from runtime import stream
+
+    tasks, ask = [], stream._ask
+    monkeypatch.setattr(stream, "_ask", lambda *given: tasks.append(1) or ask(*given))
+    return tasks

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from itertools import count as count_up
 from itertools import islice
 from pathlib import Path
@@ -19,46 +18,10 @@ from PIL import Image
 
 import runtime
 from runtime import artifact as artifacts
-from runtime import stream
 from runtime.commands._answers import Progress
 from runtime.console import Output
 from runtime.errors import BackendError, InputError
 from runtime.stream import BATCH
-
-
-@pytest.fixture
-def images(rng):
-    return rng.integers(0, 256, (300, 8, 8), np.uint8)
-
-
-@pytest.fixture
-def classifier(tiny):
-    with runtime.load(tiny.path, backend="onnxruntime", threads=2) as opened:
-        yield opened
-
-
-@pytest.fixture
-def crowd(classifier):
-    """The same with two companions that are ready."""
-    wait_until_ready(classifier)
-    return classifier
-
-
-@pytest.fixture
-def files(images, tmp_path):
-    """The images as PNG files: companions prepare files only."""
-    for index, image in enumerate(images):
-        Image.fromarray(image).save(tmp_path / f"{index:03}.png")
-    return [tmp_path / f"{index:03}.png" for index in range(len(images))]
-
-
-def wait_until_ready(classifier):
-    team = classifier.crew.companions(2)
-    deadline = time.monotonic() + 60
-    while not all(one.ready for one in team.workers):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return team
 
 
 @pytest.mark.parametrize("name", ["tflite", "tflite-int8", "onnx", "onnx-int8"])
@@ -84,14 +47,6 @@ def test_companions_answer_as_this_process_does(crowd, files, images, count, ask
     assert bool(asked) == (count > 1)
 
 
-@pytest.fixture
-def asked(monkeypatch):
-    """Counts the tasks that companions get."""
-    tasks, ask = [], stream._ask
-    monkeypatch.setattr(stream, "_ask", lambda *given: tasks.append(1) or ask(*given))
-    return tasks
-
-
 def test_arrays_and_pictures_are_answered_by_threads(crowd, images, asked):
     pictures = [Image.fromarray(image) for image in images]
     for given in (images, pictures):
@@ -103,24 +58,6 @@ def assert_answers(found, rows):
     assert len(found) == len(rows)
     for one, row in zip(found, rows, strict=True):
         np.testing.assert_allclose(one.probabilities, row, rtol=1e-5)
-
-
-def test_companions_have_the_labels_and_the_preprocessing_of_the_options(
-    exports, digits, tmp_path, asked
-):
-    names = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-    options = runtime.LoadOptions(names, lambda spec: replace(spec, polarity="invert"))
-    many = [tmp_path / f"{number}.png" for number in range(100)]
-    for path, one in zip(many, digits.x_test, strict=False):
-        Image.fromarray(255 - one.squeeze()).save(path)
-    with runtime.load(exports["tflite-int8"], threads=2, options=options) as opened:
-        alone = list(opened.predict_stream(many, workers=1))
-        wait_until_ready(opened)
-        together = list(opened.predict_stream(many))
-    assert asked
-    assert [one.label for one in together] == [one.label for one in alone]
-    assert {one.label for one in together} <= set(names)
-    assert [one.steps for one in together] == [one.steps for one in alone]
 
 
 def test_much_work_is_handed_over_to_companions(classifier, files, monkeypatch, asked):
@@ -138,50 +75,6 @@ def test_few_images_start_no_process(classifier, images):
     assert not classifier.crew.is_open
 
 
-def test_a_companion_that_dies_is_told_and_another_takes_its_place(crowd, files):
-    found = crowd.predict_stream(files)
-    for _ in range(70):
-        next(found)
-    for one in crowd.crew.companions(2).workers:
-        one._process.kill()
-    with pytest.raises(BackendError, match=r"ended with code -9: out of memory\?; --threads 1"):
-        list(found)
-    wait_until_ready(crowd)
-    assert len(list(crowd.predict_stream(files))) == 300
-
-
-def test_an_engine_that_fails_in_a_companion_is_told_and_goes_on(crowd, files):
-    (worker, _) = crowd.crew.companions(2).workers
-    assert len(worker.answer(files[:3]).notes) == 3
-    worker._send(("no such folder", files))
-    with pytest.raises(BackendError, match="FileNotFoundError"):
-        worker._receive()
-    assert len(worker.answer(files[:3]).notes) == 3
-
-
-def test_a_companion_that_cannot_open_the_file_says_why(classifier, images, monkeypatch):
-    monkeypatch.setattr(classifier.backend, "name", "litert")  # refuses .onnx
-    team = classifier.crew.companions(2)
-    with pytest.raises(BackendError, match="litert"):
-        team.workers[0].answer(images[:1])
-
-
-def test_relative_names_are_those_of_the_folder_where_the_user_stands(crowd, files, monkeypatch):
-    for folder in (files[0].parent, files[0].parent / "deeper"):
-        folder.mkdir(exist_ok=True)
-        monkeypatch.chdir(folder)
-        found = list(crowd.predict_stream(["000.png"] * 100))
-        good = [not isinstance(one, InputError) for one in found]
-        assert good == [folder == files[0].parent] * 100
-
-
-def test_what_is_no_image_is_told_at_its_place_by_companions_too(crowd, files, asked):
-    found = list(crowd.predict_stream([*files[:50], lambda: None, *files[50:100]]))
-    assert asked
-    assert [n for n, one in enumerate(found) if isinstance(one, InputError)] == [50]
-    assert str(found[50]) == "expected a path, bytes, picture or array, got function"
-
-
 def test_streams_with_other_numbers_of_workers_do_not_disturb_each_other(classifier, images):
     first = classifier.predict_stream(images, workers=2)
     one = [next(first) for _ in range(100)]
@@ -197,21 +90,6 @@ def test_a_closed_classifier_ends_its_streams_with_one_line(tiny, images, monkey
             next(found)
     with pytest.raises(BackendError, match="was closed"):
         list(found)
-
-
-def test_companions_end_with_their_classifier(tiny):
-    with runtime.load(tiny.path, backend="onnxruntime") as opened:
-        processes = [one._process for one in opened.crew.companions(3).workers]
-    assert [process.returncode for process in processes] == [-signal.SIGKILL] * 3
-
-
-def test_a_system_without_processes_is_told(classifier, monkeypatch):
-    def refuse(*_, **__):
-        raise BlockingIOError(11, "Resource temporarily unavailable")
-
-    monkeypatch.setattr("subprocess.Popen", refuse)
-    with pytest.raises(BackendError, match=r"temporarily unavailable.*--threads 1"):
-        classifier.crew.companions(2)
 
 
 @pytest.mark.parametrize("workers", [0, -1, 257])

@@ -1,0 +1,89 @@
+"""Companions: processes that answer image files for a classifier."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+import runtime
+from runtime.errors import BackendError, InputError
+
+
+def test_companions_have_the_labels_and_the_preprocessing_of_the_options(
+    exports, digits, tmp_path, asked, wait_until_ready
+):
+    names = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    options = runtime.LoadOptions(names, lambda spec: replace(spec, polarity="invert"))
+    many = [tmp_path / f"{number}.png" for number in range(100)]
+    for path, one in zip(many, digits.x_test, strict=False):
+        Image.fromarray(255 - one.squeeze()).save(path)
+    with runtime.load(exports["tflite-int8"], threads=2, options=options) as opened:
+        alone = list(opened.predict_stream(many, workers=1))
+        wait_until_ready(opened)
+        together = list(opened.predict_stream(many))
+    assert asked
+    assert [one.label for one in together] == [one.label for one in alone]
+    assert {one.label for one in together} <= set(names)
+    assert [one.steps for one in together] == [one.steps for one in alone]
+
+
+def test_a_companion_that_dies_is_told_and_another_takes_its_place(crowd, files, wait_until_ready):
+    found = crowd.predict_stream(files)
+    for _ in range(70):
+        next(found)
+    for one in crowd.crew.companions(2).workers:
+        one._process.kill()
+    with pytest.raises(BackendError, match=r"ended with code -9: out of memory\?; --threads 1"):
+        list(found)
+    wait_until_ready(crowd)
+    assert len(list(crowd.predict_stream(files))) == 300
+
+
+def test_an_engine_that_fails_in_a_companion_is_told_and_goes_on(crowd, files):
+    (worker, _) = crowd.crew.companions(2).workers
+    assert len(worker.answer(files[:3]).notes) == 3
+    worker._send(("no such folder", files))
+    with pytest.raises(BackendError, match="FileNotFoundError"):
+        worker._receive()
+    assert len(worker.answer(files[:3]).notes) == 3
+
+
+def test_a_companion_that_cannot_open_the_file_says_why(classifier, images, monkeypatch):
+    monkeypatch.setattr(classifier.backend, "name", "litert")  # refuses .onnx
+    team = classifier.crew.companions(2)
+    with pytest.raises(BackendError, match="litert"):
+        team.workers[0].answer(images[:1])
+
+
+def test_relative_names_are_those_of_the_folder_where_the_user_stands(crowd, files, monkeypatch):
+    for folder in (files[0].parent, files[0].parent / "deeper"):
+        folder.mkdir(exist_ok=True)
+        monkeypatch.chdir(folder)
+        found = list(crowd.predict_stream(["000.png"] * 100))
+        good = [not isinstance(one, InputError) for one in found]
+        assert good == [folder == files[0].parent] * 100
+
+
+def test_what_is_no_image_is_told_at_its_place_by_companions_too(crowd, files, asked):
+    found = list(crowd.predict_stream([*files[:50], lambda: None, *files[50:100]]))
+    assert asked
+    assert [n for n, one in enumerate(found) if isinstance(one, InputError)] == [50]
+    assert str(found[50]) == "expected a path, bytes, picture or array, got function"
+
+
+def test_companions_end_with_their_classifier(tiny):
+    with runtime.load(tiny.path, backend="onnxruntime") as opened:
+        processes = [one._process for one in opened.crew.companions(3).workers]
+    assert [process.returncode for process in processes] == [-signal.SIGKILL] * 3
+
+
+def test_a_system_without_processes_is_told(classifier, monkeypatch):
+    def refuse(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("subprocess.Popen", refuse)
+    with pytest.raises(BackendError, match=r"temporarily unavailable.*--threads 1"):
+        classifier.crew.companions(2)
