@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
     from toolkit.evaluating import Comparison, FileEvaluation
     from toolkit.evaluation import Evaluation
+    from toolkit.progress import Reporter
     from toolkit.subject import Overrides, Subject
 
 _PICTURE = "confusion_matrix.png"
@@ -57,12 +58,10 @@ def command(
     MODEL is a run folder or .keras file [default: the latest run], or a model file
     (.tflite, .onnx), which is run in its engine and compared with Keras class by class.
     """
-    from runtime.errors import InputError
     from toolkit import evaluating
     from toolkit.commands._reporter import RichReporter
     from toolkit.exporting import read_exports
     from toolkit.health import low_accuracy
-    from toolkit.subject import resolve
     from toolkit.verifying import as_exported
 
     check_engine(backend)
@@ -71,12 +70,7 @@ def command(
     reporter = RichReporter(output)
     files = evaluating.read_files([file]) if file else ()
     keras = (against or evaluating.home(file)) if file else model
-    try:
-        subject = resolve(keras, data, overrides, reporter)
-    except InputError as error:
-        if file is None or keras is not None:
-            raise
-        raise _homeless(error) from error
+    subject = _subject(keras, data, overrides, reporter, homeless=bool(file) and keras is None)
     if everything:
         files = read_exports(subject.exports)
     subject = as_exported(subject, files, reporter)
@@ -93,12 +87,25 @@ def command(
         output.say(warning)
 
 
-def _homeless(error: Exception) -> Exception:
-    """Return what is wrong with a model file that lies in no run, where there is no run."""
+def _subject(
+    keras: Path | None,
+    data: DataOptions,
+    overrides: Overrides,
+    reporter: Reporter,
+    *,
+    homeless: bool,
+) -> Subject:
+    """Read the Keras model; for a file that lies in no run, say what to name if there is none."""
     from runtime.errors import InputError
+    from toolkit.subject import resolve
 
-    hint = "or name the Keras model of the file and its data: --against MODEL --data PATH"
-    return InputError(f"{error}; {hint}")
+    try:
+        return resolve(keras, data, overrides, reporter)
+    except InputError as error:
+        if not homeless:
+            raise
+        hint = "or name the Keras model of the file and its data: --against MODEL --data PATH"
+        raise InputError(f"{error}; {hint}") from error
 
 
 def _require(

@@ -107,10 +107,16 @@ def command(
         output.next(f"toolkit diagnose {shlex.quote(str(forced[0].path))}")
     if failed or forced:
         raise click.exceptions.Exit(EXIT_CHECK_FAILED)
+    _say_how_to_use(artifacts[0], subject, output)
+
+
+def _say_how_to_use(artifact: Artifact, subject: Subject, output: Output) -> None:
+    from toolkit.exporting import keras_warning
+
     output.say(f"Classes, in the order of the outputs: {', '.join(subject.labels)}")
-    if warning := exporting.keras_warning(artifacts[0]):
+    if warning := keras_warning(artifact):
         output.say(f"Warning: {warning}")
-    output.next(f"runtime predict {shlex.quote(str(artifacts[0].path))} IMAGE")
+    output.next(f"runtime predict {shlex.quote(str(artifact.path))} IMAGE")
 
 
 def _line(artifact: Artifact) -> str:
