@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -135,7 +136,7 @@ def load_keras(path: Path) -> KerasSource:
     """Load a ``.keras`` file in safe mode and check that it is an image classifier.
 
     Raises:
-        InputError: no such file, not a ``.keras`` file, or no image classifier.
+        InputError: no such file, not a ``.keras`` file or a damaged one, or no image classifier.
         ExportError: it holds code (Lambda) or layers of an unknown class.
         MissingDependencyError: TensorFlow is not installed.
     """
@@ -145,6 +146,8 @@ def load_keras(path: Path) -> KerasSource:
         )
     if not path.is_file():
         raise InputError(f"no such file: {path}")
+    if not zipfile.is_zipfile(path):  # told at once: TensorFlow takes seconds to load
+        raise InputError(f"{path} is damaged, or no Keras file: those are zip archives")
     source = KerasSource(_load(path), path, hashlib.sha256(path.read_bytes()).hexdigest())
     _check(source.model, path)
     return source

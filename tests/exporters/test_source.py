@@ -1,6 +1,7 @@
 """The Keras model: loaded safely, checked, run as the reference."""
 
 import hashlib
+import zipfile
 
 import numpy as np
 import pytest
@@ -90,7 +91,15 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_broken_file_is_refused_in_one_line(tmp_path, save, classify, content):
     path = save(*classify)
     path.write_bytes(path.read_bytes()[:500] if content is None else content)
-    with pytest.raises(ExportError, match=r"model\.keras") as raised:
+    with pytest.raises(InputError, match=r"model\.keras is damaged, or no Keras file"):
+        load_keras(path)
+
+
+def test_another_zip_archive_is_refused_in_one_line(tmp_path):
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+    with pytest.raises(ExportError, match=r"model\.keras cannot be loaded by Keras") as raised:
         load_keras(path)
     assert "\n" not in str(raised.value)
 
