@@ -146,8 +146,9 @@ def load_keras(path: Path) -> KerasSource:
         )
     if not path.is_file():
         raise InputError(f"no such file: {path}")
-    if not zipfile.is_zipfile(path):  # told at once: TensorFlow takes seconds to load
-        raise InputError(f"{path} is damaged, or no Keras file: those are zip archives")
+    with path.open("rb") as file:  # told at once: TensorFlow takes seconds to load
+        if not zipfile.is_zipfile(file):
+            raise InputError(f"{path} is damaged, or no Keras file: those are zip archives")
     source = KerasSource(_load(path), path, hashlib.sha256(path.read_bytes()).hexdigest())
     _check(source.model, path)
     return source

@@ -55,7 +55,7 @@ class _Program(LazyGroup):
 
 def _leave(code: int) -> None:
     atexit._run_exitfuncs()  # noqa: SLF001 - there is no public way
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None where the shell closed it
         with contextlib.suppress(OSError, ValueError):  # its reader is gone, or it is closed
             stream.flush()
     os._exit(code)

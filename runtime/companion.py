@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from runtime.classifier import Classifier
     from runtime.stream import Answers
 
-_STARTED = "started"
+_STARTED = b"\0companion started\n"
+_MOST_PRINTED = 1 << 16  # bytes
+_GRACE = 5.0  # seconds
 _ALONE = "; --threads 1 needs no other process"
 # The C library of Linux gives memory back after each photo and fetches it again: 140 page faults,
 # a tenth of the time. A process that is as old as its parent keeps it by itself.
@@ -72,12 +74,19 @@ class Companion:
     @property
     def ready(self) -> bool:
         """Whether it waits for images, or has failed: :meth:`answer` tells."""
-        return self._opened or bool(select.select([_pipe(self._process.stdout)], [], [], 0)[0])
+        waiting = select.poll()
+        waiting.register(_pipe(self._process.stdout), select.POLLIN)
+        return self._opened or bool(waiting.poll(0))
 
     @property
     def alive(self) -> bool:
         """Whether the process has not ended."""
         return self._process.poll() is None
+
+    @property
+    def was_used(self) -> bool:
+        """Whether it has started and was given a task."""
+        return self._opened
 
     def answer(self, images: Sequence[Any]) -> Answers:
         """Classify images; see :func:`runtime.stream.answer`.
@@ -86,16 +95,20 @@ class Companion:
             BackendError: the engine failed there, or the process died.
         """
         if not self._opened:
-            self._receive()
+            self._wait_for_start()
             self._send(self._options)
             self._opened = True
-        self._send((os.getcwd(), images))  # noqa: PTH109 - a text, as it goes through the pipe
+        self._send((_here(), images))
         answers: Answers = self._receive()
         return answers
 
-    def close(self) -> None:
+    def kill(self) -> None:
         """End the process, in whatever it is doing: it has nothing to lose."""
         self._process.kill()
+
+    def close(self) -> None:
+        """End the process and free its pipes."""
+        self.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(BrokenPipeError):
@@ -105,18 +118,46 @@ class Companion:
         with contextlib.suppress(BrokenPipeError):  # it died: the answer will say so
             _write(_pipe(self._process.stdin), message)
 
+    def _wait_for_start(self) -> None:
+        """Read what Python prints when it starts, if it does, up to the first word of ours."""
+        printed = 0
+        while not (line := _pipe(self._process.stdout).readline(_MOST_PRINTED)).endswith(_STARTED):
+            printed += len(line)
+            if not line:
+                raise self._ended()
+            if printed > _MOST_PRINTED:
+                self.kill()
+                raise BackendError(f"a process for many images prints without end{_ALONE}")
+
     def _receive(self) -> Any:
         try:
             message = pickle.load(_pipe(self._process.stdout))  # noqa: S301 - our own process
-        except (EOFError, pickle.UnpicklingError) as error:
-            code = self._process.wait()
-            why = ": out of memory?" if code == -signal.SIGKILL else ""
-            raise BackendError(
-                f"a process for many images ended with code {code}{why}{_ALONE}"
-            ) from error
+        except EOFError as error:
+            raise self._ended() from error
+        except Exception as error:  # bytes of something else raise many unrelated kinds
+            self.kill()
+            raise BackendError(f"a process for many images answers with noise{_ALONE}") from error
         if isinstance(message, BackendError):
             raise message
         return message
+
+    def _ended(self) -> BackendError:
+        """Return what is to be said of a process that has closed its end."""
+        try:
+            code = self._process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            code = self._process.wait()
+        why = ": out of memory?" if code == -signal.SIGKILL else ""
+        return BackendError(f"a process for many images ended with code {code}{why}{_ALONE}")
+
+
+def _here() -> str:
+    """Return the working folder; empty where it has been removed."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - a text, as it goes through the pipe
+    except OSError:
+        return ""
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
@@ -143,7 +184,8 @@ def serve(tasks: IO[bytes], answers: IO[bytes]) -> None:
     from runtime.classifier import LoadOptions, from_artifact
     from runtime.stream import answer
 
-    _write(answers, _STARTED)
+    answers.write(_STARTED)
+    answers.flush()
     try:
         artifact, backend, labels, spec = pickle.load(tasks)  # noqa: S301 - from our parent
         how = LoadOptions(labels, lambda _: spec)
@@ -160,7 +202,8 @@ def serve(tasks: IO[bytes], answers: IO[bytes]) -> None:
             except EOFError:
                 return
             try:
-                os.chdir(folder)
+                if folder:
+                    os.chdir(folder)
                 _write(answers, answer(classifier, classifier.backend, images))
             except Exception as error:  # noqa: BLE001 - as above; the next task may be sound
                 _write(answers, _told(error))

@@ -46,7 +46,7 @@ class Output:
     @property
     def interactive(self) -> bool:
         """Whether a person watches: progress bars are drawn only then."""
-        return not self.quiet and sys.stderr.isatty()
+        return not self.quiet and sys.stderr is not None and sys.stderr.isatty()
 
     def data(self, value: Any, text: str) -> None:
         """Print a result on stdout, as JSON or as text."""

@@ -48,20 +48,26 @@ class Crew:
     def companions(self, count: int) -> Pool[Companion] | None:
         """Return so many processes; None for just one, or where a GPU does the work.
 
-        Where one has died, all are started anew.
+        Where one has died at its work, all are started anew.
 
         Raises:
-            BackendError: they cannot be started.
+            BackendError: they cannot be started, or one has died before it was.
         """
         from runtime.companion import Companion
 
         if self._is_one(count):
             return None
         pool = self._companions.get(count)
-        if pool and not all(one.alive for one in pool.workers):
+        dead = [one for one in pool.workers if not one.alive] if pool else []
+        if dead:
+            for one in dead:
+                if not one.was_used:
+                    one.answer(())  # says why
             self._companions.pop(count).close()
         if count not in self._companions:
-            self._companions[count] = Pool(lambda: Companion(self._classifier), count)
+            self._companions[count] = Pool(
+                lambda: Companion(self._classifier), count, Companion.kill
+            )
         return self._companions[count]
 
     def close(self) -> None:

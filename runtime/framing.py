@@ -51,6 +51,9 @@ def _pad(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     from PIL import ImageOps
 
     pixels = _border(image)
+    thin = -(-max(image.size) // max(size))
+    if 2 * min(image.size) < thin:  # it would become less than half a pixel, that is none
+        image = image.resize((max(image.width, thin), max(image.height, thin)))
     fill = np.median(pixels.reshape(len(pixels), -1), axis=0).astype(int)
     color = int(fill[0]) if image.mode == "L" else tuple(int(v) for v in fill)
     return ImageOps.pad(image, size, Image.Resampling.BILINEAR, color=color)

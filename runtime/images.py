@@ -7,12 +7,17 @@ import io
 import re
 import warnings
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
 
 # Of each kind: what Pillow's plugin is called, and how its files begin.
 _KINDS = {
@@ -31,6 +36,7 @@ BLANK = "no ink found: the image is blank"
 # Key in the info of an image that was decoded smaller; no text, for a file may bring any text.
 _FULL_SIZE = (0, 0)
 _ORIENTATION = 0x0112  # the EXIF tag
+_STRIP = 1 << 20  # pixels
 _WIDEST = 65535  # full scale of 16-bit images
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 
@@ -158,9 +164,9 @@ def to_plain(image: Image.Image) -> Image.Image:
     """
     try:
         plain = _plain(image)
+        return image.copy() if plain is image else plain
     except OSError as error:  # its file is read only now
         raise InputError(f"cannot be decoded: {error}") from error
-    return image.copy() if plain is image else plain
 
 
 def _plain(image: Image.Image) -> Image.Image:
@@ -183,20 +189,41 @@ def _check_size(image: Image.Image) -> None:
 
 def _from_wide(image: Image.Image) -> Image.Image:
     """Scale 16-bit integers by 65535, floats by 1."""
-    values = np.asarray(image, np.float64)
+    values = np.asarray(image)
     full = 1.0 if image.mode == "F" else float(_WIDEST)
-    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= full):
+    if not (values.min() >= 0 and values.max() <= full):  # NaN is neither
         raise InputError(f"{image.mode} pixels must lie in 0…{full:g}")
-    return Image.fromarray(np.round(values * (255.0 / full)).astype(np.uint8))
+    return _by_strips(values, lambda strip: strip.astype(np.float64) * (255.0 / full))
 
 
 def _flatten(image: Image.Image) -> Image.Image:
     """Lay a transparent picture on white if it is dark, on black if it is light."""
     grey = image.mode in ("L", "LA", "La")
-    rgba = np.asarray(image.convert("RGBA"), np.float32)
-    alpha = rgba[..., 3:] / 255.0
-    weight = float(alpha.sum())
-    mean = float((rgba[..., :3] * alpha).sum()) / (3.0 * weight) if weight else 0.0
+    rgba = np.asarray(image.convert("RGBA"))
+    weight = float(rgba[..., 3].sum(dtype=np.int64))
+    light = sum(
+        float(np.einsum("ijc,ij->", strip[..., :3], strip[..., 3], dtype=np.float64))
+        for strip in _strips(rgba)
+    )
+    mean = light / (3.0 * weight) if weight else 0.0
     paper = 255.0 if mean < 128.0 else 0.0
-    flat = np.round(rgba[..., :3] * alpha + paper * (1.0 - alpha)).astype(np.uint8)
-    return Image.fromarray(flat[..., 0] if grey else flat)
+
+    def on_paper(strip: NDArray[np.uint8]) -> NDArray[np.float32]:
+        colours = strip[..., :1] if grey else strip[..., :3]
+        alpha = strip[..., 3:] / np.float32(255.0)
+        laid: NDArray[np.float32] = colours * alpha + paper * (1.0 - alpha)
+        return laid[..., 0] if grey else laid
+
+    return _by_strips(rgba, on_paper)
+
+
+def _strips(pixels: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Cut a plane into rows of about a megapixel: a photo in floats would take gigabytes."""
+    rows = max(1, _STRIP // pixels.shape[1])
+    return (pixels[start : start + rows] for start in range(0, len(pixels), rows))
+
+
+def _by_strips(pixels: NDArray[Any], work: Callable[[NDArray[Any]], NDArray[Any]]) -> Image.Image:
+    """Do the same to all strips and round to 8 bits."""
+    done = [np.round(work(strip)).astype(np.uint8) for strip in _strips(pixels)]
+    return Image.fromarray(np.concatenate(done))

@@ -63,7 +63,9 @@ def expand(arguments: tuple[str, ...]) -> Iterator[Source]:
     """
     for argument in arguments:
         if argument == STDIN:
-            yield Source(STDIN, sys.stdin.buffer.read())
+            closed = sys.stdin is None
+            told = InputError("standard input is closed")
+            yield Source(STDIN, told if closed else sys.stdin.buffer.read())
         else:
             yield from _expand_path(argument)
 
@@ -111,8 +113,9 @@ def _arrays(path: Path) -> Iterator[Source]:
     except InputError as error:
         yield Source(str(path), error)
         return
-    if len(images) == 0:
+    if images.size == 0:
         yield Source(str(path), InputError(f"holds no image: shape {images.shape}"))
+        return
     for index in range(len(images)):
         if index % max(1, _MAPPED // images[0].nbytes) == 0:
             images = _batch(_load(path))  # what was read of the old map counts as used memory

@@ -50,18 +50,25 @@ class Pool(Generic[Worker]):
         workers: what works, one a thread.
     """
 
-    def __init__(self, open_one: Callable[[], Worker], count: int) -> None:
+    def __init__(
+        self,
+        open_one: Callable[[], Worker],
+        count: int,
+        end_one: Callable[[Worker], None] | None = None,
+    ) -> None:
         """Open the workers.
 
         Args:
             open_one: opens one.
             count: how many; 1 to 256.
+            end_one: ends one in the middle of its work; None waits until it is done.
 
         Raises:
             InputError: another number of workers.
             BackendError: what ``open_one`` raises; workers open by then are closed.
         """
         check_count(count)
+        self._end_one = end_one
         self.workers: list[Worker] = []
         self._idle: SimpleQueue[Worker] = SimpleQueue()
         try:
@@ -107,12 +114,16 @@ class Pool(Generic[Worker]):
             while running:
                 yield running[0].result()
                 running.popleft()
+        except (KeyboardInterrupt, SystemExit):
+            self._end_work()
+            raise
         finally:
             stop.set()
             wait(running)
 
     def close(self) -> None:
         """End the threads and free the workers."""
+        self._end_work()
         self._threads.shutdown()
         self._close_workers()
 
@@ -124,6 +135,12 @@ class Pool(Generic[Worker]):
             return work(worker, items)
         finally:
             self._idle.put(worker)
+
+    def _end_work(self) -> None:
+        """Let no worker go on that can be ended: it may wait for a file that never comes."""
+        if self._end_one is not None:
+            for worker in self.workers:
+                self._end_one(worker)
 
     def _close_workers(self) -> None:
         while self.workers:

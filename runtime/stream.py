@@ -141,6 +141,8 @@ def _packed(image: Any) -> Any:
     if isinstance(image, Path):
         return str(image)
     known = isinstance(image, (str, bytes, np.ndarray, InputError)) or is_picture(image)
+    if isinstance(image, np.ndarray) and image.dtype.hasobject:
+        return InputError(f"an image must hold numbers, not {image.dtype}")
     return image if known else unusable(image)
 
 
@@ -150,14 +152,14 @@ def _tasks(images: Iterator[Any], pace: _Pace) -> Iterator[list[Any]]:
 
 
 def _up_to(most: int, images: Iterator[Any]) -> Iterator[Any]:
-    """End once the arrays among the images reach so many bytes."""
+    """End once what is in memory of the images reaches so many bytes."""
     size = 0
     while size < most:
         try:
             image = next(images)
         except StopIteration:
             return
-        size += getattr(image, "nbytes", 0)
+        size += len(image) if isinstance(image, bytes) else getattr(image, "nbytes", 0)
         yield image
 
 

@@ -67,6 +67,7 @@ def test_a_value_that_no_shell_knows_is_still_taken(toolkit_cli, tmp_path):
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
 def test_zsh_takes_the_script():
     line = 'autoload -Uz compinit; compinit -D; eval "$(_TOOLKIT_COMPLETE=zsh_source toolkit)"'
+    assert "zsh: `zsh_source`, after `compinit`" in README.read_text(encoding="utf-8")
     asked = f"{line}; print $_comps[toolkit]"
     assert _run(["zsh", "-f", "-c", asked]).strip() == "_toolkit_completion"
 

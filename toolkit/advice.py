@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,12 +44,14 @@ def why_none(entries: Sequence[Measured], limits: Limits) -> str:
     small = _too_large_only(entries, limits)
     if small:
         where = f"{small.format} with {small.size:,} bytes"
-        return f"{count}; the smallest that keeps the other limits is {where}"
+        return (
+            f"{count}; the smallest that keeps the other limits is {where}: --max-size {small.size}"
+        )
     return f"{count}; let the export search for a file that does: {remedy(entries, limits)}"
 
 
 def remedy(
-    entries: Sequence[Measured], limits: Limits, model: str = "", files: Sequence[Path] = ()
+    entries: Sequence[Measured], limits: Limits, model: str = "", again: Sequence[str] = ()
 ) -> str:
     """Return the command that leads to a file which passes.
 
@@ -58,16 +59,17 @@ def remedy(
         entries: all that were judged, each of them excluded.
         limits: those that the user set.
         model: the run or Keras file, quoted for the shell; empty for the latest run.
-        files: those that were named; empty for all of the run.
+        again: what else was typed, quoted, but for the limits and the engine.
     """
-    again = " ".join(["toolkit recommend", *(shlex.quote(str(path)) for path in files)])
-    again += f" --against {model}" if model else ""
+    typed = " ".join(["toolkit recommend", *again, *([f"--against {model}"] if model else [])])
+    if limits.max_drop is not None:
+        typed += f" --max-drop {limits.max_drop:g}"
     if _all_refused(entries):
-        return f"{again} --backend auto"
+        return f"{typed} --backend auto"
     small = _too_large_only(entries, limits)
     if small:
-        again += "" if limits.max_drop is None else f" --max-drop {limits.max_drop:g}"
-        return f"{again} --max-size {small.size}"
+        engine = "" if len({e.backend for e in entries}) > 1 else f" --backend {small.backend}"
+        return f"{typed}{engine} --max-size {small.size}"
     only_onnx = all(_suffix(entry) == ".onnx" for entry in entries)
     family = "onnx-int8" if only_onnx else "tflite-int8"
     drop = _DROP if limits.max_drop is None else limits.max_drop

@@ -18,7 +18,7 @@ from runtime.probe import peak_memory
 from toolkit import advice
 from toolkit.benching import timing_text
 from toolkit.choosing import Limits, Measured, judge, pick
-from toolkit.parity.statistics import unseen_drop
+from toolkit.parity.words import unseen
 from toolkit.progress import SILENT, Reporter
 from toolkit.verifying import VerifyOptions, verify
 
@@ -132,14 +132,9 @@ def _gate_notes(report: ParityReport, chosen: Measured | None, limits: Limits) -
     for entry in report.artifacts:
         if chosen and (entry.path, entry.backend) == (chosen.path, chosen.backend):
             found += entry.notes
-    unseen = 100 * unseen_drop(report.images)
-    said = any("cannot be seen" in note for note in found)
-    if limits.max_drop is not None and unseen > limits.max_drop and not said:
-        found.append(
-            f"with {report.images:,} images a drop below {unseen:.2g} points cannot be seen "
-            f"(--max-drop {limits.max_drop:g}); compare on more"
-        )
-    return tuple(found)
+    if limits.max_drop is not None:
+        found += unseen(report.images, (limits.max_drop,))
+    return tuple(dict.fromkeys(found))
 
 
 def _measure(

@@ -61,7 +61,7 @@ class Remote:
         )
         try:
             told, _ = self._receive()
-        except errors.EdgeError:
+        except BaseException:
             self.close()
             raise
         self.accelerator: str = told["accelerator"]

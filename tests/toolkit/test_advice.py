@@ -1,7 +1,5 @@
 """The sentences: why this one, what is odd here, what to do if nothing passes."""
 
-from pathlib import Path
-
 import pytest
 
 from toolkit import advice
@@ -130,7 +128,11 @@ def failing(name="tflite-int8", **changes):
         ([failing()], {"max_drop": 0.3}, "toolkit export --format tflite-int8 --max-drop 0.3"),
         ([failing("onnx-int8")], {}, "toolkit export --format onnx-int8 --max-drop 0.1"),
         ([failing("onnx"), failing()], {}, "toolkit export --format tflite-int8 --max-drop 0.1"),
-        ([failing(), FLOAT], {"max_size": 500}, "toolkit recommend --max-size 3600000"),
+        (
+            [failing(), FLOAT],
+            {"max_size": 500},
+            "toolkit recommend --backend litert --max-size 3600000",
+        ),
         (  # a small file that fails can be mended
             [failing(), FLOAT],
             {"max_size": 1_000_000},
@@ -144,7 +146,7 @@ def test_without_a_choice_it_says_what_to_do(entries, limits, command):
     assert pick(judged) is None
     assert advice.remedy(judged, Limits(**limits)) == command
     text = advice.why_none(judged, Limits(**limits))
-    assert command in text or command.startswith("toolkit recommend")
+    assert command.removeprefix("toolkit recommend ").removeprefix("--backend litert ") in text
     assert ("the file does not pass" if len(entries) == 1 else f"none of {len(entries)}") in text
 
 
@@ -155,8 +157,9 @@ def test_the_model_stands_in_the_command():
     )
     large = judge([FLOAT], Limits(max_size=5))
     limits = Limits(max_drop=0.5, max_size=5)
-    assert advice.remedy(large, limits, "'my run'", (Path("a b.tflite"),)) == (
-        "toolkit recommend 'a b.tflite' --against 'my run' --max-drop 0.5 --max-size 3600000"
+    assert advice.remedy(large, limits, "'my run'", ("'a b.tflite'", "--limit 9")) == (
+        "toolkit recommend 'a b.tflite' --limit 9 --against 'my run' --max-drop 0.5 "
+        "--backend litert --max-size 3600000"
     )
 
 

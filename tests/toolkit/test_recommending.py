@@ -102,7 +102,7 @@ def test_a_size_limit_leaves_the_small_ones(subject, exports):
     assert found.entries[0].latency_ms is not None  # excluded, but measured
     nothing = recommend(subject, options(*files, max_size=1000))
     assert nothing.chosen is None
-    assert nothing.why.endswith(f"tflite-int8 with {small:,} bytes")
+    assert nothing.why.endswith(f"with {small:,} bytes: --max-size {small}")
     assert nothing.to_json()["recommended"] is None
 
 

@@ -90,7 +90,7 @@ def _cells(entry: ArtifactParity) -> list[str]:
 def _sentences(group: Sequence[ArtifactParity]) -> Iterator[str]:
     entry, *others = group
     if others:
-        names = listed((one.format, one.engine) for one in group)
+        names = listed(group, lambda one: one.format)
         yield from wrap(f"{names}: {of_several(group)}")
         return
     yield from wrap(f"{entry.sentence} ({entry.engine})" if entry.metrics else entry.sentence)

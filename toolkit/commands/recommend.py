@@ -82,8 +82,16 @@ def command(
         output.next(f"runtime predict {shlex.quote(found.chosen.path)} IMAGE{where}")
         return
     model = named(subject) if choice.against else ""
-    output.next(remedy(found.entries, limits, model, choice.paths))
+    output.next(remedy(found.entries, limits, model, _typed(choice, config)))
     raise click.exceptions.Exit(EXIT_CHECK_FAILED)
+
+
+def _typed(choice: ArtifactChoice, config: Path | None) -> list[str]:
+    """Return what was typed besides model, engine and limits."""
+    words = [shlex.quote(str(path)) for path in choice.paths]
+    words += [f"--limit {choice.limit}"] if choice.limit else []
+    words += [f"--device {choice.engine.device}"] if choice.engine.device != "cpu" else []
+    return words + ([f"--config {shlex.quote(str(config))}"] if config else [])
 
 
 def parse_size(text: str) -> int:

@@ -52,7 +52,7 @@ def _sentences(report: ParityReport) -> list[str]:
     rows = []
     for entry, *others in report.alike:
         group = (entry, *others)
-        names = listed((Path(one.path).name, one.engine) for one in group)
+        names = listed(group, lambda one: Path(one.path).name)
         rows.append(f"- {names}: {of_several(group) if others else entry.sentence}")
         rows += [f"  - {reason}" for reason in entry.reasons if reason not in entry.sentence]
     return rows + [f"- Note: {note}" for note in report.all_notes]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from toolkit.parity.statistics import unseen_drop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from exporters.budget import ParityBudget
     from toolkit.parity.metrics import Metrics
@@ -27,16 +27,20 @@ def sentence(name: str, found: Metrics, budget: ParityBudget) -> str:
     return f"{name} {_labels(found, budget)}; {accuracies(found)}"
 
 
-def listed(names: Iterable[tuple[str, str]]) -> str:
+def listed(entries: Iterable[ArtifactParity], name: Callable[[ArtifactParity], str]) -> str:
     """Name files with the engines of each: ``tflite (litert, openvino), onnx (onnxruntime)``.
 
     Args:
-        names: of file and engine.
+        entries: of the files.
+        name: returns what to call a file.
     """
-    engines: dict[str, list[str]] = {}
-    for file, engine in names:
-        engines.setdefault(file, []).append(engine)
-    return ", ".join(f"{file} ({', '.join(found)})" for file, found in engines.items())
+    engines: dict[str, list[ArtifactParity]] = {}
+    for entry in entries:
+        engines.setdefault(entry.path, []).append(entry)
+    return ", ".join(
+        f"{name(one)} ({', '.join(e.engine for e in (one, *others))})"
+        for one, *others in engines.values()
+    )
 
 
 def of_several(entries: Sequence[ArtifactParity]) -> str:

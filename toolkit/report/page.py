@@ -72,7 +72,7 @@ def _verdicts(parity: ParityReport) -> list[dict[str, str]]:
     """Return the verdicts in words, of alike ones together."""
     return [
         {
-            "names": listed((Path(one.path).name, one.engine) for one in group),
+            "names": listed(group, lambda one: Path(one.path).name),
             "verdict": group[0].verdict,
             "sentence": of_several(group) if group[1:] else group[0].sentence,
         }
@@ -87,7 +87,6 @@ def _row(entry: Measured) -> dict[str, Any]:
     delta = None if entry.accuracy_delta is None else 100 * entry.accuracy_delta
     return {
         "format": entry.format,
-        "file": Path(entry.path).name,
         "engine": entry.backend,
         "accuracy": text(entry.accuracy, ".2%"),
         "change": text(delta, "+.2f"),
@@ -97,7 +96,6 @@ def _row(entry: Measured) -> dict[str, Any]:
         "memory": text(entry.peak_memory_mb, ".0f"),
         "verdict": entry.verdict,
         "pareto": entry.pareto,
-        "excluded": entry.excluded,
     }
 
 

@@ -65,7 +65,7 @@ def test_nothing_that_passes_ends_with_exit_code_1_and_the_way_on(asked, exports
     record = json.loads(result.stdout)
     assert record["recommended"] is None
     size = exports["tflite-int8"].stat().st_size
-    assert f"--against {digits_run.path} --max-size {size}" in result.stderr
+    assert f"--against {digits_run.path} --backend litert --max-size {size}" in result.stderr
     text = asked(exports["tflite-int8"], "--max-size", 900)
     assert "Nothing to recommend: the file does not pass" in text.stdout
 
