@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
 import signal
+import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -87,3 +91,78 @@ def test_a_system_without_processes_is_told(classifier, monkeypatch):
     monkeypatch.setattr("subprocess.Popen", refuse)
     with pytest.raises(BackendError, match=r"temporarily unavailable.*--threads 1"):
         classifier.crew.companions(2)
+
+
+@pytest.fixture
+def python_begins_with(tmp_path, monkeypatch):
+    """Let each Python that is started run some code first."""
+
+    def begin(code):
+        folder = tmp_path / "site"
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(code)
+        monkeypatch.setenv("PYTHONPATH", str(folder))
+
+    return begin
+
+
+def test_what_python_prints_when_it_starts_is_no_answer(
+    classifier, files, python_begins_with, wait_until_ready
+):
+    python_begins_with("print('hello')\nprint('no newline', end='')")
+    wait_until_ready(classifier)
+    assert len(list(classifier.predict_stream(files))) == 300
+
+
+def test_one_that_prints_without_end_is_told(classifier, files, python_begins_with):
+    python_begins_with("while True: print('x' * 999)")
+    (worker, _) = classifier.crew.companions(2).workers
+    with pytest.raises(BackendError, match="prints without end; --threads 1"):
+        worker.answer(files[:1])
+
+
+@pytest.mark.parametrize("noise", [b"noise", b"cos\nno_such\n.", b"(lp0\n0."])
+def test_noise_instead_of_an_answer_is_told(crowd, files, noise):
+    (worker, _) = crowd.crew.companions(2).workers
+    worker.answer(files[:1])
+    worker._process.stdout.close()
+    worker._process.stdout = io.BytesIO(noise)
+    with pytest.raises(BackendError, match="answers with noise; --threads 1"):
+        worker.answer(files[:1])
+    assert worker._process.wait(60) == -signal.SIGKILL
+
+
+def test_one_that_dies_before_it_has_started_is_not_started_for_ever(
+    classifier, python_begins_with
+):
+    python_begins_with("import os; os._exit(7)")
+    team = classifier.crew.companions(2)
+    for one in team.workers:
+        one._process.wait(60)
+    with pytest.raises(BackendError, match="ended with code 7; --threads 1"):
+        classifier.crew.companions(2)
+
+
+def test_a_removed_folder_is_no_reason_to_stop(crowd, files, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    found = list(crowd.predict_stream(files))
+    assert not any(isinstance(one, InputError) for one in found)
+
+
+def test_an_array_of_objects_is_told_at_its_place(crowd, files, asked):
+    odd = np.array([[object()]], dtype=object)
+    found = list(crowd.predict_stream([*files[:50], odd, *files[50:100]]))
+    assert asked
+    assert [n for n, one in enumerate(found) if isinstance(one, InputError)] == [50]
+
+
+def test_a_closed_classifier_waits_for_no_companion(tiny, files, tmp_path, wait_until_ready):
+    os.mkfifo(tmp_path / "never.png")  # opening it blocks
+    with runtime.load(tiny.path, backend="onnxruntime", threads=2) as opened:
+        wait_until_ready(opened)
+        found = opened.predict_stream([*files[:200], tmp_path / "never.png", *files])
+        next(found)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 10

@@ -84,7 +84,7 @@ def test_the_framing_of_mnist_gives_light_ink_on_black(digits):
     found = spec.prepare(Image.fromarray(picture))
     assert found.pixels.shape == (28, 28, 1)
     assert found.pixels[0, 0, 0] == 0
-    assert found.pixels.max() > 200
+    assert found.pixels.max() > 150  # smoothed
     assert found.steps
 
 
@@ -95,3 +95,12 @@ def test_rows_and_columns_are_not_mixed_up(fit):
     found = prepared(pixels, fit=fit, height=4, width=6).pixels[..., 0]
     assert (found[:, :2] < 60).all()
     assert (found[:, 4:] > 195).all()
+
+
+@pytest.mark.parametrize("shape", [(5000, 1), (1, 5000)])
+def test_the_thinnest_picture_stays_one_pixel_wide(shape):
+    picture = np.full(shape, 30, np.uint8)
+    middle = picture.size // 2
+    picture.reshape(-1)[middle - 500 : middle + 500] = 220
+    found = prepared(picture, fit="pad")
+    assert found.pixels.max() > 150  # smoothed

@@ -261,3 +261,21 @@ def test_text_in_a_file_is_not_taken_for_our_own_notes(value, size):
     notes.add_text("size in file", value)
     found = decode(encoded(Image.new("L", size, 9), pnginfo=notes), 160)
     assert images.size_in_file(found) == size
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_picture_whose_file_ends_too_early_is_refused(mode):
+    data = encoded(Image.new(mode, (300, 200)), "JPEG")
+    lazy = Image.open(io.BytesIO(data[: len(data) // 2]))
+    with pytest.raises(InputError, match="cannot be decoded"):
+        to_plain(lazy)
+
+
+def test_large_transparent_and_16_bit_pictures_are_the_same_in_strips(rng, monkeypatch):
+    clear = Image.fromarray(rng.integers(0, 256, (9, 7, 4), np.uint8))
+    wide = Image.fromarray(rng.integers(0, 65536, (9, 7), np.uint16))
+    whole = [np.asarray(to_plain(one)) for one in (clear, clear.convert("LA"), wide)]
+    monkeypatch.setattr(images, "_STRIP", 15)  # two rows
+    strips = [np.asarray(to_plain(one)) for one in (clear, clear.convert("LA"), wide)]
+    for one, other in zip(whole, strips, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -76,6 +76,11 @@ def test_standard_input_is_an_image(monkeypatch):
     assert np.asarray(source.read()).tolist() == [[77] * 3] * 2
 
 
+def test_closed_standard_input_is_told(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    assert error_of("-") == "standard input is closed"
+
+
 def test_empty_standard_input_is_refused(monkeypatch):
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO()))
     assert "not an image" in error_of("-")
@@ -108,6 +113,13 @@ def test_npy_files_are_one_image_or_a_batch(tmp_path, rng, shape, count, each, d
 def test_arrays_of_other_shapes_are_refused(tmp_path, shape):
     np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
     assert "expected one image (h, w[, 1 or 3])" in error_of(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("shape", [(0, 28, 28), (3, 0, 28), (28, 0)])
+def test_an_array_without_pixels_is_refused(tmp_path, shape):
+    np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
+    whole = shape if len(shape) == 3 else (1, *shape)
+    assert error_of(tmp_path / "a.npy") == f"holds no image: shape {whole}"
 
 
 def test_an_array_without_images_is_refused(tmp_path):
