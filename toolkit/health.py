@@ -129,14 +129,14 @@ def overfits_since(history: History) -> int | None:
 
     That is the epoch of the lowest validation loss, if three or more epochs came after it,
     in the last three the validation loss was a tenth higher and the training loss lower, and
-    no later epoch had a higher validation accuracy.
+    none of them had a higher validation accuracy than any up to that epoch.
     """
     losses = [row.get("val_loss", math.nan) for row in history]
     if not losses or math.isnan(losses[0]):
         return None
     best = losses.index(min(losses))
     later, last = history[best + 1 :], history[-_PATIENCE:]
-    if len(later) < _PATIENCE or max(row["val_accuracy"] for row in later) > max(
+    if len(later) < _PATIENCE or max(row["val_accuracy"] for row in last) > max(
         row["val_accuracy"] for row in history[: best + 1]
     ):
         return None

@@ -138,7 +138,7 @@ _USUAL = {field.name: field.default for field in fields(TrainOptions)}
 
 def _check_choice(kind: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise InputError(f"unknown {kind} '{value}'. Known: {', '.join(known)}.")
+        raise UnknownNameError(kind, value, known)
 
 
 def _check_optimizer(options: TrainOptions) -> None:

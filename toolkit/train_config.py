@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RECIPE = "train.toml"
+_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "int": (int, "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": (bool, "true or false"),
+}
 # What the command calls the options of the data, and what config.json calls them.
 _DATA = {
     "dataset": "name",
@@ -51,7 +56,7 @@ def read_config(path: Path) -> dict[str, Any]:
         By the option's name, with ``_`` or ``-`` as in the file turned into ``_``.
 
     Raises:
-        InputError: it cannot be read, is no TOML, or holds a list or table.
+        InputError: it cannot be read, is no TOML, or an option has a value of another type.
         UnknownNameError: an option that there is not.
     """
     try:
@@ -67,4 +72,18 @@ def read_config(path: Path) -> dict[str, Any]:
             raise UnknownNameError(f"option in {path}:", key, known)
         if not isinstance(value, str | int | float):
             raise InputError(f"--config {path}: {key} takes one number, text or truth value")
+        if wanted := _other_kind(key, value):
+            raise InputError(f"--config {path}: {key} takes {wanted}, not {json.dumps(value)}")
     return options
+
+
+def _other_kind(key: str, value: str | float | bool) -> str:
+    """Return what an option takes, if the value is of another kind; click would bend it."""
+    kinds = {field.name: str(field.type).split(" | ")[0] for field in fields(TrainOptions)}
+    kind = kinds.get(key, "str")
+    wanted = _KINDS.get(kind)
+    if wanted is None or (
+        isinstance(value, wanted[0]) and isinstance(value, bool) == (kind == "bool")
+    ):
+        return ""
+    return wanted[1]

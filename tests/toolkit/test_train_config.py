@@ -1,6 +1,7 @@
 """The recipe as a file: written by a training, read by the next."""
 
 import json
+import re
 import tomllib
 
 import pytest
@@ -67,3 +68,25 @@ def test_what_cannot_be_read_is_one_line(tmp_path, text):
     with pytest.raises(InputError, match="--config") as raised:
         read_config(path)
     assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("epochs = 1.5", "epochs takes a whole number, not 1.5"),
+        ("epochs = true", "epochs takes a whole number, not true"),
+        ("momentum = false", "momentum takes a number, not false"),
+        ('augment = "no"', 'augment takes true or false, not "no"'),
+    ],
+)
+def test_a_value_of_another_kind_is_not_bent(tmp_path, line, words):
+    path = tmp_path / "train.toml"
+    path.write_text(line)
+    with pytest.raises(InputError, match=re.escape(words)):
+        read_config(path)
+
+
+def test_a_whole_number_is_a_number(tmp_path):
+    path = tmp_path / "train.toml"
+    path.write_text("learning_rate = 1")
+    assert read_config(path) == {"learning_rate": 1}

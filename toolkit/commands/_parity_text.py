@@ -99,9 +99,10 @@ def _sentences(group: Sequence[ArtifactParity]) -> Iterator[str]:
     if entry.metrics:
         for flip in entry.metrics.flips[:_FLIPS]:
             unsure = ", unsure" if flip.near_tie else ""
-            yield (
-                f"  image {flip.image}: Keras {flip.expected} (margin {flip.margin:.2f}{unsure}), "
-                f"file {flip.answer}, truth {flip.truth}"
+            yield from wrap(
+                f"image {flip.image}: Keras {flip.expected} (margin {flip.margin:.2f}{unsure}), "
+                f"file {flip.answer}, truth {flip.truth}",
+                indent="  ",
             )
         if more := len(entry.metrics.flips) - _FLIPS:
             yield from [f"  and {more:,} more: --flips DIR, --json"] if more > 0 else []

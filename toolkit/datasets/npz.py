@@ -34,7 +34,8 @@ class Npz(DatasetSource):
         x_train, y_train, x_test, y_test = read_arrays(options.path)
         train, test = _pixels(x_train, "x_train"), _pixels(x_test, "x_test")
         y_train, y_test = _classes(y_train, "y_train"), _classes(y_test, "y_test")
-        labels = _labels(options.path, int(max(y_train.max(), y_test.max())) + 1)
+        classes = int(max(y_train.max(), y_test.max())) + 1
+        labels = _labels(options.path, classes) or _numbers(y_train, y_test)
         spec = PreprocessSpec(
             height=train.shape[1],
             width=train.shape[2],
@@ -78,10 +79,29 @@ def _classes(array: NDArray[Any], key: str) -> NDArray[np.int64]:
     return array.reshape(-1).astype(np.int64)
 
 
+def _numbers(y_train: NDArray[np.int64], y_test: NDArray[np.int64]) -> tuple[str, ...]:
+    """Count the classes that have no names; one label that is out of range is no class."""
+    most, tested = int(y_train.max()), int(y_test.max())
+    lowest = min(int(y_train.min()), int(y_test.min()))  # below 0: told with the dataset
+    if lowest >= 0 and tested > most:
+        raise DataError(
+            f"y_test holds class {tested}, y_train none above {most}; if there are more classes, "
+            "name them all in labels"
+        )
+    used = len(np.unique(y_train))
+    if 2 * used <= most:
+        raise DataError(
+            f"y_train goes up to class {most}, but only {used} classes have images; number them "
+            "from 0, or name them all in labels"
+        )
+    return tuple(str(index) for index in range(most + 1))
+
+
 def _labels(path: Path, classes: int) -> tuple[str, ...]:
+    """Return the names in the file; none if it has none."""
     names = read_npz(path).get("labels") if path.is_file() else None
     if names is None:
-        return tuple(str(index) for index in range(classes))
+        return ()
     if len(names) < classes:
         raise DataError(f"{path}: {len(names)} labels for {classes} classes")
     return tuple(str(name) for name in names)

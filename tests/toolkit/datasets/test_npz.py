@@ -82,6 +82,8 @@ def test_names_of_classes_without_an_image_stay(load):
         ({"x_test": np.zeros((6, 7, 9), np.uint8)}, "test images must be uint8"),
         ({"y_train": np.arange(11) % 3}, "12 training images for 11 labels"),
         ({"y_train": np.arange(12) % 3 - 1}, "run from -1"),
+        ({"y_train": np.where(np.arange(12) == 5, 300, np.arange(12) % 3)}, "only 4 classes"),
+        ({"y_test": np.arange(6)}, "y_test holds class 5, y_train none above 2"),
         ({"y_train": np.arange(12) + 0.5}, "y_train must hold one whole number"),
         ({"y_test": np.zeros((6, 2, 2))}, "y_test must hold one whole number"),
         ({"y_test": np.zeros(0)}, "y_test must hold one whole number"),
