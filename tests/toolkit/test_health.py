@@ -102,6 +102,11 @@ def test_a_network_that_still_gets_more_accurate_does_not_overfit():
     assert health.overfits_since(rising) is None
 
 
+def test_one_lucky_epoch_is_no_excuse():
+    losses = [1, 0.5, 0.6, 0.7, 0.8, 0.9]
+    assert health.overfits_since(history(losses, [0.6, 0.8, 0.81, 0.7, 0.7, 0.7])) == 2
+
+
 @pytest.mark.parametrize(("rate", "word"), [(0.5, "high"), (1e-6, "low")])
 def test_a_stalled_training_blames_an_unusual_rate_first(rate, word):
     stalled = [row | {"learning_rate": rate} for row in history([2.3] * 3, [0.1] * 3)]
