@@ -74,9 +74,11 @@ class Companion:
     @property
     def ready(self) -> bool:
         """Whether it waits for images, or has failed: :meth:`answer` tells."""
+        if self._opened:
+            return True
         waiting = select.poll()
         waiting.register(_pipe(self._process.stdout), select.POLLIN)
-        return self._opened or bool(waiting.poll(0))
+        return bool(waiting.poll(0))
 
     @property
     def alive(self) -> bool:

@@ -59,10 +59,9 @@ class Crew:
             return None
         pool = self._companions.get(count)
         dead = [one for one in pool.workers if not one.alive] if pool else []
+        for unborn in (one for one in dead if not one.was_used):
+            unborn.answer(())  # says why
         if dead:
-            for one in dead:
-                if not one.was_used:
-                    one.answer(())  # says why
             self._companions.pop(count).close()
         if count not in self._companions:
             self._companions[count] = Pool(
