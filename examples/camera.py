@@ -30,7 +30,7 @@ import click
 import numpy as np
 
 import runtime
-from runtime.inputs import expand
+from runtime.inputs import Inputs
 from runtime.quiet import silenced
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def replay(name: str) -> Iterator[Frame]:
     Raises:
         InputError: there is no image, or one cannot be read.
     """
-    for source in expand((name,)):
+    for source in Inputs((name,)):
         yield Frame(source.name, np.asarray(source.read()))
 
 

@@ -50,6 +50,7 @@ def load(
     device: str = "cpu",
     threads: int = 1,
     precision: str = "float32",
+    images: int | None = None,
     options: LoadOptions | None = None,
 ) -> Classifier:
     """Open a model file.
@@ -62,6 +63,8 @@ def load(
         threads: on the CPU: for one image, of its inference; for many, how many workers of
             one thread each there are side by side.
         precision: in which a GPU computes, ``float32`` or ``float16``.
+        images: how many each worker is to answer, where that is known: ``auto`` takes the
+            engine that ``runtime tune`` found to be worth its loading for so many.
         options: labels and preprocessing that the file lacks.
 
     Returns:
@@ -74,7 +77,7 @@ def load(
         DeviceUnavailableError: no GPU is proven to run it.
         MissingDependencyError: no engine for such files is installed.
     """
-    how = BackendOptions(device, threads, precision)
+    how = BackendOptions(device, threads, precision, images=images)
     return from_artifact(artifacts.read(path), backend, how, options)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,36 +50,61 @@ class Source:
         return decode(self.image) if isinstance(self.image, (Path, bytes)) else self.image
 
 
-def expand(arguments: tuple[str, ...]) -> Iterator[Source]:
-    """Turn files, folders, globs, ``.npy`` arrays and ``-`` into single images.
+class Inputs:
+    """Files, folders, globs, ``.npy`` arrays and ``-``, as single images.
 
     Nothing is decoded here, and a bad input becomes a source that holds its error, so that
     the others still run.
-
-    Args:
-        arguments: as typed.
-
-    Yields:
-        One source an image, in the order given; folders and globs sorted by name.
     """
-    for argument in arguments:
-        if argument == STDIN:
-            closed = sys.stdin is None
-            told = InputError("standard input is closed")
-            yield Source(STDIN, told if closed else sys.stdin.buffer.read())
-        else:
-            yield from _expand_path(argument)
+
+    def __init__(self, arguments: tuple[str, ...]) -> None:
+        """Look at nothing yet.
+
+        Args:
+            arguments: as typed.
+        """
+        self._arguments = arguments
+        self._paths = cache(_paths)  # what is counted is not listed again
+
+    def __iter__(self) -> Iterator[Source]:
+        """Yield one source an image, in the order given; folders and globs sorted by name."""
+        for argument in self._arguments:
+            if argument == STDIN:
+                yield _standard_input()
+                continue
+            try:
+                paths = self._paths(argument)
+            except InputError as error:
+                yield Source(argument, error)
+            except OSError as error:  # a name that is too long, a folder that may not be read
+                yield Source(argument, InputError(error.strerror or str(error)))
+            else:
+                yield from _each(paths)
+
+    def count(self, most: int) -> int:
+        """Return how many images there are; no more are looked for after ``most``."""
+        total = 0
+        for argument in self._arguments:
+            for size in self._sizes(argument):
+                total += size
+                if total >= most:
+                    return most
+        return total
+
+    def _sizes(self, argument: str) -> Iterator[int]:
+        """Yield the number of images in each file that an argument stands for."""
+        try:
+            paths = [Path(argument)] if argument == STDIN else self._paths(argument)
+        except (InputError, OSError):
+            return
+        for path in paths:
+            yield _length(path) if path.suffix.lower() == _ARRAY_SUFFIX else 1
 
 
-def _expand_path(argument: str) -> Iterator[Source]:
-    try:
-        paths = _paths(argument)
-    except InputError as error:
-        yield Source(argument, error)
-    except OSError as error:  # a name that is too long, a folder that may not be read
-        yield Source(argument, InputError(error.strerror or str(error)))
-    else:
-        yield from _each(paths)
+def _standard_input() -> Source:
+    if sys.stdin is None:
+        return Source(STDIN, InputError("standard input is closed"))
+    return Source(STDIN, sys.stdin.buffer.read())
 
 
 def _paths(argument: str) -> list[Path]:
@@ -121,6 +147,14 @@ def _arrays(path: Path) -> Iterator[Source]:
             images = _batch(_load(path))  # what was read of the old map counts as used memory
         name = str(path) if len(images) == 1 else f"{path}[{index}]"
         yield Source(name, np.asarray(images[index]))
+
+
+def _length(path: Path) -> int:
+    """Return the number of images in a ``.npy`` file; 0 where it cannot be read."""
+    try:
+        return len(_batch(_load(path)))
+    except InputError:
+        return 0
 
 
 def _load(path: Path) -> NDArray[Any]:

@@ -15,29 +15,53 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import TypeVar
 
     from runtime.artifact import Artifact
     from runtime.backends import Backend
 
-_SCHEMA = 1
+    Row = TypeVar("Row")
+
+_SCHEMA = 2
+# By so much an engine must beat the preferred one: less may be chance, and turns next time.
+_GAIN = 1.03
+_NO_END = 10**12  # images: loading weighs nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The fastest engine for one way to run a file.
+    """One engine, and how it runs a file the fastest.
 
     Attributes:
         backend: the engine.
         threads: of one inference.
         batch: images in one call.
         image_ms: the time of the fastest call by its images, in milliseconds.
+        load_ms: import of the engine and opening of the file, in milliseconds.
     """
 
     backend: str
     threads: int
     batch: int
     image_ms: float
+    load_ms: float
+
+    def total_ms(self, images: int) -> float:
+        """Return the time to load the file and answer so many images one after the other."""
+        return self.load_ms + images * self.image_ms
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Choice:
+        """Read the fields of one.
+
+        Raises:
+            KeyError: one is missing.
+            ValueError: one is no number.
+            TypeError: it is no record, or a field is of another type.
+        """
+        times = float(record["image_ms"]), float(record["load_ms"])
+        return cls(str(record["backend"]), int(record["threads"]), int(record["batch"]), *times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +74,9 @@ class Tuned:
         cpu: the processor.
         engines: the engines for such files, and which distributions brought them.
         tuned_at: UTC, ISO 8601.
-        one: the fastest for one image in a call, one choice a number of threads.
-        many: the same for any number of images in a call.
+        one: each engine with one image in a call, for each number of threads; the preferred
+            engines come first.
+        many: the same with the number of images in a call that suits it best.
     """
 
     file: str
@@ -62,15 +87,34 @@ class Tuned:
     one: tuple[Choice, ...]
     many: tuple[Choice, ...]
 
-    def best(self, threads: int = 1, *, many: bool = False) -> Choice | None:
-        """Return the fastest with so many threads, or with the next lower number measured.
+    def best(self, threads: int = 1, images: int | None = None) -> Choice | None:
+        """Return the engine to take; None if there is none for so few threads.
 
         Args:
-            threads: of one inference.
-            many: whether a call gets many images, not one.
+            threads: of one inference; where so many were not measured, the next lower number
+                counts.
+            images: so many are to be answered, and loading has to pay; None answers single
+                images for a long time.
         """
-        fitting = [one for one in (self.many if many else self.one) if one.threads <= threads]
-        return max(fitting, key=lambda one: one.threads, default=None)
+        rows = self.one if images is None else self.many
+        known = max((row.threads for row in rows if row.threads <= threads), default=0)
+        fitting = [row for row in rows if row.threads == known]
+        if not fitting:
+            return None
+        return fastest(
+            fitting, lambda row: row.image_ms if images is None else row.total_ms(images)
+        )
+
+    def best_in_the_end(self) -> tuple[Choice, int] | None:
+        """Return what very many images get with one thread, and from how many images on."""
+        last, fewer, enough = self.best(1, _NO_END), 0, _NO_END
+        if last is None:
+            return None
+        while enough - fewer > 1:
+            middle = (fewer + enough) // 2
+            pays = self.best(1, middle) == last
+            fewer, enough = (fewer, middle) if pays else (middle, enough)
+        return last, enough
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -82,14 +126,21 @@ class Tuned:
 
         Raises:
             ValueError: another schema.
+            KeyError: an engine lacks a field.
             TypeError: fields are missing, unknown, or of another type.
         """
         fields = dict(record)
         if fields.pop("schema_version") != _SCHEMA:
             raise ValueError("another schema")
         for name in ("one", "many"):
-            fields[name] = tuple(Choice(**one) for one in fields[name])
+            fields[name] = tuple(map(Choice.from_json, fields[name]))
         return cls(**fields)
+
+
+def fastest(rows: Sequence[Row], time: Callable[[Row], float]) -> Row:
+    """Return the row with the least time; the first stays where another gains less than 3 %."""
+    best = min(rows, key=time)
+    return rows[0] if time(rows[0]) <= time(best) * _GAIN else best
 
 
 def folder() -> Path:

@@ -51,7 +51,8 @@ def open_backend(artifact: Artifact, name: str, options: BackendOptions) -> Back
     Args:
         artifact: the model file.
         name: a backend, or ``auto``: on the CPU the one that ``runtime tune`` found to be the
-            fastest with so many threads, else the first that is installed and takes the file.
+            fastest for so many threads or images, else the first that is installed and takes
+            the file.
         options: how to run; with device ``auto`` the GPU is tried in another process, and
             where it does not run the file the engine's ``fallback`` says why.
 
@@ -98,7 +99,8 @@ def _fastest_first(
     installed: list[type[Backend]], artifact: Artifact, options: BackendOptions
 ) -> list[type[Backend]]:
     found = tuned_for(artifact)
-    best = found.best(options.threads) if found else None
+    threads = options.threads if options.images is None else 1  # many are answered side by side
+    best = found.best(threads, options.images) if found else None
     return sorted(installed, key=lambda one: best is not None and one.name != best.backend)
 
 

@@ -46,9 +46,9 @@ def picture(classifier: Classifier, path: Path | None) -> Picture:
         data = _drawn()
         name = f"a drawn {SIZE[0]}x{SIZE[1]} PNG"
         return Picture(name, lambda: _ready(classifier, data))
-    from runtime.inputs import expand
+    from runtime.inputs import Inputs
 
-    sources = list(expand((str(path),)))
+    sources = list(Inputs((str(path),)))
     if len(sources) != 1:
         raise InputError(f"--image takes one image; {path} stands for {len(sources)}")
     one = Picture(path.name, lambda: _ready(classifier, sources[0].read()))

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from runtime.artifact import Artifact
     from runtime.classifier import Classifier
 
-# By so much an engine must beat the preferred one: less may be chance, and turns next time.
-_GAIN = 1.03
-
 
 @dataclass(frozen=True, slots=True)
 class RankOptions:
@@ -88,14 +85,18 @@ class Ranked:
         """
         return self.latency.min_ms / self.batch
 
-    def choice(self) -> Choice:
+    def choice(self, load_ms: float) -> Choice:
         """Return what is worth remembering."""
-        return Choice(self.backend, self.threads, self.batch, round(self.image_ms, 5))
+        image_ms = round(self.image_ms, 5)
+        return Choice(self.backend, self.threads, self.batch, image_ms, round(load_ms, 1))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return {
-            **asdict(self.choice()),
+            "backend": self.backend,
+            "threads": self.threads,
+            "batch": self.batch,
+            "image_ms": round(self.image_ms, 5),
             "median_image_ms": round(self.latency.median_ms / self.batch, 5),
             "latency_ms": self.latency.to_json(),
         }
@@ -130,22 +131,34 @@ class Ranking:
         """
         rows = [row for row in self.rows if many or row.batch == 1]
         rows = [row for row in rows if threads is None or row.threads == threads]
-        preferred = next(one.name for one in self.engines if not one.refusal)
-        own = next((row for row in rows if row.backend == preferred), rows[0])
-        return own if own.image_ms <= rows[0].image_ms * _GAIN else rows[0]
+        own = [row for row in rows if row.backend == self._sound()[0].name]
+        return tuned.fastest([*own[:1], *rows], lambda row: row.image_ms)
 
     def to_tuned(self) -> Tuned:
         """Return what ``--backend auto`` is to remember."""
-        threads = sorted({row.threads for row in self.rows})
         return Tuned(
             str(self.file.path),
             self.file.sha256,
             tuned.cpu(),
             tuned.engines(for_suffix(self.file.suffix)),
             self.measured_at,
-            tuple(self.best(many=False, threads=count).choice() for count in threads),
-            tuple(self.best(many=True, threads=count).choice() for count in threads),
+            self._choices(many=False),
+            self._choices(many=True),
         )
+
+    def _choices(self, *, many: bool) -> tuple[Choice, ...]:
+        """Return the fastest row of each engine, for each number of threads."""
+        best: dict[tuple[int, str], Ranked] = {}
+        for row in self.rows:
+            if many or row.batch == 1:
+                best.setdefault((row.threads, row.backend), row)
+        counts = sorted({threads for threads, _ in best})
+        keys = [(threads, one) for threads in counts for one in self._sound()]
+        return tuple(best[threads, one.name].choice(one.load_ms or 0.0) for threads, one in keys)
+
+    def _sound(self) -> list[Contender]:
+        """Return the engines that take part, the preferred one first."""
+        return [one for one in self.engines if not one.refusal]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -57,6 +57,7 @@ class EngineChoice:
             each; None means one, and as many processes as there are cores.
         precision: for a GPU.
         providers: for a GPU.
+        images: how many are to be answered; None for single ones as they come.
     """
 
     backend: str = "auto"
@@ -64,9 +65,10 @@ class EngineChoice:
     threads: int | None = None
     precision: str = "float32"
     providers: tuple[str, ...] = ()
+    images: int | None = None
 
     def options(self) -> BackendOptions:
-        """Return all but the engine, checked.
+        """Return all but the engine, checked; many images are shared among engines.
 
         Raises:
             EdgeError: see :class:`BackendOptions`.
@@ -74,7 +76,8 @@ class EngineChoice:
         from runtime.backends import BackendOptions
 
         threads = 1 if self.threads is None else self.threads
-        return BackendOptions(self.device, threads, self.precision, self.providers)
+        share = self.images and -(-self.images // max(1, self.workers()))
+        return BackendOptions(self.device, threads, self.precision, self.providers, share)
 
     def workers(self) -> int:
         """Return how many engines are to work side by side on many images."""

@@ -13,6 +13,7 @@ from runtime.console import Existing, Output, output_options
 if TYPE_CHECKING:
     from runtime.classifier import Classifier
     from runtime.manifest import Manifest, TensorSpec
+    from runtime.tuned import Tuned
 
 _WIDTH, _INDENT = 80, 13  # columns
 
@@ -23,20 +24,20 @@ _WIDTH, _INDENT = 80, 13  # columns
 @output_options
 def command(model: Path, engine: EngineChoice, output: Output) -> None:
     """Show the manifest, tensors, quantization and integrity of a MODEL file."""
+    from runtime.backends import tuned_for
+
     with open_classifier(model, engine, ModelChoice(), output) as classifier:
-        record = _record(classifier)
-        output.data(record, "\n".join(_lines(classifier, record)))
+        tuned = tuned_for(classifier.artifact)
+        record = _record(classifier, tuned)
+        output.data(record, "\n".join(_lines(classifier, record, tuned)))
 
 
-def _record(classifier: Classifier) -> dict[str, Any]:
+def _record(classifier: Classifier, tuned: Tuned | None) -> dict[str, Any]:
     """Return the manifest's fields, and what was found out by opening the file."""
     from dataclasses import asdict
 
-    from runtime.backends import tuned_for
-
     artifact, backend = classifier.artifact, classifier.backend
     manifest = artifact.manifest.to_json() if artifact.manifest else {}
-    tuned = tuned_for(artifact)
     return {
         **manifest,
         "input": asdict(backend.input),
@@ -59,13 +60,13 @@ def _record(classifier: Classifier) -> dict[str, Any]:
     }
 
 
-def _lines(classifier: Classifier, record: dict[str, Any]) -> list[str]:
+def _lines(classifier: Classifier, record: dict[str, Any], tuned: Tuned | None) -> list[str]:
     backend, manifest = record["backend"], classifier.artifact.manifest
     rows = [
         ("file", f"{record['path']}, {record['bytes']:,} bytes"),
         ("integrity", record["integrity"]),
         ("backend", f"{backend['name']} {backend['version']} ({classifier.backend.place})"),
-        ("tuned", _tuned(record["tuned"])),
+        ("tuned", _tuned(tuned)),
         ("input", _tensor(classifier.backend.input)),
         ("output", _tensor(classifier.backend.output)),
         ("tensors", f"{len(record['tensors'])}, listed by --json"),
@@ -126,11 +127,12 @@ def _manifest_rows(manifest: Manifest) -> list[tuple[str, str]]:
     return rows
 
 
-def _tuned(record: dict[str, Any] | None) -> str:
+def _tuned(record: Tuned | None) -> str:
     if record is None:
         return "no (runtime tune)"
-    found = (f"{one['backend']} with {one['threads']}" for one in record["one"])
-    return f"{', '.join(found)} threads, measured {record['tuned_at']}"
+    counts = sorted({row.threads for row in record.one})
+    found = [f"{one.backend} with {n}" for n in counts if (one := record.best(n))]
+    return f"{', '.join(found)} threads, measured {record.tuned_at} (runtime tune --show)"
 
 
 def _work(multiply_adds: int | None) -> str:

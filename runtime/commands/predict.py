@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runtime.classifier import Classifier
+    from runtime.inputs import Inputs
     from runtime.prediction import Prediction
 
     Answers = Iterable[tuple[str, Prediction | InputError]]
+
+_MOST = 100_000  # images are worth the loading of any engine: no more are counted
 
 
 @click.command()
@@ -54,13 +58,19 @@ def command(
     """Classify IMAGES with a MODEL file (.tflite or .onnx).
 
     IMAGES are files (PNG, JPEG, BMP, WebP, TIFF, .npy), folders, quoted globs, or -
-    for an image on standard input. Many images are worked on by all cores.
+    for an image on standard input. Many images are worked on by all cores, and
+    --backend auto takes the engine that is worth its loading for so many.
 
     With --watch the model stays loaded, and each image that appears in the folder or
     changes there gives one line, until Ctrl-C or a TERM signal.
     """
+    from runtime.inputs import Inputs
+
     if bool(images) == bool(folder) or (existing and not folder):
         raise click.UsageError("name IMAGES, or a folder: --watch DIR [--existing]")
+    sources = Inputs(images)
+    if not folder:
+        engine = replace(engine, images=sources.count(_MOST))
     with open_classifier(model, engine, choice, output) as classifier:
         for note in classifier.notes:
             output.say(f"Note: {note}")
@@ -70,15 +80,13 @@ def command(
         if folder:
             _watch(classifier, folder, existing, printer, output)
         else:
-            printer.show_all(_answers(classifier, images, engine))
+            printer.show_all(_answers(classifier, sources, engine))
     printer.finish()
 
 
-def _answers(classifier: Classifier, images: tuple[str, ...], engine: EngineChoice) -> Answers:
+def _answers(classifier: Classifier, inputs: Inputs, engine: EngineChoice) -> Answers:
     """Pair each source with its answer; the stream runs ahead of the names a bounded way."""
-    from runtime.inputs import expand
-
-    sources, ahead = tee(expand(images))
+    sources, ahead = tee(inputs)
     answers = classifier.predict_stream((source.image for source in ahead), engine.workers())
     return ((source.name, answer) for source, answer in zip(sources, answers, strict=True))
 

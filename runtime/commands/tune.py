@@ -37,9 +37,10 @@ def command(
     """Find the fastest engine for a MODEL file on this device, and remember it.
 
     Every installed engine that runs the file and answers right is timed, in turns. From
-    then on --backend auto takes the fastest for the --threads that are asked for; the
-    preferred engine stays where another one gains less than 3 %. The record is dropped
-    when the file, an engine's version or the processor is another one.
+    then on --backend auto takes the fastest for the --threads that are asked for, and
+    predict the one that loads and answers so many images the soonest; the preferred
+    engine stays where another one gains less than 3 %. The record is dropped when the
+    file, an engine's version or the processor is another one.
     """
     if sum((model is not None, show, clear)) != 1:
         raise InputError(
@@ -64,9 +65,10 @@ def _tune(model: Path, options: Any, output: Output) -> None:
     tuned.folder().mkdir(parents=True, exist_ok=True)  # a reason to stop is told before the work
     with countdown(output, "measuring", options.expected_seconds(model)):
         found = rank(model, options)
-    path = tuned.save(found.to_tuned())
+    record = found.to_tuned()
+    path = tuned.save(record)
     output.data(found.to_json() | {"saved": str(path)}, text(found))
-    output.say(f"Remembered for --backend auto, which takes the fastest for one image:\n  {path}")
+    output.say("\n".join(("Remembered for --backend auto:", *_lines(record), f"  {path}")))
     output.next(f"runtime predict {shlex.quote(str(model))} IMAGE")
 
 
@@ -74,7 +76,7 @@ def _show(output: Output) -> None:
     from runtime import tuned
 
     records = tuned.saved()
-    lines = [line for record in records for line in _lines(record)]
+    lines = [line for record in records for line in (_title(record), *_lines(record))]
     output.data([one.to_json() for one in records], "\n".join(lines) or "nothing is remembered")
 
 
@@ -85,12 +87,19 @@ def _clear(output: Output) -> None:
     output.data({"cleared": count}, f"{count} record{'' if count == 1 else 's'} removed")
 
 
+def _title(record: Tuned) -> str:
+    return f"{record.file}  sha256 {record.sha256[:12]}…, {record.tuned_at}"
+
+
 def _lines(record: Tuned) -> list[str]:
-    return [
-        f"{record.file}  sha256 {record.sha256[:12]}…, {record.tuned_at}",
-        *(f"  one image    {_words(one)}" for one in record.one),
-        *(f"  many images  {_words(one)}" for one in record.many),
-    ]
+    """Tell what ``--backend auto`` takes."""
+    counts = sorted({row.threads for row in record.one})
+    lines = [f"  single images  {_words(one)}" for n in counts if (one := record.best(n))]
+    if found := record.best_in_the_end():
+        best, enough = found
+        start = f", from {enough:,} a core on" if enough > 1 else ""
+        lines.append(f"  many images    {_words(best)}{start}")
+    return lines
 
 
 def _words(one: Choice) -> str:

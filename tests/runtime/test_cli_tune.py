@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from runtime.backends import for_suffix
@@ -34,10 +35,10 @@ def test_tune_remembers_and_auto_info_and_show_tell_it(runtime_cli, cache):
     fastest = record["best"]["one_image"]["backend"]
     after = json.loads(runtime_cli("info", MODEL, "--json").stdout)
     assert after["backend"]["name"] == fastest
-    assert after["tuned"]["one"][0]["backend"] == fastest
+    assert {row["backend"] for row in after["tuned"]["one"]} <= set(NAMES)
     (shown,) = json.loads(runtime_cli("tune", "--show", "--json").stdout)
     assert shown == after["tuned"]
-    assert f"one image    {fastest}, 1 thread" in runtime_cli("tune", "--show").stdout
+    assert f"single images  {fastest}, 1 thread" in runtime_cli("tune", "--show").stdout
     assert f"tuned        {fastest} with 1 thread" in runtime_cli("info", MODEL).stdout
 
 
@@ -48,10 +49,33 @@ def test_auto_takes_another_engine_when_the_record_says_so(runtime_cli, cache, d
     for name in NAMES:
         if not record["engines"][name]:
             continue
-        record["one"][0]["backend"] = name
+        for row in (*record["one"], *record["many"]):
+            row["load_ms"] = row["image_ms"] = 1.0 if row["backend"] == name else 2.0
         path.write_text(json.dumps(record))
         result = runtime_cli("predict", MODEL, digit_files[0], "--json")
         assert json.loads(result.stdout)["backend"] == name
+
+
+def test_predict_takes_the_engine_that_is_worth_its_loading_for_so_many(
+    runtime_cli, cache, digit_files, tmp_path
+):
+    assert runtime_cli("tune", MODEL, *SHORT, "-q").exit_code == 0
+    (path,) = cache.iterdir()
+    record = json.loads(path.read_text())
+    quick, slow = (name for name in NAMES if record["engines"][name])
+    for row in (*record["one"], *record["many"]):
+        row["load_ms"], row["image_ms"] = (5.0, 2.0) if row["backend"] == quick else (25.0, 1.0)
+    path.write_text(json.dumps(record))
+    images = tmp_path / "images.npy"
+    for count, name in ((1, quick), (19, quick), (25, slow), (60, slow)):
+        np.save(images, np.zeros((count, 28, 28), np.uint8))
+        result = runtime_cli("predict", MODEL, images, "--threads", 1, "--json")
+        assert result.exit_code == 0, result.stderr
+        told = [json.loads(line)["backend"] for line in result.stdout.splitlines()]
+        assert told == [name] * count
+    shared = runtime_cli("predict", MODEL, images, "--threads", 4, "--json")  # 15 each
+    assert json.loads(shared.stdout.splitlines()[0])["backend"] == quick
+    assert "many images    " + slow in runtime_cli("tune", "--show").stdout
 
 
 def test_clear_forgets(runtime_cli, cache):

@@ -11,19 +11,23 @@ import pytest
 from PIL import Image
 
 from runtime.errors import InputError
-from runtime.inputs import expand
+from runtime.inputs import Inputs
 
 
 def names(*arguments):
-    return [source.name for source in expand(tuple(map(str, arguments)))]
+    return [source.name for source in Inputs(tuple(map(str, arguments)))]
 
 
 def reads(*arguments):
-    return [np.asarray(source.read()) for source in expand(tuple(map(str, arguments)))]
+    return [np.asarray(source.read()) for source in Inputs(tuple(map(str, arguments)))]
+
+
+def count(*arguments, most=100):
+    return Inputs(tuple(map(str, arguments))).count(most)
 
 
 def error_of(argument):
-    (source,) = expand((str(argument),))
+    (source,) = Inputs((str(argument),))
     with pytest.raises(InputError) as caught:
         source.read()
     return str(caught.value)
@@ -71,7 +75,7 @@ def test_standard_input_is_an_image(monkeypatch):
     stream = io.BytesIO()
     Image.new("L", (3, 2), 77).save(stream, "PNG")
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(stream.getvalue())))
-    (source,) = expand(("-",))
+    (source,) = Inputs(("-",))
     assert source.name == "-"
     assert np.asarray(source.read()).tolist() == [[77] * 3] * 2
 
@@ -185,8 +189,34 @@ def test_a_pattern_that_matches_no_file_is_refused(tmp_path, pattern):
 
 
 def test_nothing_is_read_before_it_is_its_turn(folder):
-    sources = expand((str(folder / "missing.png"), str(folder / "b.png")))
+    sources = iter(Inputs((str(folder / "missing.png"), str(folder / "b.png"))))
     bad, good = next(sources), next(sources)
     assert good.read().size == (3, 2)
     with pytest.raises(InputError):
         bad.read()
+
+
+def test_images_are_counted_without_being_read(folder, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    missing, empty = folder / "missing.png", folder / "deeper" / "none"
+    assert count(folder) == 8
+    assert count(folder / "*.png", folder / "g.npy", "-") == 4
+    assert count(missing) == 1  # it has a line of its own among the answers
+    assert count(folder / "*.gif") == 0
+    (folder / "g.npy").write_bytes(b"no array")
+    assert count(folder / "g.npy") == 0
+    empty.mkdir()
+    assert count(empty) == 0
+
+
+def test_no_more_images_are_counted_than_matter(folder, monkeypatch):
+    assert count(folder, most=3) == 3
+    monkeypatch.setattr("runtime.inputs._load", lambda path: pytest.fail(f"looked at {path}"))
+    assert count(folder / "a.PNG", folder / "g.npy", most=1) == 1
+
+
+def test_a_folder_is_listed_once(folder, monkeypatch):
+    inputs = Inputs((str(folder),))
+    assert inputs.count(100) == 8
+    monkeypatch.setattr("runtime.inputs.Path.iterdir", lambda path: pytest.fail(f"listed {path}"))
+    assert len(list(inputs)) == 8

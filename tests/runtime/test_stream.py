@@ -225,9 +225,9 @@ def test_a_signal_ends_many_files_and_all_processes(tiny, files, tmp_path, sent,
 def test_memory_does_not_grow_with_the_number_of_images(tiny, tmp_path):
     script = (
         "import sys, runtime\n"
-        "from runtime.inputs import expand\n"
+        "from runtime.inputs import Inputs\n"
         "with runtime.load(sys.argv[1], threads=2) as c:\n"
-        "    reads = (s.image for s in expand((sys.argv[2],)))\n"
+        "    reads = (s.image for s in Inputs((sys.argv[2],)))\n"
         "    n = sum(1 for _ in c.predict_stream(reads))\n"
         "peak = [l for l in open('/proc/self/status') if l.startswith('VmHWM')][0]\n"
         "print(n, peak.split()[1])\n"

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runtime import artifact as artifacts
 from runtime import tuned
@@ -39,8 +41,12 @@ def record(file):
     if not all(backend.installed() for backend in ENGINES[:2]):
         pytest.skip("two engines for .onnx files are needed")
     first, second = (backend.name for backend in ENGINES[:2])
-    one = (Choice(second, 1, 1, 0.2), Choice(first, 2, 1, 0.1))
-    many = (Choice(first, 1, 8, 0.15),)
+    one = (
+        Choice(first, 1, 1, 0.3, 50.0),
+        Choice(second, 1, 1, 0.2, 150.0),
+        Choice(first, 2, 1, 0.1, 50.0),
+    )
+    many = (Choice(first, 1, 8, 0.25, 50.0), Choice(second, 1, 8, 0.15, 150.0))
     now = "2026-11-24T12:00:00+00:00"
     return Tuned(str(MODEL), file.sha256, tuned.cpu(), tuned.engines(ENGINES), now, one, many)
 
@@ -59,12 +65,39 @@ def test_auto_takes_the_engine_that_was_the_fastest_with_so_many_threads(file, r
         assert engine.name == preferred
 
 
+@pytest.mark.parametrize(("images", "place"), [(1, 0), (1000, 0), (1200, 1), (10**6, 1)])
+def test_auto_takes_an_engine_that_gains_its_loading_back(file, record, images, place):
+    tuned.save(record)
+    for threads in (1, 2):  # many are answered by engines of one thread
+        with open_backend(file, "auto", BackendOptions(threads=threads, images=images)) as engine:
+            assert engine.name == ENGINES[place].name
+
+
 def test_the_best_is_that_of_the_same_or_the_next_lower_number_of_threads(record):
-    assert record.best().threads == 1
-    assert record.best(2).threads == 2
-    assert record.best(8).threads == 2
-    assert record.best(8, many=True) == record.many[0]
+    assert record.best() == record.one[1]
+    assert record.best(2) == record.one[2]
+    assert record.best(8) == record.one[2]
     assert replace(record, one=()).best() is None
+    assert replace(record, many=()).best(1, 9) is None
+    assert replace(record, many=()).best_in_the_end() is None
+
+
+def test_the_preferred_engine_stays_where_another_gains_less_than_three_percent(record):
+    near = (Choice("a", 1, 1, 1.02, 10.0), Choice("b", 1, 1, 1.0, 10.0))
+    assert replace(record, one=near, many=near).best().backend == "a"
+    assert replace(record, many=near).best_in_the_end() == (near[0], 1)
+
+
+TIMES = st.floats(0.001, 1000.0)
+
+
+@given(st.lists(st.tuples(TIMES, TIMES), min_size=1, max_size=4), st.integers(0, 10**7))
+def test_from_so_many_images_on_it_is_the_fastest_in_the_end(times, images):
+    rows = tuple(Choice(str(i), 1, 1, ms, load) for i, (ms, load) in enumerate(times))
+    last, enough = Tuned("", "", "", {}, "", rows, rows).best_in_the_end()
+    taken = Tuned("", "", "", {}, "", rows, rows).best(1, images)
+    assert (taken == last) == (images >= enough) or enough == 1
+    assert taken.total_ms(images) <= 1.03 * min(row.total_ms(images) for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -93,10 +126,11 @@ def test_a_record_of_another_machine_file_or_version_is_not_used(file, record, c
         b"[]",
         b"null",
         b"\xff\xfe\x00",
+        b'{"schema_version": 3}',
         b'{"schema_version": 2}',
-        b'{"schema_version": 1}',
-        b'{"schema_version": 1, "one": 3, "many": []}',
-        b'{"schema_version": 1, "one": [{"backend": "x"}], "many": []}',
+        b'{"schema_version": 2, "one": 3, "many": []}',
+        b'{"schema_version": 2, "one": [3], "many": []}',
+        b'{"schema_version": 2, "one": [{"backend": "x"}], "many": []}',
     ],
 )
 def test_a_damaged_record_counts_as_none(file, record, damage):
@@ -105,6 +139,14 @@ def test_a_damaged_record_counts_as_none(file, record, damage):
     assert tuned.saved() == ()
     with open_backend(file, "auto", BackendOptions()) as engine:
         assert engine.name == ENGINES[0].name
+
+
+@pytest.mark.parametrize("field", ["threads", "image_ms", "load_ms"])
+def test_a_record_with_text_for_a_number_counts_as_none(file, record, field):
+    damaged = record.to_json()
+    damaged["one"][0][field] = "fast"
+    tuned.save(record).write_text(json.dumps(damaged))
+    assert tuned_for(file) is None
 
 
 def test_a_remembered_engine_that_no_longer_opens_the_file_is_passed_over(

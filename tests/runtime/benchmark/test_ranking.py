@@ -80,7 +80,7 @@ def test_the_preferred_engine_stays_where_another_gains_less_than_three_percent(
     assert far.best(many=False).backend == "openvino"
 
 
-def test_what_is_remembered_is_the_best_by_threads(make_ranking):
+def test_what_is_remembered_is_the_best_of_each_engine_by_threads(make_ranking):
     found = make_ranking(
         ("litert", 1, 1, 0.3),
         ("openvino", 1, 1, 0.2),
@@ -89,8 +89,14 @@ def test_what_is_remembered_is_the_best_by_threads(make_ranking):
         ("openvino", 2, 8, 0.4),
     )
     record = found.to_tuned()
-    assert [(one.backend, one.threads) for one in record.one] == [("openvino", 1), ("litert", 2)]
-    assert [(one.batch, one.image_ms) for one in record.many] == [(1, 0.2), (8, 0.05)]
+    assert [(one.threads, one.backend, one.image_ms) for one in record.one] == [
+        (1, "litert", 0.3),
+        (1, "openvino", 0.2),
+        (2, "litert", 0.1),
+        (2, "openvino", 0.15),
+    ]
+    assert [(one.batch, one.image_ms) for one in record.many][2:] == [(1, 0.1), (8, 0.05)]
+    assert {one.load_ms for one in record.many} == {100.0}
     assert record.sha256 == found.file.sha256
     assert record.cpu == tuned.cpu()
     assert list(record.engines) == [backend.name for backend in for_suffix(".onnx")]
