@@ -198,7 +198,9 @@ def _mend_strokes(ink: Image.Image) -> tuple[Pixels, float, float]:
     width, height = ink.size
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    large = np.asarray(ink.resize(size, Image.Resampling.BICUBIC))
+    # Made smaller it looks the same by half as many samples, and reads the same.
+    kind = Image.Resampling.HAMMING if scale < 1 else Image.Resampling.BICUBIC
+    large = np.asarray(ink.resize(size, kind))
     crisp = np.zeros((size[1] + 2 * _MARGIN, size[0] + 2 * _MARGIN), np.uint8)
     crisp[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN] = _CRISPER.take(large)
     before = _stroke_width(crisp > 127) / _FINE

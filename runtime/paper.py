@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _WORK = 160  # longest side looked at, in pixels: a digit in a large margin keeps 20 of them
 _SAMPLES = 3  # a large image gives 3x3 samples to a pixel: all of them would take 1 ms
 _GRID = 16  # the light is fitted on 16x16 samples: it changes slowly
-_ROUNDS = 3  # refits of the light; the mask of outliers hardly changes after that
+_ROUNDS = 2  # refits of the light; a third one read no photo better
 _OUTLIER = 3.0  # times the median distance from the fit: not paper
 _WINDOW = 0.33  # of the longest side: wider than a marker's stroke, narrower than most shadows
 _BLOCK = 4  # the local paper level is searched in blocks of 4x4 pixels
@@ -39,6 +39,9 @@ _CUTS = 8  # rounds of the threshold; it moves by less than a level after 5
 _PAPER_SAMPLES = 1024  # are enough to know the level and the noise of the paper
 _LEAST = 6.0  # per cent of the paper's brightness: fainter than any pencil
 _LEAST_NOISE = 5.0  # times the noise of the paper
+# From this contrast in grey on, colours hardly help: of 1,500 photos in all colours of ink and
+# paper 1,449 were read right so, 1,450 with colours each time, and 1,402 without any.
+_CLEAR = 30.0
 
 # Light multiplies and ink absorbs: in logarithms both add, so a shadow changes no contrast. The
 # offset keeps the noise of a black board small. 100 log(v + 32): one unit is about one per cent.
@@ -55,11 +58,13 @@ class Ink(NamedTuple):
             image that holds ink.
         dark: whether the ink is darker than the paper.
         parts_dropped: separate pieces that were left out as dirt or clutter.
+        contrast: to the paper, about in per cent of its brightness.
     """
 
     cover: Plane
     dark: bool
     parts_dropped: int
+    contrast: float
 
 
 def find_ink(image: Image.Image, polarity: str) -> Ink:
@@ -68,6 +73,7 @@ def find_ink(image: Image.Image, polarity: str) -> Ink:
     The light is fitted as a quadratic surface, the colour of the ink is the direction in
     which most pixels leave the paper's colour, hard shadows go with a morphological
     opening, and of the pieces that remain the heaviest inside the image is the digit.
+    Colours are looked at only where the ink is not clear without.
 
     Args:
         image: mode ``L`` or ``RGB``, any size.
@@ -79,6 +85,17 @@ def find_ink(image: Image.Image, polarity: str) -> Ink:
     Raises:
         InputError: nothing stands out from the paper.
     """
+    if image.mode == "RGB":
+        try:
+            ink = _find_ink(image.convert("L"), polarity)
+        except InputError:  # it may differ from the paper in its colour only
+            return _find_ink(image, polarity)
+        if ink.contrast >= _CLEAR:
+            return ink
+    return _find_ink(image, polarity)
+
+
+def _find_ink(image: Image.Image, polarity: str) -> Ink:
     contrast, dark = _contrast(image, polarity)
     if min(contrast.shape) >= _SMOOTH_FROM and max(size_in_file(image)) < _SMOOTH_BELOW:
         contrast = smooth(contrast)
@@ -89,7 +106,8 @@ def find_ink(image: Image.Image, polarity: str) -> Ink:
     paper = _paper(contrast, keep)
     zero = float(median(paper))
     noise = float(median(np.abs(paper - zero)))
-    level = float(contrast[keep].mean()) - zero
+    # a third of the time of contrast[keep].mean()
+    level = float(np.einsum("ij,ij->", contrast, keep)) / np.count_nonzero(keep) - zero
     if level < max(_LEAST, _LEAST_NOISE * noise):
         raise InputError(BLANK)
     around = _around(keep)
@@ -98,7 +116,7 @@ def find_ink(image: Image.Image, polarity: str) -> Ink:
     cover -= np.float32(0.5 + 2.0 * zero / level)
     np.minimum(np.maximum(cover, 0.0, out=cover), 1.0, out=cover)
     cover *= spread(keep[around], _EDGE)
-    return Ink(cover, dark, dropped)
+    return Ink(cover, dark, dropped, level)
 
 
 def _paper(contrast: Plane, keep: Mask) -> Plane:
@@ -134,19 +152,13 @@ def _reduced(image: Image.Image) -> Image.Image:
 def _contrast(image: Image.Image, polarity: str) -> tuple[Plane, bool]:
     """Project the colours on the way from paper to ink; say whether that way is darker."""
     pixels = np.asarray(_reduced(image))
-    planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-    step = max(1, min(planes.shape[1:]) // _ENOUGH)  # a part shows light and colour as well
-    part = _taken(_DENSITY, planes[:, ::step, ::step])
-    light = _fit_light(part)
-    direction = _way(part - light.surface(part.shape[1:]), polarity)
-    contrast: Plane = functools.reduce(np.add, map(_taken, direction[:, None] * _DENSITY, planes))
-    contrast -= light.towards(direction).surface(planes.shape[1:])[0]
+    planes = pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    away: Plane = _DENSITY.take(planes, mode="clip")  # the quick mode
+    away -= _light(away)
+    step = max(1, min(away.shape[1:]) // _ENOUGH)  # a part shows the colour as well
+    direction = _way(away[:, ::step, ::step], polarity)
+    contrast: Plane = np.einsum("c,cij->ij", direction, away)
     return contrast, float(direction.sum()) < 0
-
-
-def _taken(values: NDArray[np.float32], pixels: NDArray[np.uint8]) -> Plane:
-    """Look pixels up in a table of 256 values."""
-    return values.take(np.ascontiguousarray(pixels), mode="clip")  # the quick mode
 
 
 def _way(away: Plane, polarity: str) -> NDArray[np.float32]:
@@ -163,32 +175,7 @@ def _way(away: Plane, polarity: str) -> NDArray[np.float32]:
     return direction / np.float32(length)
 
 
-class _Light(NamedTuple):
-    """A quadratic surface for each channel.
-
-    Attributes:
-        middle: its constant part, (channels,).
-        factors: of the products of polynomials, (channels, 3, 3).
-    """
-
-    middle: NDArray[np.float32]
-    factors: Plane
-
-    def towards(self, direction: NDArray[np.float32]) -> _Light:
-        """Project all channels on one."""
-        middle = (direction @ self.middle)[None]
-        factors = direction @ self.factors.reshape(len(direction), -1)
-        return _Light(middle, factors.reshape(1, 3, 3))
-
-    def surface(self, shape: tuple[int, ...]) -> Plane:
-        """Return it at some size: (channels, rows, columns)."""
-        rows, columns = map(_polynomials, shape)
-        surface: Plane = (rows @ self.factors) @ columns.T
-        surface += self.middle[:, None, None]
-        return surface
-
-
-def _fit_light(values: Plane) -> _Light:
+def _light(values: Plane) -> Plane:
     """Fit a quadratic surface to the paper of each channel; ink is replaced by the fit."""
     _, height, width = values.shape
     rows, columns = np.arange(_GRID) * height // _GRID, np.arange(_GRID) * width // _GRID
@@ -206,7 +193,9 @@ def _fit_light(values: Plane) -> _Light:
         fit = terms @ grid
     factors = np.zeros((len(sample), 3, 3), np.float32)
     factors[:, *_TERMS] = terms
-    return _Light(middle, factors)
+    factors[:, 0, 0] += middle
+    surface: Plane = (_polynomials(height) @ factors) @ _polynomials(width).T
+    return surface
 
 
 @functools.lru_cache(maxsize=1)
@@ -239,7 +228,7 @@ def _flatten(contrast: Plane) -> Plane:
     low = block_minimum(contrast, block)
     window = int(_WINDOW * max(height, width) / block) | 1
     low = running(running(low, window, np.minimum), window, np.maximum)
-    level = low.repeat(block, 0).repeat(block, 1)  # a smooth one reads photos no better
+    level = low.repeat(block, 1).repeat(block, 0)  # a smooth one reads photos no better
     flat: Plane = contrast - level[:height, :width]
     return flat
 

@@ -134,6 +134,20 @@ def test_ink_as_bright_as_the_paper_is_seen_by_its_colour():
     assert likeness(framed(noisy(image)), REFERENCE) > 0.95
 
 
+def test_clear_ink_is_found_without_its_colours():
+    image = noisy(draw((240, 235, 225), (20, 40, 120)))
+    in_colour, in_grey = find_ink(image, "auto"), find_ink(image.convert("L"), "auto")
+    assert np.array_equal(in_colour.cover, in_grey.cover)
+    assert in_colour.contrast == in_grey.contrast > 30
+
+
+def test_colours_are_looked_at_where_grey_is_weak():
+    image = noisy(draw((120, 150, 90), (160, 90, 70)))
+    in_grey = find_ink(image.convert("L"), "auto").contrast
+    assert in_grey < 30 < find_ink(image, "auto").contrast
+    assert likeness(framed(image), REFERENCE) > 0.95
+
+
 @pytest.mark.parametrize("box", [(0, 0, 40, 60), (150, 10, 190, 70), (80, 180, 120, 240)])
 def test_off_centre_in_a_large_margin(box):
     image = draw(size=(200, 250), box=box, stroke=4)
