@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.errors import InputError
+from runtime.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,10 +83,12 @@ class PreprocessSpec:
             raise InputError(f"image size must be positive, not {self.height}x{self.width}")
         if self.channels not in CHANNELS:
             raise InputError(f"channels must be 1 (grey) or 3 (RGB), not {self.channels}")
-        if self.fit not in FITS:
-            raise InputError(f"unknown fit '{self.fit}'. Known: {', '.join(FITS)}.")
-        if self.polarity not in POLARITIES:
-            raise InputError(f"unknown polarity '{self.polarity}'. Known: {', '.join(POLARITIES)}.")
+        for kind, name, known in (
+            ("fit", self.fit, FITS),
+            ("polarity", self.polarity, POLARITIES),
+        ):
+            if name not in known:
+                raise InputError(str(UnknownNameError(kind, name, known)))
         if self.fit == "center-of-mass" and self.channels != 1:
             raise InputError("fit 'center-of-mass' works on grey images (channels 1) only")
         self._check_numbers()

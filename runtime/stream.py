@@ -48,12 +48,15 @@ class Answers(NamedTuple):
 
     def predictions(self, labels: tuple[str, ...]) -> Iterator[Prediction | InputError]:
         """Yield one prediction, or one error, an image."""
-        rows = iter(self.scores)
+        # Together: each call of numpy lets go of Python's lock, and waits for it again.
+        best = self.scores.argmax(axis=1).tolist(), self.scores.max(axis=1).tolist()
+        rows = zip(*best, self.scores, strict=True)
         for note in self.notes:
             if isinstance(note, InputError):
                 yield note
             else:
-                yield Prediction.of(next(rows), labels, note)
+                index, confidence, row = next(rows)
+                yield Prediction(labels[index], index, confidence, row, labels, note)
 
 
 def stream(

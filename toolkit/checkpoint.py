@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import shlex
 import shutil
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from toolkit.rates import Rule
 
 FOLDER = "checkpoint"
-_STATE = "state.json"
+_STATE, _BEST, _FAILED = "state.json", "best.keras", "failed"
 
 
 @dataclass(slots=True)
@@ -50,18 +50,30 @@ def save(folder: Path, model: keras.Model, state: State, *, is_best: bool) -> No
     """Write the model with its optimizer, then the state that names it."""
     target = folder / FOLDER
     target.mkdir(exist_ok=True)
-    last, best = target / _last(state.epoch), target / "best.keras"
+    last, best = target / _last(state.epoch), target / _BEST
     _put(last, model.save)
     if is_best:  # a copy, so that Keras writes the same file only once
         _put(best, lambda path: shutil.copyfile(last, path))
     write_json(target / _STATE, asdict(state) | {"rule": rates.to_json(state.rule)})
-    with contextlib.suppress(FileNotFoundError):
-        (target / _last(state.epoch - 1)).unlink()
+    for gone in (_last(state.epoch - 1), _FAILED):
+        (target / gone).unlink(missing_ok=True)
 
 
 def exists(folder: Path) -> bool:
     """Whether :func:`save` has finished at least once."""
     return (folder / FOLDER / _STATE).is_file()
+
+
+def mark_failed(folder: Path) -> None:
+    """Note that the training failed: to go on from its last epoch would fail again."""
+    (folder / FOLDER / _FAILED).touch()
+
+
+def way_on(folder: Path) -> str:
+    """Return the command that goes on with an unfinished training."""
+    if (folder / FOLDER / _FAILED).exists():
+        return f"toolkit train --from {shlex.quote(str(folder / FOLDER / _BEST))}"
+    return f"toolkit train --resume {shlex.quote(str(folder))}"
 
 
 def restore(folder: Path) -> tuple[keras.Model, State]:
@@ -86,7 +98,7 @@ def load_best(folder: Path) -> keras.Model:
     """Load the model of the best epoch, without its optimizer."""
     import keras
 
-    return keras.models.load_model(folder / FOLDER / "best.keras", compile=False, safe_mode=True)
+    return keras.models.load_model(folder / FOLDER / _BEST, compile=False, safe_mode=True)
 
 
 def _last(epoch: int) -> str:

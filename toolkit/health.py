@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import shlex
 from typing import TYPE_CHECKING
 
 from runtime.errors import EXIT_CHECK_FAILED, EdgeError
+from toolkit.checkpoint import way_on
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,10 +37,9 @@ class TrainingFailedError(EdgeError):
         """
         if folder is None:
             return TrainingFailedError(f"{self}. No epoch was done; nothing is kept")
-        best = shlex.quote(str(folder / "checkpoint" / "best.keras"))
         return TrainingFailedError(
             f"{self}. The weights of epoch {state.best_epoch} are kept; go on from them: "
-            f"toolkit train --from {best}"
+            f"{way_on(folder)}"
         )
 
 

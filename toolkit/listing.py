@@ -62,7 +62,7 @@ class RunRow:
     Attributes:
         name: of the folder.
         path: of the folder.
-        status: ``finished``, ``unfinished`` (``toolkit train --resume`` goes on) or ``damaged``.
+        status: ``finished``, ``unfinished`` (``problem`` says how to go on) or ``damaged``.
         model: the name that its artifacts carry; None if that is not known.
         accuracy: on the test images, 0…1; None if it was not measured.
         parameters: of the Keras model.
@@ -167,7 +167,7 @@ def _row(path: Path) -> RunRow | None:
 
 def _unfinished(path: Path) -> RunRow:
     kept = checkpoint.exists(path)
-    problem = f"toolkit train --resume {path}" if kept else "no checkpoint yet"
+    problem = checkpoint.way_on(path) if kept else "no checkpoint yet"
     return RunRow(path.name, str(path), UNFINISHED, problem=problem)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from runtime.errors import InputError
 from runtime.preprocess import PreprocessSpec
+from toolkit import checkpoint
 from toolkit.datasets import DataOptions, Dataset, load_dataset
 from toolkit.files import read_json
 from toolkit.progress import SILENT, Reporter
@@ -95,7 +96,7 @@ def open_run(path: Path) -> Run:
     if (path / LATEST / CONFIG).is_file() and not (path / CONFIG).is_file():
         path = path / LATEST
     if not (path / MODEL).is_file() or not (path / CONFIG).is_file():
-        hint = f"; go on with: toolkit train --resume {path}" if PARTIAL in path.name else ""
+        hint = f"; go on with: {checkpoint.way_on(path)}" if PARTIAL in path.name else ""
         raise InputError(f"{path} is not a finished run folder{hint}")
     return Run(path.resolve() if path.is_symlink() else path, read_json(path / CONFIG))
 

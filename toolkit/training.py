@@ -143,8 +143,7 @@ def _train(
 ) -> TrainResult:
     schedule = Schedule(options.epochs, options.batch_size, options.seed)
     try:
-        data: EpochData = training_data(dataset, options)
-        data = Augmented(data, Moves.of(options)) if options.augment else data
+        data = _epoch_data(dataset, options, reporter)
         with logged(reporter, folder, enabled=options.tensorboard) as told:
             run_epochs(folder, model, state, data, schedule, told)
     except BaseException as error:
@@ -154,12 +153,24 @@ def _train(
         if isinstance(error, KeyboardInterrupt):
             raise TrainingInterruptedError(folder if kept else None, state) from None
         if isinstance(error, TrainingFailedError):
+            if kept:
+                checkpoint.mark_failed(folder)
             raise error.leaving(folder if kept else None, state) from error
         raise
     final = in_precision(checkpoint.load_best(folder), FLOAT32)
     metrics = write_results(folder, final, state, dataset)
     shutil.rmtree(folder / checkpoint.FOLDER)
     return TrainResult(runs.open_run(runs.finish(folder)), metrics)
+
+
+def _epoch_data(dataset: Dataset, options: TrainOptions, reporter: TrainReporter) -> EpochData:
+    data = training_data(dataset, options)
+    if len(data) < len(data.x_validation):
+        reporter.say(
+            f"Only {len(data):,} images are trained on: {len(data.x_validation):,} are set aside "
+            f"by --validation-split {options.validation_split:g}"
+        )
+    return Augmented(data, Moves.of(options)) if options.augment else data
 
 
 def training_data(dataset: Dataset, options: TrainOptions) -> TrainingData:

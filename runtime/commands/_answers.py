@@ -22,6 +22,7 @@ _BAR_WIDTH = 10
 _LABEL_WIDTH = 14
 _SECONDS = 0.5  # between two looks of the progress line
 _MANY = 100  # images from which on the rate is told
+_TOGETHER = 0.05  # seconds: answers that come sooner go out together
 
 
 class Progress:
@@ -56,21 +57,57 @@ def label_width(labels: tuple[str, ...]) -> int:
     return max(min(max(map(len, labels)), _LABEL_WIDTH), len("label"))
 
 
+class _Lines:
+    """Lines on stdout. To send each one on its own takes as long as a small network."""
+
+    def __init__(self, seconds: float) -> None:
+        """Print nothing yet.
+
+        Args:
+            seconds: lines that come sooner wait for those after them.
+        """
+        self._seconds, self._sent = seconds, 0.0
+        self._waiting: list[str] = []
+
+    def write(self, text: str) -> None:
+        """Print a line."""
+        self._waiting.append(text)
+        if perf_counter() - self._sent >= self._seconds:
+            self.send()
+
+    def send(self) -> None:
+        """Let all lines go out."""
+        if self._waiting:
+            text, self._waiting = "\n".join(self._waiting), []
+            click.echo(text)
+            self._sent = perf_counter()
+
+
 class Printer:
     """Prints one line an image as it comes, and remembers failures."""
 
     def __init__(
-        self, output: Output, top: int, explain: bool, width: int, where: dict[str, str]
+        self,
+        output: Output,
+        top: int,
+        explain: bool,
+        width: int,
+        where: dict[str, str],
+        *,
+        at_once: bool,
     ) -> None:
         self._output, self._top, self._explain, self._width = output, top, explain, width
-        self._where = where
+        self._where, self._lines = where, _Lines(0.0 if at_once else _TOGETHER)
         self._good = self._bad = 0
         self._progress = Progress(output)
 
     def show_all(self, answers: Iterable[tuple[str, Prediction | InputError]]) -> None:
         """Print names with their answers as they come."""
-        for name, answer in answers:
-            self.show(name, answer)
+        try:
+            for name, answer in answers:
+                self.show(name, answer)
+        finally:
+            self._lines.send()
 
     def show(self, name: str, answer: Prediction | InputError) -> None:
         """Print one answer or one error."""
@@ -80,15 +117,15 @@ class Printer:
             self._show_error(name, answer)
             return
         if self._good == 0 and not self._output.as_json:
-            click.echo(f"{'file':{_NAME_WIDTH}}  {'label':{self._width}}  confidence")
+            self._lines.write(f"{'file':{_NAME_WIDTH}}  {'label':{self._width}}  confidence")
         self._good += 1
         if self._output.as_json:
-            click.echo(json.dumps(self._record(name, answer), ensure_ascii=False))
+            self._lines.write(json.dumps(self._record(name, answer), ensure_ascii=False))
             return
-        click.echo(self._row(name, answer))
+        self._lines.write(self._row(name, answer))
         if self._explain:
             for step in answer.steps:
-                click.echo(f"    {step}")
+                self._lines.write(f"    {step}")
 
     def finish(self) -> None:
         """Print the rate of many; exit with 1 if some inputs were bad, with 2 if all were.
@@ -113,9 +150,10 @@ class Printer:
 
     def _show_error(self, name: str, error: InputError) -> None:
         if self._output.as_json:
-            click.echo(json.dumps({"file": name, "error": str(error)}, ensure_ascii=False))
+            self._lines.write(json.dumps({"file": name, "error": str(error)}, ensure_ascii=False))
         else:
             text = str(error)
+            self._lines.send()  # else it would stand before the answers to earlier images
             click.echo(text if text.startswith(name) else f"{name}: {text}", err=True)
 
 

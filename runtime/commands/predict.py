@@ -76,7 +76,8 @@ def command(
             output.say(f"Note: {note}")
         output.say(f"{model.name} on {classifier.backend.name} ({classifier.backend.place})")
         where = {"backend": classifier.backend.name, "device": classifier.backend.device}
-        printer = Printer(output, top, explain, label_width(classifier.labels), where)
+        width = label_width(classifier.labels)
+        printer = Printer(output, top, explain, width, where, at_once=bool(folder))
         if folder:
             _watch(classifier, folder, existing, printer, output)
         else:

@@ -11,7 +11,7 @@ The toolkit runs each of the recipes asked for: ``precision`` with the plateau r
 ``precision:N:RATE`` with a cosine schedule that falls from RATE in a training of N epochs,
 which then ends.
 
-Run it: ``python tests/benchmarks/plain_training.py --until 0.993 --recipe auto:3:0.002``.
+Run it: ``python tests/benchmarks/plain_training.py --until 0.993 --recipe auto:4:0.002``.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ def table(rows: list[dict[str, Any]], until: float) -> str:
 @click.option("--limit", type=int, help="Train on the first N images only.")
 @click.option("--until", type=float, default=0.993, show_default=True, help="Test accuracy.")
 @click.option("--epochs", type=int, default=20, show_default=True, help="At most.")
-@click.option("--recipe", "recipes", multiple=True, default=("float32", "auto", "auto:3:0.002"))
+@click.option("--recipe", "recipes", multiple=True, default=("float32", "auto", "auto:4:0.002"))
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--quick", is_flag=True, help="The digits, 200 images, two epochs.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from runtime.commands._answers import _Lines
+
 ENGINES = {
     "litert": "ai_edge_litert",
     "tflite-runtime": "tflite_runtime",
@@ -65,3 +67,40 @@ def test_a_reader_that_leaves_early_gets_no_traceback(exports, digit_files):
         process.stdout.readline()
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
+
+
+def test_lines_that_come_quickly_go_out_together_and_at_last_all(monkeypatch):
+    written = []
+    monkeypatch.setattr("click.echo", written.append)
+    lines = _Lines(3600.0)
+    for text in ("one", "two", "three"):
+        lines.write(text)
+    assert written == ["one"]  # nobody waits for the first
+    lines.send()
+    lines.send()
+    assert written == ["one", "two\nthree"]
+    at_once = _Lines(0.0)
+    at_once.write("four")
+    assert written[-1] == "four"
+
+
+def test_an_error_stands_behind_the_answers_to_the_images_before_it(exports, digit_files):
+    named = [*map(str, digit_files[:2]), "missing.png", str(digit_files[2])]
+    command = [sys.executable, "-m", "runtime", "predict", "-q", str(exports["tflite-int8"])]
+    done = subprocess.run(  # noqa: PLW1510 - the exit code is looked at
+        [*command, *named], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert done.returncode == 1
+    found = [line.split(":")[0].split()[0] for line in done.stdout.splitlines()[1:]]
+    assert [name[-8:] for name in found] == [name[-8:] for name in named]
+
+
+def test_a_full_disk_is_told_in_one_line(exports, digit_files):
+    command = [sys.executable, "-m", "runtime", "predict", "-q", str(exports["tflite-int8"])]
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(  # noqa: PLW1510 - the exit code is looked at
+            [*command, *map(str, digit_files)], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "No space left" in done.stderr

@@ -24,6 +24,12 @@ from runtime.errors import BackendError, InputError
 from runtime.stream import BATCH
 
 
+@pytest.fixture(autouse=True)
+def threads_are_worth_it(monkeypatch):
+    """The networks here are so small that they would be left to one thread."""
+    monkeypatch.setattr("runtime.crew._WORTH", 0.0)
+
+
 @pytest.mark.parametrize("name", ["tflite", "tflite-int8", "onnx", "onnx-int8"])
 def test_any_number_of_threads_gives_the_same_rows(exports, digits, name):
     many = np.concatenate([digits.x_test[:150]] * 2)
@@ -105,6 +111,12 @@ def test_one_image_or_one_batch_opens_no_more_engines(classifier, images):
     classifier.predict_batch(images)
     assert len(classifier.crew._engines[2].workers) == 2
     assert not classifier.crew._companions
+
+
+def test_a_very_small_network_is_left_to_one_thread(classifier, images, monkeypatch):
+    monkeypatch.setattr("runtime.crew._WORTH", 10.0)
+    assert_answers(list(classifier.predict_stream(images)), classifier.predict_batch(images))
+    assert not classifier.crew.is_open
 
 
 @pytest.mark.parametrize("workers", [1, 2])

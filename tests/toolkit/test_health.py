@@ -1,6 +1,7 @@
 """Rules over the history of a training, and what the loop does when they fire."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -8,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.errors import InputError
 from toolkit import epochs, health, rates, training
 from toolkit.datasets import DataOptions
 from toolkit.health import TrainingFailedError
+from toolkit.listing import list_runs
 from toolkit.recipe import TrainOptions
+from toolkit.runs import open_run
 
 DIGITS = DataOptions(name="digits")
 FAST = TrainOptions(epochs=3, limit=150, padding="valid", seed=3)
@@ -160,6 +164,11 @@ def test_after_a_good_epoch_its_weights_are_kept(tmp_path, monkeypatch, new_reco
     best = partial / "checkpoint" / "best.keras"
     assert f"--from {best}" in str(raised.value)
     assert len(recorder.rows) == 1
+    advice = f"toolkit train --from {best}"
+    (row,) = list_runs(tmp_path)
+    assert row.problem == advice  # to resume would fail again
+    with pytest.raises(InputError, match=f"go on with: {re.escape(advice)}$"):
+        open_run(partial)
     weights = keras.models.load_model(best).get_weights()
     assert all(np.isfinite(value).all() for value in weights)
 

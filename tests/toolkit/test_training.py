@@ -128,6 +128,14 @@ def test_the_history_has_one_row_an_epoch(baseline):
     assert recorder.ticks == 3 * 2  # 135 images in batches of 86
 
 
+def test_a_split_that_leaves_little_to_train_on_is_told(tmp_path, new_recorder):
+    recorder = new_recorder()
+    options = TrainOptions(limit=100, epochs=1, validation_split=0.7, padding="valid")
+    train(options, DIGITS, tmp_path, recorder)
+    (text,) = [text for text in recorder.said if "set aside by" in text]
+    assert text == "Only 30 images are trained on: 70 are set aside by --validation-split 0.7"
+
+
 def test_data_that_cannot_be_split_leaves_nothing(tmp_path, new_recorder):
     with pytest.raises(DataError, match="--validation-split 0"):
         train(TrainOptions(limit=3), DIGITS, tmp_path, new_recorder())
