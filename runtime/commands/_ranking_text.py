@@ -22,7 +22,7 @@ def text(found: Ranking) -> str:
     machine = found.machine
     lines = [
         f"{found.file.path} ({found.file.format})",
-        f"{machine.cpu}, {machine.cores} cores, {machine.architecture}",
+        *_wrapped(f"{machine.cpu}, {machine.cores} cores, {machine.architecture}"),
         *_table("One image in a call", one),
         *(_table("Many images in a call", many) if many else []),
         "",
@@ -47,7 +47,11 @@ def _table(title: str, rows: list[Ranked]) -> Iterator[str]:
 def _engine(one: Contender) -> list[str]:
     told = one.refusal or f"load {one.load_ms:.0f} ms, peak memory {one.peak_rss_mb:.0f} MB"
     title = f"{one.name} {one.version or ''}".strip()
-    return textwrap.wrap(f"{title}: {told}", _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    return _wrapped(f"{title}: {told}")
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _best(label: str, row: Ranked) -> str:

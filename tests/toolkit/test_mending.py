@@ -114,7 +114,7 @@ def hard(subject, tmp_path_factory):
     return replace(subject, source=source, exports=tmp_path_factory.mktemp("hard"))
 
 
-@pytest.mark.parametrize("name", ["tflite-int8", "onnx-int8"])
+@pytest.mark.parametrize("name", ["tflite-int8", pytest.param("onnx-int8", marks=pytest.mark.slow)])
 def test_a_model_that_int8_ruins_is_mended(hard, name, tmp_path):
     options = ExportOptions((name,), tmp_path, max_drop=1.0)
     artifact, record = Mender(hard, options, SILENT).mend(registry()[name]())

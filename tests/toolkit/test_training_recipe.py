@@ -129,21 +129,28 @@ def test_an_option_that_the_optimizer_does_not_take_is_refused():
         replace(SHORT, momentum=0.9)
 
 
-def test_every_optimizer_trains_and_its_training_can_be_resumed(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "adamw",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in recipe.OPTIMIZERS if n != "adamw"),
+    ],
+)
+def test_every_optimizer_trains_and_its_training_can_be_resumed(tmp_path, monkeypatch, name):
     save = checkpoint.save
 
     def interrupted(folder, model, state, *, is_best):
         save(folder, model, state, is_best=is_best)
         raise KeyboardInterrupt
 
-    for name in recipe.OPTIMIZERS:
-        monkeypatch.setattr(checkpoint, "save", interrupted)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", interrupted)
         with pytest.raises(TrainingInterruptedError) as raised:
-            train(replace(SHORT, optimizer=name), DIGITS, tmp_path / name, quiet())
-        monkeypatch.setattr(checkpoint, "save", save)
-        assert training.resume(raised.value.path, quiet()).metrics["epochs"] == 2
+            train(replace(SHORT, optimizer=name), DIGITS, tmp_path, quiet())
+    assert training.resume(raised.value.path, quiet()).metrics["epochs"] == 2
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_where_that_is_asked_for(tmp_path):
     """In processes of their own: the choice holds for a whole process."""
     command = [sys.executable, "-m", "toolkit", "train", "--dataset", "digits", "--epochs", "2"]

@@ -71,7 +71,7 @@ def table(found: Comparison) -> str:
     from rich.table import Table
 
     from toolkit.benching import METHOD
-    from toolkit.commands._reporter import render, wrap
+    from toolkit.commands._reporter import render, wrap, wrapped
 
     grid = Table(box=SIMPLE, padding=0, pad_edge=False)
     headings = ("file", "engine", "p50 ms", "p90", "ratio", "95 %", "memory")
@@ -82,7 +82,7 @@ def table(found: Comparison) -> str:
     for entry, name in zip(found.entries, names, strict=True):
         grid.add_row(name, *_cells(entry)[: len(grid.columns) - 1])
     host = found.entries[0].result.setting.host
-    head = f"Measured on {host.cpu} ({host.cores} cores, {host.architecture})."
+    head = wrapped(f"Measured on {host.cpu} ({host.cores} cores, {host.architecture}).")
     share = "Peak is the share of it that a file reaches. " if found.peaks else ""
     texts = [*_peaks(found), f"{share}{METHOD}."]
     texts += [f"Refused: {reason}" for reason in found.refused]

@@ -113,10 +113,10 @@ def table(found: Recommendation) -> str:
     from rich.box import SIMPLE
     from rich.table import Table
 
-    from toolkit.commands._reporter import render, wrap
+    from toolkit.commands._reporter import render, wrap, wrapped
 
     host = found.machine
-    head = (
+    head = wrapped(
         f"Measured on {host.cpu} ({host.cores} cores, {host.architecture}); "
         f"Keras is right on {found.reference_accuracy:.2%} of {found.images:,} images.\n"
         "Change is in points of accuracy; same is the share of images with Keras's label."

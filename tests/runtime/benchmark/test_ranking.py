@@ -73,6 +73,12 @@ def test_the_json_and_the_text_tell_the_best(make_ranking):
     assert lines[-1] == "Many images: openvino, 1 thread, batch 8: 0.1000 ms an image"
 
 
+def test_a_long_name_of_a_processor_is_wrapped(make_ranking):
+    found = make_ranking(("litert", 1, 1, 0.3))
+    found = replace(found, machine=replace(found.machine, cpu="A Processor of Many Words " * 5))
+    assert max(map(len, text(found).splitlines()[1:])) <= 80
+
+
 def test_the_preferred_engine_stays_where_another_gains_less_than_three_percent(make_ranking):
     near = make_ranking(("litert", 1, 1, 0.204), ("openvino", 1, 1, 0.200))
     assert near.best(many=False).backend == "litert"

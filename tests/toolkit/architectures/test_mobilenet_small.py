@@ -55,6 +55,7 @@ def trained(tmp_path_factory):
     return resolve(run.path, DataOptions())
 
 
+@pytest.mark.slow
 def test_every_format_passes_the_gate(trained):
     from toolkit.exporting import ExportOptions, export
     from toolkit.verifying import VerifyOptions, verify
