@@ -190,8 +190,9 @@ def _require(opened: Classifier, subject: Subject) -> None:
     if opened.spec.shape != subject.spec.shape or len(opened.labels) != len(subject.labels):
         raise InputError(
             f"{opened.artifact.path} takes {opened.spec.shape} images and tells "
-            f"{len(opened.labels)} classes apart, the Keras model {subject.spec.shape} and "
-            f"{len(subject.labels)}; name the model it was made from: --against RUN"
+            f"{len(opened.labels)} classes apart, but {subject.source.path} takes "
+            f"{subject.spec.shape} and tells {len(subject.labels)}; name the model it was made "
+            "from: --against RUN"
         )
 
 

@@ -6,6 +6,7 @@ Copy it beside your model, change the three paths, and run pytest. It needs
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ import pytest
 
 MODEL = os.environ.get("MODEL", "model.keras")
 DATA = os.environ.get("DATA", "images.npz")
-FILES = os.environ.get("FILES", "model.int8.tflite model.float32.onnx").split()
+FILES = shlex.split(os.environ.get("FILES", "model.int8.tflite model.float32.onnx"))
 
 
 @pytest.mark.parametrize("file", FILES)
