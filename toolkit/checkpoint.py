@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -69,11 +68,14 @@ def mark_failed(folder: Path) -> None:
     (folder / FOLDER / _FAILED).touch()
 
 
-def way_on(folder: Path) -> str:
-    """Return the command that goes on with an unfinished training."""
-    if (folder / FOLDER / _FAILED).exists():
-        return f"toolkit train --from {shlex.quote(str(folder / FOLDER / _BEST))}"
-    return f"toolkit train --resume {shlex.quote(str(folder))}"
+def has_failed(folder: Path) -> bool:
+    """Whether :func:`mark_failed` was the last that happened."""
+    return (folder / FOLDER / _FAILED).exists()
+
+
+def best_path(folder: Path) -> Path:
+    """Return where the model of the best epoch lies."""
+    return folder / FOLDER / _BEST
 
 
 def restore(folder: Path) -> tuple[keras.Model, State]:
@@ -98,7 +100,7 @@ def load_best(folder: Path) -> keras.Model:
     """Load the model of the best epoch, without its optimizer."""
     import keras
 
-    return keras.models.load_model(folder / FOLDER / _BEST, compile=False, safe_mode=True)
+    return keras.models.load_model(best_path(folder), compile=False, safe_mode=True)
 
 
 def _last(epoch: int) -> str:

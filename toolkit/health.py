@@ -6,11 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from runtime.errors import EXIT_CHECK_FAILED, EdgeError
-from toolkit.checkpoint import way_on
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from toolkit.checkpoint import State
 
@@ -28,18 +26,18 @@ class TrainingFailedError(EdgeError):
 
     exit_code = EXIT_CHECK_FAILED
 
-    def leaving(self, folder: Path | None, state: State) -> TrainingFailedError:
-        """Return the error with where the last good weights are.
+    def leaving(self, way_on: str | None, state: State) -> TrainingFailedError:
+        """Return the error with how to go on from the last good weights.
 
         Args:
-            folder: the unfinished run folder, or None if nothing is kept.
+            way_on: the command, or None if nothing is kept.
             state: of the training.
         """
-        if folder is None:
+        if way_on is None:
             return TrainingFailedError(f"{self}. No epoch was done; nothing is kept")
         return TrainingFailedError(
             f"{self}. The weights of epoch {state.best_epoch} are kept; go on from them: "
-            f"{way_on(folder)}"
+            f"{way_on}"
         )
 
 

@@ -151,15 +151,14 @@ def _row(path: Path) -> RunRow | None:
         return None
     parts = (runs.CONFIG, runs.MODEL, runs.METRICS)
     missing = [part for part in parts if not (path / part).is_file()]
-    if path.name.endswith(runs.PARTIAL):
-        return _unfinished(path)
-    if len(missing) == len(parts):
+    partial = path.name.endswith(runs.PARTIAL)
+    if not partial and len(missing) == len(parts):
         return None
-    if runs.MODEL in missing or runs.CONFIG in missing:
+    if not partial and (runs.MODEL in missing or runs.CONFIG in missing):
         problem = f"{' and '.join(missing)} missing"
         return RunRow(path.name, str(path), DAMAGED, problem=problem)
     try:
-        return _finished(path)
+        return _unfinished(path) if partial else _finished(path)
     except (EdgeError, KeyError, TypeError, ValueError, OSError) as error:
         problem = str(error) or type(error).__name__
         return RunRow(path.name, str(path), DAMAGED, problem=problem)
@@ -167,7 +166,7 @@ def _row(path: Path) -> RunRow | None:
 
 def _unfinished(path: Path) -> RunRow:
     kept = checkpoint.exists(path)
-    problem = checkpoint.way_on(path) if kept else "no checkpoint yet"
+    problem = runs.way_on(path) if kept else "no checkpoint yet"
     return RunRow(path.name, str(path), UNFINISHED, problem=problem)
 
 

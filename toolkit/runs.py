@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from runtime.errors import InputError
 from runtime.preprocess import PreprocessSpec
-from toolkit import checkpoint
+from toolkit import checkpoint, typed
 from toolkit.datasets import DataOptions, Dataset, load_dataset
 from toolkit.files import read_json
 from toolkit.progress import SILENT, Reporter
@@ -96,9 +97,26 @@ def open_run(path: Path) -> Run:
     if (path / LATEST / CONFIG).is_file() and not (path / CONFIG).is_file():
         path = path / LATEST
     if not (path / MODEL).is_file() or not (path / CONFIG).is_file():
-        hint = f"; go on with: {checkpoint.way_on(path)}" if PARTIAL in path.name else ""
+        hint = f"; go on with: {way_on(path)}" if PARTIAL in path.name else ""
         raise InputError(f"{path} is not a finished run folder{hint}")
     return Run(path.resolve() if path.is_symlink() else path, read_json(path / CONFIG))
+
+
+def way_on(folder: Path) -> str:
+    """Return the command that goes on with an unfinished training.
+
+    After a failure it starts from the best weights, on the same data: the last epoch, with the
+    same recipe, would fail again.
+    """
+    if not checkpoint.has_failed(folder):
+        return f"toolkit train --resume {shlex.quote(str(folder))}"
+    data = data_options(read_json(folder / CONFIG)["data"])
+    words = [f"--from {shlex.quote(str(checkpoint.best_path(folder)))}", *typed.options(data, None)]
+    if data.image_size:
+        words.append(f"--image-size {'x'.join(map(str, data.image_size))}")
+    if data.channels:
+        words.append(f"--channels {data.channels}")
+    return f"toolkit train {' '.join(words)}"
 
 
 def config_beside(model: Path) -> dict[str, Any] | None:

@@ -155,7 +155,7 @@ def _train(
         if isinstance(error, TrainingFailedError):
             if kept:
                 checkpoint.mark_failed(folder)
-            raise error.leaving(folder if kept else None, state) from error
+            raise error.leaving(runs.way_on(folder) if kept else None, state) from error
         raise
     final = in_precision(checkpoint.load_best(folder), FLOAT32)
     metrics = write_results(folder, final, state, dataset)

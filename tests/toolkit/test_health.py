@@ -164,7 +164,7 @@ def test_after_a_good_epoch_its_weights_are_kept(tmp_path, monkeypatch, new_reco
     best = partial / "checkpoint" / "best.keras"
     assert f"--from {best}" in str(raised.value)
     assert len(recorder.rows) == 1
-    advice = f"toolkit train --from {best}"
+    advice = f"toolkit train --from {best} --dataset digits"
     (row,) = list_runs(tmp_path)
     assert row.problem == advice  # to resume would fail again
     with pytest.raises(InputError, match=f"go on with: {re.escape(advice)}$"):
