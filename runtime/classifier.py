@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -225,6 +226,12 @@ class Classifier:
             BackendError: the engine failed, or answered with NaN or infinity, or a process
                 cannot be started or died.
         """
+        return chain.from_iterable(self.predict_in_groups(images, workers))
+
+    def predict_in_groups(
+        self, images: Iterable[Any], workers: int | None = None
+    ) -> Iterator[list[Prediction | InputError]]:
+        """Do :meth:`predict_stream`; answers that are there at the same time come together."""
         from runtime.pool import check_count
         from runtime.stream import stream
 

@@ -61,8 +61,8 @@ class Answers(NamedTuple):
 
 def stream(
     classifier: Classifier, images: Iterable[Any], workers: int
-) -> Iterator[Prediction | InputError]:
-    """Classify images; see :meth:`Classifier.predict_stream`.
+) -> Iterator[list[Prediction | InputError]]:
+    """Classify images; see :meth:`Classifier.predict_in_groups`.
 
     The first images are answered here and at once. Where there are more than a moment's work,
     workers take over: engines in threads for arrays and pictures, processes for files, when
@@ -72,10 +72,10 @@ def stream(
     tasks = _tasks(iter(images), pace)
     for task in tasks:
         found = answer(classifier, classifier.backend, task)
-        yield from pace.noted(found).predictions(classifier.labels)
+        yield list(pace.noted(found).predictions(classifier.labels))
         if pace.seconds >= _ALONE or crew.is_open:
             for found in _together(classifier, task, tasks, workers):
-                yield from pace.noted(found).predictions(classifier.labels)
+                yield list(pace.noted(found).predictions(classifier.labels))
 
 
 def _together(

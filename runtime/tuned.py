@@ -7,10 +7,12 @@ before an engine was installed, upgraded or removed, is not used.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ _SCHEMA = 2
 # By so much an engine must beat the preferred one: less may be chance, and turns next time.
 _GAIN = 1.03
 _NO_END = 10**12  # images: loading weighs nothing
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,15 @@ class Choice:
 
         Raises:
             KeyError: one is missing.
-            ValueError: one is no number.
+            ValueError: one is no number above 0 (of load_ms: at least 0).
             TypeError: it is no record, or a field is of another type.
+            OverflowError: a number is too large.
         """
-        times = float(record["image_ms"]), float(record["load_ms"])
-        return cls(str(record["backend"]), int(record["threads"]), int(record["batch"]), *times)
+        threads, batch = int(record["threads"]), int(record["batch"])
+        image_ms, load_ms = float(record["image_ms"]), float(record["load_ms"])
+        if not (min(threads, batch) > 0 and 0 < image_ms < inf and 0 <= load_ms < inf):
+            raise ValueError("a number is out of its range")
+        return cls(str(record["backend"]), threads, batch, image_ms, load_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,33 +95,43 @@ class Tuned:
     many: tuple[Choice, ...]
 
     def best(self, threads: int = 1, images: int | None = None) -> Choice | None:
-        """Return the engine to take; None if there is none for so few threads.
+        """Return the engine to take; None if there is none.
 
         Args:
-            threads: of one inference; where so many were not measured, the next lower number
-                counts.
+            threads: of one inference, and of many where each engine has one; where so many were
+                not measured, the next lower number counts, else the lowest.
             images: so many are to be answered, and loading has to pay; None answers single
                 images for a long time.
         """
-        rows = self.one if images is None else self.many
-        known = max((row.threads for row in rows if row.threads <= threads), default=0)
+        rows = self.one if images in (None, 1) else self.many
+        counts = {row.threads for row in rows}
+        known = max((n for n in counts if n <= threads), default=min(counts, default=0))
         fitting = [row for row in rows if row.threads == known]
         if not fitting:
             return None
-        return fastest(
-            fitting, lambda row: row.image_ms if images is None else row.total_ms(images)
-        )
+        if images is None:
+            return fastest(fitting, lambda row: row.image_ms)
+        return fastest(fitting, lambda row: row.total_ms(images))
 
-    def best_in_the_end(self) -> tuple[Choice, int] | None:
-        """Return what very many images get with one thread, and from how many images on."""
-        last, fewer, enough = self.best(1, _NO_END), 0, _NO_END
-        if last is None:
-            return None
-        while enough - fewer > 1:
-            middle = (fewer + enough) // 2
-            pays = self.best(1, middle) == last
-            fewer, enough = (fewer, middle) if pays else (middle, enough)
-        return last, enough
+    def by_number(self) -> list[tuple[int, Choice]]:
+        """Return which engine answers how many images with one thread: from so many on, this."""
+        found: list[tuple[int, Choice]] = []
+        number, last = 2, self.best(1, _NO_END)
+        while last is not None and (now := self.best(1, number)) is not None:
+            found.append((number, now))
+            if now == last:
+                break
+            number = self._until(now, number)
+        return found
+
+    def _until(self, choice: Choice, number: int) -> int:
+        """Return the first number of images above one that another engine answers."""
+        low, high = number, _NO_END
+        while high - low > 1:
+            middle = (low + high) // 2
+            same = self.best(1, middle) == choice
+            low, high = (middle, high) if same else (low, middle)
+        return high
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -167,7 +184,7 @@ def find(artifact: Artifact, backends: Iterable[type[Backend]]) -> Tuned | None:
             return None
         found = _read(place / f"{artifact.sha256}.json")
         current = (artifact.sha256, cpu(), engines(backends))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except _UNREADABLE:
         return None
     return found if (found.sha256, found.cpu, found.engines) == current else None
 
@@ -191,9 +208,17 @@ def saved() -> tuple[Tuned, ...]:
     for path in _paths():
         try:
             found.append(_read(path))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except _UNREADABLE:
             continue
     return tuple(sorted(found, key=lambda one: one.tuned_at, reverse=True))
+
+
+def is_stale(record: Tuned) -> bool:
+    """Whether a file is gone, or another one than that which was measured."""
+    try:
+        return hashlib.sha256(Path(record.file).read_bytes()).hexdigest() != record.sha256
+    except OSError:
+        return True
 
 
 def clear() -> int:

@@ -99,7 +99,7 @@ def _fastest_first(
     installed: list[type[Backend]], artifact: Artifact, options: BackendOptions
 ) -> list[type[Backend]]:
     found = tuned_for(artifact)
-    threads = options.threads if options.images is None else 1  # many are answered side by side
+    threads = 1 if (options.images or 1) > 1 else options.threads  # many get an engine a core
     best = found.best(threads, options.images) if found else None
     return sorted(installed, key=lambda one: best is not None and one.name != best.backend)
 

@@ -22,7 +22,6 @@ _BAR_WIDTH = 10
 _LABEL_WIDTH = 14
 _SECONDS = 0.5  # between two looks of the progress line
 _MANY = 100  # images from which on the rate is told
-_TOGETHER = 0.05  # seconds: answers that come sooner go out together
 
 
 class Progress:
@@ -57,75 +56,50 @@ def label_width(labels: tuple[str, ...]) -> int:
     return max(min(max(map(len, labels)), _LABEL_WIDTH), len("label"))
 
 
-class _Lines:
-    """Lines on stdout. To send each one on its own takes as long as a small network."""
-
-    def __init__(self, seconds: float) -> None:
-        """Print nothing yet.
-
-        Args:
-            seconds: lines that come sooner wait for those after them.
-        """
-        self._seconds, self._sent = seconds, 0.0
-        self._waiting: list[str] = []
-
-    def write(self, text: str) -> None:
-        """Print a line."""
-        self._waiting.append(text)
-        if perf_counter() - self._sent >= self._seconds:
-            self.send()
-
-    def send(self) -> None:
-        """Let all lines go out."""
-        if self._waiting:
-            text, self._waiting = "\n".join(self._waiting), []
-            click.echo(text)
-            self._sent = perf_counter()
-
-
 class Printer:
     """Prints one line an image as it comes, and remembers failures."""
 
     def __init__(
-        self,
-        output: Output,
-        top: int,
-        explain: bool,
-        width: int,
-        where: dict[str, str],
-        *,
-        at_once: bool,
+        self, output: Output, top: int, explain: bool, width: int, where: dict[str, str]
     ) -> None:
         self._output, self._top, self._explain, self._width = output, top, explain, width
-        self._where, self._lines = where, _Lines(0.0 if at_once else _TOGETHER)
+        self._where = where
+        self._lines: list[str] = []
         self._good = self._bad = 0
         self._progress = Progress(output)
 
-    def show_all(self, answers: Iterable[tuple[str, Prediction | InputError]]) -> None:
-        """Print names with their answers as they come."""
-        try:
-            for name, answer in answers:
-                self.show(name, answer)
-        finally:
-            self._lines.send()
+    def show_all(self, groups: Iterable[Iterable[tuple[str, Prediction | InputError]]]) -> None:
+        """Print names with their answers as they come, those that come together at once.
 
-    def show(self, name: str, answer: Prediction | InputError) -> None:
-        """Print one answer or one error."""
+        To print each line on its own takes longer than a small network for its image.
+        """
+        for group in groups:
+            for name, answer in group:
+                self._show(name, answer)
+            self._print()
+
+    def _print(self) -> None:
+        if self._lines:
+            text, self._lines = "\n".join(self._lines), []
+            click.echo(text)
+
+    def _show(self, name: str, answer: Prediction | InputError) -> None:
+        """Add the lines of one answer, or print one error."""
         self._progress.step()
         if isinstance(answer, InputError):
             self._bad += 1
             self._show_error(name, answer)
             return
         if self._good == 0 and not self._output.as_json:
-            self._lines.write(f"{'file':{_NAME_WIDTH}}  {'label':{self._width}}  confidence")
+            self._lines.append(f"{'file':{_NAME_WIDTH}}  {'label':{self._width}}  confidence")
         self._good += 1
         if self._output.as_json:
-            self._lines.write(json.dumps(self._record(name, answer), ensure_ascii=False))
+            self._lines.append(json.dumps(self._record(name, answer), ensure_ascii=False))
             return
-        self._lines.write(self._row(name, answer))
+        self._lines.append(self._row(name, answer))
         if self._explain:
             for step in answer.steps:
-                self._lines.write(f"    {step}")
+                self._lines.append(f"    {step}")
 
     def finish(self) -> None:
         """Print the rate of many; exit with 1 if some inputs were bad, with 2 if all were.
@@ -150,10 +124,10 @@ class Printer:
 
     def _show_error(self, name: str, error: InputError) -> None:
         if self._output.as_json:
-            self._lines.write(json.dumps({"file": name, "error": str(error)}, ensure_ascii=False))
+            self._lines.append(json.dumps({"file": name, "error": str(error)}, ensure_ascii=False))
         else:
             text = str(error)
-            self._lines.send()  # else it would stand before the answers to earlier images
+            self._print()  # else it would stand before the answers to earlier images
             click.echo(text if text.startswith(name) else f"{name}: {text}", err=True)
 
 

@@ -57,7 +57,6 @@ class EngineChoice:
             each; None means one, and as many processes as there are cores.
         precision: for a GPU.
         providers: for a GPU.
-        images: how many are to be answered; None for single ones as they come.
     """
 
     backend: str = "auto"
@@ -65,10 +64,13 @@ class EngineChoice:
     threads: int | None = None
     precision: str = "float32"
     providers: tuple[str, ...] = ()
-    images: int | None = None
 
-    def options(self) -> BackendOptions:
-        """Return all but the engine, checked; many images are shared among engines.
+    def options(self, images: int | None = None) -> BackendOptions:
+        """Return all but the engine, checked.
+
+        Args:
+            images: how many are to be answered, shared among the workers; None for single ones
+                as they come.
 
         Raises:
             EdgeError: see :class:`BackendOptions`.
@@ -76,7 +78,7 @@ class EngineChoice:
         from runtime.backends import BackendOptions
 
         threads = 1 if self.threads is None else self.threads
-        share = self.images and -(-self.images // max(1, self.workers()))
+        share = images and -(-images // max(1, self.workers()))
         return BackendOptions(self.device, threads, self.precision, self.providers, share)
 
     def workers(self) -> int:
@@ -165,7 +167,11 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def open_classifier(
-    model: Path, engine: EngineChoice, choice: ModelChoice, output: Output | None = None
+    model: Path,
+    engine: EngineChoice,
+    choice: ModelChoice,
+    output: Output | None = None,
+    count: Callable[[], int] | None = None,
 ) -> Classifier:
     """Open a model file as the options say, with the engine's own messages held back.
 
@@ -174,15 +180,20 @@ def open_classifier(
         engine: which engine, and how.
         choice: what is to be used instead of what the file says.
         output: gets one line where ``--device auto`` does not take the GPU.
+        count: tells how many images are to be answered, if that is known; asked only where an
+            engine is chosen by it.
 
     Raises:
         EdgeError: see :func:`runtime.load`.
     """
     from runtime import artifact as artifacts
+    from runtime.backends import AUTO, tuned_for
     from runtime.classifier import open_silently
 
     artifact = artifacts.read(model)
-    classifier = open_silently(artifact, engine.backend, engine.options(), load_options(choice))
+    chosen_by_it = count is not None and engine.backend == AUTO and tuned_for(artifact) is not None
+    how = engine.options(count() if count and chosen_by_it else None)
+    classifier = open_silently(artifact, engine.backend, how, load_options(choice))
     if output is not None and classifier.backend.fallback:
         output.say(f"Warning: on the CPU, not on a GPU: {classifier.backend.fallback}")
     return classifier

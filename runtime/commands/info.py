@@ -132,7 +132,9 @@ def _tuned(record: Tuned | None) -> str:
         return "no (runtime tune)"
     counts = sorted({row.threads for row in record.one})
     found = [f"{one.backend} with {n}" for n in counts if (one := record.best(n))]
-    return f"{', '.join(found)} threads, measured {record.tuned_at} (runtime tune --show)"
+    return (
+        f"one by one {', '.join(found)} threads, measured {record.tuned_at} (runtime tune --show)"
+    )
 
 
 def _work(multiply_adds: int | None) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
-from dataclasses import replace
-from itertools import tee
+from functools import partial
+from itertools import islice, tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from runtime.inputs import Inputs
     from runtime.prediction import Prediction
 
-    Answers = Iterable[tuple[str, Prediction | InputError]]
+    Groups = Iterable[Iterable[tuple[str, Prediction | InputError]]]
 
 _MOST = 100_000  # images are worth the loading of any engine: no more are counted
 
@@ -69,15 +69,13 @@ def command(
     if bool(images) == bool(folder) or (existing and not folder):
         raise click.UsageError("name IMAGES, or a folder: --watch DIR [--existing]")
     sources = Inputs(images)
-    if not folder:
-        engine = replace(engine, images=sources.count(_MOST))
-    with open_classifier(model, engine, choice, output) as classifier:
+    count = None if folder else partial(sources.count, _MOST)
+    with open_classifier(model, engine, choice, output, count) as classifier:
         for note in classifier.notes:
             output.say(f"Note: {note}")
         output.say(f"{model.name} on {classifier.backend.name} ({classifier.backend.place})")
         where = {"backend": classifier.backend.name, "device": classifier.backend.device}
-        width = label_width(classifier.labels)
-        printer = Printer(output, top, explain, width, where, at_once=bool(folder))
+        printer = Printer(output, top, explain, label_width(classifier.labels), where)
         if folder:
             _watch(classifier, folder, existing, printer, output)
         else:
@@ -85,11 +83,12 @@ def command(
     printer.finish()
 
 
-def _answers(classifier: Classifier, inputs: Inputs, engine: EngineChoice) -> Answers:
+def _answers(classifier: Classifier, inputs: Inputs, engine: EngineChoice) -> Groups:
     """Pair each source with its answer; the stream runs ahead of the names a bounded way."""
     sources, ahead = tee(inputs)
-    answers = classifier.predict_stream((source.image for source in ahead), engine.workers())
-    return ((source.name, answer) for source, answer in zip(sources, answers, strict=True))
+    groups = classifier.predict_in_groups((source.image for source in ahead), engine.workers())
+    names = (source.name for source in sources)
+    return (zip(islice(names, len(group)), group, strict=True) for group in groups)
 
 
 def _watch(
@@ -106,7 +105,7 @@ def _watch(
     with _ended_by_term():
         found = watch(folder, answer, WatchOptions(existing))
         output.say(f"watching {folder}; Ctrl-C ends it")
-        printer.show_all((str(path), given) for path, given in found)
+        printer.show_all([(str(path), given)] for path, given in found)
 
 
 @contextmanager

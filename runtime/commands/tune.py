@@ -37,10 +37,11 @@ def command(
     """Find the fastest engine for a MODEL file on this device, and remember it.
 
     Every installed engine that runs the file and answers right is timed, in turns. From
-    then on --backend auto takes the fastest for the --threads that are asked for, and
-    predict the one that loads and answers so many images the soonest; the preferred
-    engine stays where another one gains less than 3 %. The record is dropped when the
-    file, an engine's version or the processor is another one.
+    then on --backend auto takes the fastest for the --threads that are asked for where
+    images come one by one (predict --watch, runtime.load), and predict the one that has
+    loaded the file and answered so many images a core the soonest. The preferred engine
+    stays where another one gains less than 3 %. The record is dropped when the file, an
+    engine's version or the processor is another one.
     """
     if sum((model is not None, show, clear)) != 1:
         raise InputError(
@@ -88,20 +89,23 @@ def _clear(output: Output) -> None:
 
 
 def _title(record: Tuned) -> str:
-    return f"{record.file}  sha256 {record.sha256[:12]}…, {record.tuned_at}"
+    from runtime import tuned
+
+    note = "\n  no longer used: the file is another one now, or gone; tune it again"
+    stale = note if tuned.is_stale(record) else ""
+    return f"{record.file}\n  sha256 {record.sha256[:12]}…, {record.tuned_at}{stale}"
 
 
 def _lines(record: Tuned) -> list[str]:
-    """Tell what ``--backend auto`` takes."""
-    counts = sorted({row.threads for row in record.one})
-    lines = [f"  single images  {_words(one)}" for n in counts if (one := record.best(n))]
-    if found := record.best_in_the_end():
-        best, enough = found
-        start = f", from {enough:,} a core on" if enough > 1 else ""
-        lines.append(f"  many images    {_words(best)}{start}")
-    return lines
+    """Tell what ``--backend auto`` takes, and for what."""
+    uses = [
+        (f"one by one, {count} thread{'s' if count > 1 else ''}", record.best(count))
+        for count in sorted({row.threads for row in record.one})
+    ]
+    uses += [("predict, 1 image", record.best(1, 1))]
+    uses += [(f"predict, from {number:,}", choice) for number, choice in record.by_number()]
+    return [_words(use, choice) for use, choice in uses if choice]
 
 
-def _words(one: Choice) -> str:
-    threads = f"{one.threads} thread{'s' if one.threads > 1 else ''}"
-    return f"{one.backend}, {threads}, batch {one.batch}: {one.image_ms:.4f} ms an image"
+def _words(use: str, one: Choice) -> str:
+    return f"  {use:23}{one.backend}: {one.image_ms:.4f} ms an image, load {one.load_ms:.0f} ms"

@@ -9,8 +9,6 @@ import sys
 
 import pytest
 
-from runtime.commands._answers import _Lines
-
 ENGINES = {
     "litert": "ai_edge_litert",
     "tflite-runtime": "tflite_runtime",
@@ -69,19 +67,21 @@ def test_a_reader_that_leaves_early_gets_no_traceback(exports, digit_files):
         assert b"Traceback" not in process.stderr.read()
 
 
-def test_lines_that_come_quickly_go_out_together_and_at_last_all(monkeypatch):
-    written = []
-    monkeypatch.setattr("click.echo", written.append)
-    lines = _Lines(3600.0)
-    for text in ("one", "two", "three"):
-        lines.write(text)
-    assert written == ["one"]  # nobody waits for the first
-    lines.send()
-    lines.send()
-    assert written == ["one", "two\nthree"]
-    at_once = _Lines(0.0)
-    at_once.write("four")
-    assert written[-1] == "four"
+@pytest.mark.parametrize("options", [(), ("--json",), ("--explain",)])
+def test_answers_do_not_wait_for_an_image_that_comes_late(exports, digit_files, options):
+    command = [sys.executable, "-m", "runtime", "predict", "-q", exports["tflite-int8"]]
+    with subprocess.Popen(
+        [*map(str, command), str(digit_files[0]), "-", *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        told = ""
+        while digit_files[0].name not in told:  # it hangs here where the line is kept back
+            told += process.stdout.readline()
+        process.stdin.buffer.write(digit_files[1].read_bytes())
+        process.stdin.close()
+        assert "-" in process.stdout.read()
 
 
 def test_an_error_stands_behind_the_answers_to_the_images_before_it(exports, digit_files):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 from types import SimpleNamespace
 
@@ -213,6 +214,18 @@ def test_no_more_images_are_counted_than_matter(folder, monkeypatch):
     assert count(folder, most=3) == 3
     monkeypatch.setattr("runtime.inputs._load", lambda path: pytest.fail(f"looked at {path}"))
     assert count(folder / "a.PNG", folder / "g.npy", most=1) == 1
+
+
+def test_a_pipe_is_not_opened_to_be_counted(tmp_path):
+    os.mkfifo(tmp_path / "pipe.npy")
+    assert count(tmp_path / "pipe.npy") == 1
+
+
+def test_many_arrays_are_not_all_opened_to_be_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr("runtime.inputs._LOOKED_AT", 2)
+    for number in range(4):
+        np.save(tmp_path / f"{number}.npy", np.zeros((5, 3, 4), np.uint8))
+    assert count(tmp_path) == count(*sorted(tmp_path.iterdir())) == 5 + 5 + 1 + 1
 
 
 def test_a_folder_is_listed_once(folder, monkeypatch):

@@ -68,7 +68,7 @@ def test_auto_takes_the_engine_that_was_the_fastest_with_so_many_threads(file, r
 @pytest.mark.parametrize(("images", "place"), [(1, 0), (1000, 0), (1200, 1), (10**6, 1)])
 def test_auto_takes_an_engine_that_gains_its_loading_back(file, record, images, place):
     tuned.save(record)
-    for threads in (1, 2):  # many are answered by engines of one thread
+    for threads in (1, 2):  # many are answered by engines of one thread, and one has two below
         with open_backend(file, "auto", BackendOptions(threads=threads, images=images)) as engine:
             assert engine.name == ENGINES[place].name
 
@@ -77,27 +77,40 @@ def test_the_best_is_that_of_the_same_or_the_next_lower_number_of_threads(record
     assert record.best() == record.one[1]
     assert record.best(2) == record.one[2]
     assert record.best(8) == record.one[2]
+    assert replace(record, one=record.one[2:]).best(1) == record.one[2]  # the lowest there is
     assert replace(record, one=()).best() is None
     assert replace(record, many=()).best(1, 9) is None
-    assert replace(record, many=()).best_in_the_end() is None
+    assert replace(record, many=()).by_number() == []
 
 
 def test_the_preferred_engine_stays_where_another_gains_less_than_three_percent(record):
     near = (Choice("a", 1, 1, 1.02, 10.0), Choice("b", 1, 1, 1.0, 10.0))
     assert replace(record, one=near, many=near).best().backend == "a"
-    assert replace(record, many=near).best_in_the_end() == (near[0], 1)
+    assert replace(record, many=near).by_number() == [(2, near[0])]
 
 
 TIMES = st.floats(0.001, 1000.0)
 
 
-@given(st.lists(st.tuples(TIMES, TIMES), min_size=1, max_size=4), st.integers(0, 10**7))
-def test_from_so_many_images_on_it_is_the_fastest_in_the_end(times, images):
+@given(st.lists(st.tuples(TIMES, TIMES), min_size=1, max_size=4), st.integers(2, 10**7))
+def test_the_numbers_say_which_engine_is_taken(times, images):
     rows = tuple(Choice(str(i), 1, 1, ms, load) for i, (ms, load) in enumerate(times))
-    last, enough = Tuned("", "", "", {}, "", rows, rows).best_in_the_end()
-    taken = Tuned("", "", "", {}, "", rows, rows).best(1, images)
-    assert (taken == last) == (images >= enough) or enough == 1
+    record = Tuned("", "", "", {}, "", rows, rows)
+    taken = record.best(1, images)
+    told = [choice for number, choice in record.by_number() if number <= images][-1]
+    assert taken == told
     assert taken.total_ms(images) <= 1.03 * min(row.total_ms(images) for row in rows)
+
+
+def test_a_file_that_was_changed_or_removed_makes_its_record_stale(record, tmp_path):
+    copy = tmp_path / "copy.onnx"
+    copy.write_bytes(MODEL.read_bytes())
+    moved = replace(record, file=str(copy))
+    assert not tuned.is_stale(moved)
+    copy.write_bytes(b"another one")
+    assert tuned.is_stale(moved)
+    copy.unlink()
+    assert tuned.is_stale(moved)
 
 
 @pytest.mark.parametrize(
@@ -142,9 +155,10 @@ def test_a_damaged_record_counts_as_none(file, record, damage):
 
 
 @pytest.mark.parametrize("field", ["threads", "image_ms", "load_ms"])
-def test_a_record_with_text_for_a_number_counts_as_none(file, record, field):
+@pytest.mark.parametrize("value", ["fast", float("inf"), float("nan"), -1, None])
+def test_a_record_with_a_senseless_number_counts_as_none(file, record, field, value):
     damaged = record.to_json()
-    damaged["one"][0][field] = "fast"
+    damaged["one"][0][field] = value
     tuned.save(record).write_text(json.dumps(damaged))
     assert tuned_for(file) is None
 
