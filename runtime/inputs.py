@@ -13,7 +13,7 @@ import numpy as np
 
 from runtime.errors import InputError
 from runtime.images import IMAGE_SUFFIXES, decode
-from runtime.preprocess import CHANNELS
+from runtime.preprocess import CHANNELS, check_pixel_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +113,7 @@ def _paths(argument: str) -> list[Path]:
     if path.is_dir():
         found = sorted(p for p in path.iterdir() if p.suffix.lower() in _known_suffixes())
         if not found:
-            raise InputError(f"the folder holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+            raise InputError(f"the folder holds no images ({', '.join(sorted(_known_suffixes()))})")
         return found
     if not path.exists() and glob.has_magic(argument):
         named = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - also absolute patterns
@@ -136,6 +136,7 @@ def _arrays(path: Path) -> Iterator[Source]:
     """One source for each image in a ``.npy`` file, which stays on disk until read."""
     try:
         images = _batch(_load(path))
+        check_pixel_type(images.dtype)
     except InputError as error:
         yield Source(str(path), error)
         return

@@ -214,13 +214,26 @@ def check_float_pixels(images: NDArray[Any]) -> None:
     Raises:
         InputError: another dtype, or a value outside 0…1 (NaN included).
     """
-    if not np.issubdtype(images.dtype, np.floating):
-        raise InputError(
-            f"expected uint8 pixels (0…255) or floats (0…1), got dtype {images.dtype}; "
-            "convert with array.astype('uint8') or divide by its maximum"
-        )
+    check_pixel_type(images.dtype)
     if images.size and not (images.min() >= 0.0 and images.max() <= 1.0):
+        if np.isnan(images).any():
+            raise InputError("float pixels must lie in 0…1, some are no number (NaN)")
         raise InputError(
             f"float pixels must lie in 0…1, got {images.min():g}…{images.max():g}; "
             "divide by 255, or pass uint8"
         )
+
+
+def check_pixel_type(dtype: np.dtype[Any]) -> None:
+    """Refuse what is neither uint8 nor floating point.
+
+    Raises:
+        InputError: another dtype.
+    """
+    if dtype == np.uint8 or np.issubdtype(dtype, np.floating):
+        return
+    how = "astype('float32')" if dtype == np.bool_ else "astype('uint8') or divide by its maximum"
+    raise InputError(
+        f"expected uint8 pixels (0…255) or floats (0…1), got dtype {dtype}; "
+        f"convert with array.{how}"
+    )

@@ -36,8 +36,7 @@ class TrainingFailedError(EdgeError):
         if way_on is None:
             return TrainingFailedError(f"{self}. No epoch was done; nothing is kept")
         return TrainingFailedError(
-            f"{self}. The weights of epoch {state.best_epoch} are kept; go on from them: "
-            f"{way_on}"
+            f"{self}. The weights of epoch {state.best_epoch} are kept; go on from them: {way_on}"
         )
 
 

@@ -93,8 +93,12 @@ class TrainOptions:
         """
         if min(self.epochs, self.batch_size) < 1:
             raise InputError("epochs and batch size must be at least 1")
-        if not 0 < self.learning_rate < float("inf") or not 0 <= self.validation_split < 1:
-            raise InputError("the learning rate must be positive, the validation split in [0, 1)")
+        if not 0 < self.learning_rate < float("inf"):
+            raise InputError(f"the learning rate must be positive, not {self.learning_rate:g}")
+        if not 0 <= self.validation_split < 1:
+            raise InputError(
+                f"the validation split must lie in [0, 1), not {self.validation_split:g}"
+            )
         if not 0 <= self.seed < 2**32:
             raise InputError(f"the seed must lie between 0 and 2**32 - 1, not {self.seed}")
         _check_choice("precision", self.precision, PRECISIONS)

@@ -66,12 +66,11 @@ def command(
     """
     from runtime.inputs import Inputs
 
-    if bool(images) == bool(folder) or (existing and not folder):
-        raise click.UsageError("name IMAGES, or a folder: --watch DIR [--existing]")
+    _require(images, folder, existing=existing)
     sources = Inputs(images)
     count = None if folder else partial(sources.count, _MOST)
     with open_classifier(model, engine, choice, output, count) as classifier:
-        for note in classifier.notes:
+        for note in (*classifier.notes, *_unused(images, choice)):
             output.say(f"Note: {note}")
         output.say(f"{model.name} on {classifier.backend.name} ({classifier.backend.place})")
         where = {"backend": classifier.backend.name, "device": classifier.backend.device}
@@ -81,6 +80,25 @@ def command(
         else:
             printer.show_all(_answers(classifier, sources, engine))
     printer.finish()
+
+
+def _require(images: tuple[str, ...], folder: Path | None, *, existing: bool) -> None:
+    if images and folder:
+        raise click.UsageError("IMAGES and --watch DIR do not go together")
+    if not images and not folder:
+        raise click.UsageError("name IMAGES, or a folder: --watch DIR")
+    if existing and not folder:
+        raise click.UsageError("--existing goes with --watch DIR")
+
+
+def _unused(images: tuple[str, ...], choice: ModelChoice) -> Iterator[str]:
+    """Yield what the options do not change."""
+    asked = [name for name in ("fit", "polarity") if getattr(choice, name) is not None]
+    if asked and any(name.lower().endswith(".npy") for name in images):
+        yield (
+            f"--{' and --'.join(asked)}: arrays of the model's size are taken as they are, "
+            "others are fitted"
+        )
 
 
 def _answers(classifier: Classifier, inputs: Inputs, engine: EngineChoice) -> Groups:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 ENGINES = {
@@ -104,3 +105,25 @@ def test_a_full_disk_is_told_in_one_line(exports, digit_files):
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "No space left" in done.stderr
+
+
+def test_options_that_do_not_change_an_array_are_told(runtime_cli, exports, digits, tmp_path):
+    np.save(tmp_path / "digits.npy", digits.x_test[:2])
+    command = ("predict", exports["tflite-int8"], tmp_path / "digits.npy")
+    assert "taken as they are" not in runtime_cli(*command).stderr
+    told = runtime_cli(*command, "--polarity", "invert")
+    assert "Note: --polarity: arrays of the model's size are taken as they are" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "name IMAGES, or a folder: --watch DIR"),
+        (("a.png", "--watch", "."), "IMAGES and --watch DIR do not go together"),
+        (("a.png", "--existing"), "--existing goes with --watch DIR"),
+    ],
+)
+def test_images_and_watch_are_told_apart(runtime_cli, exports, arguments, words):
+    result = runtime_cli("predict", exports["tflite-int8"], *arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr

@@ -233,3 +233,9 @@ def test_a_folder_is_listed_once(folder, monkeypatch):
     assert inputs.count(100) == 8
     monkeypatch.setattr("runtime.inputs.Path.iterdir", lambda path: pytest.fail(f"listed {path}"))
     assert len(list(inputs)) == 8
+
+
+@pytest.mark.parametrize(("dtype", "how"), [(np.int64, "'uint8'"), (np.bool_, "'float32'")])
+def test_a_dtype_that_is_no_pixel_is_told_once_for_the_file(tmp_path, dtype, how):
+    np.save(tmp_path / "wrong.npy", np.zeros((50, 3, 4), dtype))
+    assert f"convert with array.astype({how})" in error_of(tmp_path / "wrong.npy")

@@ -83,7 +83,7 @@ def test_apply_leaves_its_input_alone():
         (np.zeros((1, 2, 2), complex), "dtype complex128"),
         (np.full((1, 2, 2), 255.0), r"0…1, got 255…255; divide by 255"),
         (np.full((1, 2, 2), -0.01), "0…1"),
-        (np.full((1, 2, 2), np.nan), "0…1, got nan"),
+        (np.full((1, 2, 2), np.nan), "0…1, some are no number"),
         (np.full((1, 2, 2), np.inf), "0…1, got inf"),
     ],
 )
