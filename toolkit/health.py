@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _EXPLODED = 1000  # times the loss of a guess: Adam at 0.1 reaches 39,000 at once, at 0.03 115
 _PATIENCE = 3  # epochs in a row that show it
 _WORSE = 1.1  # times the lowest validation loss
-_HIGH_RATE, _LOW_RATE, _USUAL_RATE = 0.01, 1e-5, 0.001
+_HIGH_RATE, _LOW_RATE = 0.01, 1e-5
 _LONG = 600  # seconds that are left
 
 
@@ -97,9 +97,13 @@ def near_chance(accuracy: float, share: float) -> bool:
     return accuracy < share + min(0.05, share / 2, (1 - share) / 10)
 
 
+def _watched(row: dict[str, float]) -> float:
+    return row.get("val_accuracy", row["accuracy"])
+
+
 def stalled(history: History, share: float) -> bool:
     """Whether the last three epochs were all near chance."""
-    watched = [row.get("val_accuracy", row["accuracy"]) for row in history[-_PATIENCE:]]
+    watched = [_watched(row) for row in history[-_PATIENCE:]]
     return len(watched) == _PATIENCE and all(near_chance(value, share) for value in watched)
 
 
@@ -152,7 +156,7 @@ def remarks(history: History, share: float, epochs: int, *, faster: bool = False
     """
     found = []
     if _is_new([stalled(history[:n], share) for n in range(1, len(history) + 1)]):
-        found.append(_stalled_text(history[-1], share))
+        found.append(_stalled_text(history, share))
     since = overfits_since(history)
     if since and _is_new(
         [overfits_since(history[:n]) is not None for n in range(1, len(history) + 1)]
@@ -168,16 +172,23 @@ def _is_new(shown: list[bool]) -> bool:
     return shown[-1] and not any(shown[:-1])
 
 
-def _stalled_text(row: dict[str, float], share: float) -> str:
-    rate = row["learning_rate"]
+def _stalled_text(history: History, share: float) -> str:
+    now, rate = _watched(history[-1]), history[-1]["learning_rate"]
+    best = max(map(_watched, history))
+    if not near_chance(best, share):
+        return (
+            f"Warning: the training collapsed: the accuracy fell from {best:.1%} to {now:.1%}, and "
+            f"has been near chance for {_PATIENCE} epochs. Likely cause: a learning rate of "
+            f"{rate:g}, which is too high (try {rate / 10:g}). The most accurate epoch is kept."
+        )
     causes = ["labels that do not belong to their images", "pixels that are not scaled"]
     if rate >= _HIGH_RATE or rate <= _LOW_RATE:
-        word = "high" if rate >= _HIGH_RATE else "low"
-        causes.insert(0, f"a learning rate of {rate:g}, which is {word} (try {_USUAL_RATE:g})")
+        word, other = ("high", rate / 10) if rate >= _HIGH_RATE else ("low", rate * 10)
+        causes.insert(0, f"a learning rate of {rate:g}, which is {word} (try {other:g})")
     return (
-        f"Warning: after {_PATIENCE} epochs the accuracy is still near chance "
-        f"({row.get('val_accuracy', row['accuracy']):.1%}; always answering the most frequent "
-        f"class gives {share:.1%}). Likely causes: {'; '.join(causes)}."
+        f"Warning: after {len(history)} epochs the accuracy is still near chance ({now:.1%}; "
+        f"always answering the most frequent class gives {share:.1%}). "
+        f"Likely causes: {'; '.join(causes)}."
     )
 
 

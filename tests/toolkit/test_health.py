@@ -111,11 +111,18 @@ def test_one_lucky_epoch_is_no_excuse():
     assert health.overfits_since(history(losses, [0.6, 0.8, 0.81, 0.7, 0.7, 0.7])) == 2
 
 
-@pytest.mark.parametrize(("rate", "word"), [(0.5, "high"), (1e-6, "low")])
-def test_a_stalled_training_blames_an_unusual_rate_first(rate, word):
+@pytest.mark.parametrize(("rate", "word", "other"), [(0.5, "high", "0.05"), (1e-6, "low", "1e-05")])
+def test_a_stalled_training_blames_an_unusual_rate_first(rate, word, other):
     stalled = [row | {"learning_rate": rate} for row in history([2.3] * 3, [0.1] * 3)]
     (text,) = health.remarks(stalled, 0.1, 10)
-    assert f"Likely causes: a learning rate of {rate:g}, which is {word} (try 0.001)" in text
+    assert f"Likely causes: a learning rate of {rate:g}, which is {word} (try {other})" in text
+
+
+def test_a_training_that_was_good_and_is_near_chance_now_has_collapsed():
+    rows = history([1, 2.3, 2.3, 2.3], [0.6, 0.1, 0.1, 0.1])
+    text = health.remarks([row | {"learning_rate": 0.6} for row in rows], 0.1, 10)[0]
+    assert "collapsed: the accuracy fell from 60.0% to 10.0%" in text
+    assert "0.6, which is too high (try 0.06)" in text
 
 
 def test_a_long_training_is_told_what_is_faster():
