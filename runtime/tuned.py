@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _SCHEMA = 2
 # By so much an engine must beat the preferred one: less may be chance, and turns next time.
 _GAIN = 1.03
+_LOAD = 20.0  # ms: so much sooner an engine must be done where its loading counts; it varies
 _NO_END = 10**12  # images: loading weighs nothing
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
@@ -111,7 +112,7 @@ class Tuned:
             return None
         if images is None:
             return fastest(fitting, lambda row: row.image_ms)
-        return fastest(fitting, lambda row: row.total_ms(images))
+        return fastest(fitting, lambda row: row.total_ms(images), _LOAD)
 
     def by_number(self) -> list[tuple[int, Choice]]:
         """Return which engine answers how many images with one thread: from so many on, this."""
@@ -154,10 +155,16 @@ class Tuned:
         return cls(**fields)
 
 
-def fastest(rows: Sequence[Row], time: Callable[[Row], float]) -> Row:
-    """Return the row with the least time; the first stays where another gains less than 3 %."""
-    best = min(rows, key=time)
-    return rows[0] if time(rows[0]) <= time(best) * _GAIN else best
+def fastest(rows: Sequence[Row], time: Callable[[Row], float], least: float = 0.0) -> Row:
+    """Return the row with the least time; the first stays where another gains too little.
+
+    Args:
+        rows: the preferred one first.
+        time: of a row.
+        least: what another one must gain, in the unit of ``time``, beside 3 %.
+    """
+    own = rows[0]
+    return min(rows, key=lambda row: time(row) if row is own else time(row) * _GAIN + least)
 
 
 def folder() -> Path:
