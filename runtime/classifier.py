@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -226,7 +225,8 @@ class Classifier:
             BackendError: the engine failed, or answered with NaN or infinity, or a process
                 cannot be started or died.
         """
-        return chain.from_iterable(self.predict_in_groups(images, workers))
+        groups = self.predict_in_groups(images, workers)
+        return (answer for group in groups for answer in group)
 
     def predict_in_groups(
         self, images: Iterable[Any], workers: int | None = None
