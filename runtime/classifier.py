@@ -77,8 +77,11 @@ def load(
         DeviceUnavailableError: no GPU is proven to run it.
         MissingDependencyError: no engine for such files is installed.
     """
-    how = BackendOptions(device, threads, precision, images=images)
-    return from_artifact(artifacts.read(path), backend, how, options)
+    if images is not None and images < 0:
+        raise InputError(f"images must be at least 0, not {images}")
+    how = BackendOptions(device, threads, precision)
+    count = None if images is None else lambda: images
+    return from_artifact(artifacts.read(path), backend, how, options, count)
 
 
 def from_artifact(
@@ -86,10 +89,11 @@ def from_artifact(
     backend: str = AUTO,
     backend_options: BackendOptions | None = None,
     options: LoadOptions | None = None,
+    count: Callable[[], int] | None = None,
 ) -> Classifier:
-    """Open a model file that is already in memory; see :func:`load`."""
+    """Open a model file that is already in memory; see :func:`load` and :func:`open_backend`."""
     how = backend_options or BackendOptions()
-    engine = open_backend(artifact, backend, how)
+    engine = open_backend(artifact, backend, how, count)
     try:
         return Classifier(artifact, engine, options or LoadOptions(), how.threads)
     except BaseException:
@@ -102,12 +106,13 @@ def open_silently(
     backend: str = AUTO,
     backend_options: BackendOptions | None = None,
     options: LoadOptions | None = None,
+    count: Callable[[], int] | None = None,
 ) -> Classifier:
     """Do :func:`from_artifact` with the engine's own messages held back."""
     from runtime.quiet import silenced
 
     with silenced():
-        return from_artifact(artifact, backend, backend_options, options)
+        return from_artifact(artifact, backend, backend_options, options, count)
 
 
 class Classifier:

@@ -114,6 +114,11 @@ class Tuned:
             return fastest(fitting, lambda row: row.image_ms)
         return fastest(fitting, lambda row: row.total_ms(images), _LOAD)
 
+    def one_by_one(self) -> list[Choice]:
+        """Return what is taken for single images, for each number of threads measured."""
+        counts = sorted({row.threads for row in self.one})
+        return [choice for count in counts if (choice := self.best(count))]
+
     def by_number(self) -> list[tuple[int, Choice]]:
         """Return which engine answers how many images with one thread: from so many on, this."""
         found: list[tuple[int, Choice]] = []

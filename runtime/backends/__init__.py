@@ -10,6 +10,8 @@ from runtime.errors import BackendError, MissingDependencyError, joined
 from runtime.registry import discover, pick
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runtime.artifact import Artifact
     from runtime.tuned import Tuned
 
@@ -45,7 +47,12 @@ def tuned_for(artifact: Artifact) -> Tuned | None:
     return tuned.find(artifact, for_suffix(artifact.suffix))
 
 
-def open_backend(artifact: Artifact, name: str, options: BackendOptions) -> Backend:
+def open_backend(
+    artifact: Artifact,
+    name: str,
+    options: BackendOptions,
+    count: Callable[[], int] | None = None,
+) -> Backend:
     """Open a model file in an engine.
 
     Args:
@@ -55,6 +62,8 @@ def open_backend(artifact: Artifact, name: str, options: BackendOptions) -> Back
             the file.
         options: how to run; with device ``auto`` the GPU is tried in another process, and
             where it does not run the file the engine's ``fallback`` says why.
+        count: tells how many images each worker is to answer; asked only where an engine is
+            chosen by it. None for single ones as they come, however many.
 
     Raises:
         UnknownNameError: no backend has that name.
@@ -63,7 +72,7 @@ def open_backend(artifact: Artifact, name: str, options: BackendOptions) -> Back
         DeviceUnavailableError: the device cannot be used.
     """
     if options.device == AUTO:
-        return _open_auto(artifact, name, options)
+        return _open_auto(artifact, name, options, count)
     if name != AUTO:
         return pick(registry(), "backend", name)(artifact, options)
     installed = _installed(artifact, options)
@@ -73,17 +82,19 @@ def open_backend(artifact: Artifact, name: str, options: BackendOptions) -> Back
             first.package, first.extra, f"run {artifact.suffix} files on this machine"
         )
     if options.device == "cpu" and len(installed) > 1:
-        installed = _fastest_first(installed, artifact, options)
+        installed = _fastest_first(installed, artifact, options.threads, count)
     return _first_that_opens(installed, artifact, options)
 
 
-def _open_auto(artifact: Artifact, name: str, options: BackendOptions) -> Backend:
+def _open_auto(
+    artifact: Artifact, name: str, options: BackendOptions, count: Callable[[], int] | None
+) -> Backend:
     from runtime.backends._auto import on_cpu, open_proven
 
     named = [] if name == AUTO else [pick(registry(), "backend", name)]
     engine, reason = open_proven(artifact, named or _installed(artifact, options), options)
     if engine is None:
-        engine = open_backend(artifact, name, on_cpu(options))
+        engine = open_backend(artifact, name, on_cpu(options), count)
         engine.fallback = reason
     return engine
 
@@ -96,11 +107,15 @@ def _installed(artifact: Artifact, options: BackendOptions) -> list[type[Backend
 
 
 def _fastest_first(
-    installed: list[type[Backend]], artifact: Artifact, options: BackendOptions
+    installed: list[type[Backend]],
+    artifact: Artifact,
+    threads: int,
+    count: Callable[[], int] | None,
 ) -> list[type[Backend]]:
     found = tuned_for(artifact)
-    threads = 1 if (options.images or 1) > 1 else options.threads  # many get an engine a core
-    best = found.best(threads, options.images) if found else None
+    images = count() if found and count else None
+    many = images is not None and images > 1
+    best = found.best(1 if many else threads, images) if found else None  # many: one engine a core
     return sorted(installed, key=lambda one: best is not None and one.name != best.backend)
 
 

@@ -23,15 +23,12 @@ class BackendOptions:
             take less; ``float16`` allows it.
         providers: onnxruntime's GPU providers to try, in order, for example ``("cuda",)``;
             empty means all that are there, in the order of :data:`PROVIDERS`.
-        images: how many are to be answered, for ``auto`` to find an engine that is worth its
-            loading; None for single ones as they come, however many.
     """
 
     device: str = "cpu"
     threads: int = 1
     precision: str = "float32"
     providers: tuple[str, ...] = ()
-    images: int | None = None
 
     def __post_init__(self) -> None:
         """Check the fields.
@@ -47,8 +44,6 @@ class BackendOptions:
             raise UnknownNameError("precision", self.precision, PRECISIONS)
         if self.providers:
             self._check_providers()
-        if self.images is not None and self.images < 0:
-            raise InputError(f"images must be at least 0, not {self.images}")
         if self.threads < 1:
             raise InputError(f"threads must be at least 1, not {self.threads}")
         if self.threads > MOST_THREADS:

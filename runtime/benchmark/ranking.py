@@ -122,15 +122,13 @@ class Ranking:
     seconds: float
     measured_at: str
 
-    def best(self, *, many: bool, threads: int | None = None) -> Ranked:
+    def best(self, *, many: bool) -> Ranked:
         """Return the fastest; the preferred engine where another one gains less than 3 %.
 
         Args:
             many: whether a call may get many images, not one.
-            threads: of one inference; None takes any number.
         """
         rows = [row for row in self.rows if many or row.batch == 1]
-        rows = [row for row in rows if threads is None or row.threads == threads]
         own = [row for row in rows if row.backend == self._sound()[0].name]
         return tuned.fastest([*own[:1], *rows], lambda row: row.image_ms)
 

@@ -65,12 +65,8 @@ class EngineChoice:
     precision: str = "float32"
     providers: tuple[str, ...] = ()
 
-    def options(self, images: int | None = None) -> BackendOptions:
+    def options(self) -> BackendOptions:
         """Return all but the engine, checked.
-
-        Args:
-            images: how many are to be answered, shared among the workers; None for single ones
-                as they come.
 
         Raises:
             EdgeError: see :class:`BackendOptions`.
@@ -78,8 +74,7 @@ class EngineChoice:
         from runtime.backends import BackendOptions
 
         threads = 1 if self.threads is None else self.threads
-        share = images and -(-images // max(1, self.workers()))
-        return BackendOptions(self.device, threads, self.precision, self.providers, share)
+        return BackendOptions(self.device, threads, self.precision, self.providers)
 
     def workers(self) -> int:
         """Return how many engines are to work side by side on many images."""
@@ -180,20 +175,18 @@ def open_classifier(
         engine: which engine, and how.
         choice: what is to be used instead of what the file says.
         output: gets one line where ``--device auto`` does not take the GPU.
-        count: tells how many images are to be answered, if that is known; asked only where an
-            engine is chosen by it.
+        count: tells how many images each worker is to answer; see
+            :func:`runtime.backends.open_backend`.
 
     Raises:
         EdgeError: see :func:`runtime.load`.
     """
     from runtime import artifact as artifacts
-    from runtime.backends import AUTO, tuned_for
     from runtime.classifier import open_silently
 
     artifact = artifacts.read(model)
-    chosen_by_it = count is not None and engine.backend == AUTO and tuned_for(artifact) is not None
-    how = engine.options(count() if count and chosen_by_it else None)
-    classifier = open_silently(artifact, engine.backend, how, load_options(choice))
+    how = engine.options()
+    classifier = open_silently(artifact, engine.backend, how, load_options(choice), count)
     if output is not None and classifier.backend.fallback:
         output.say(f"Warning: on the CPU, not on a GPU: {classifier.backend.fallback}")
     return classifier

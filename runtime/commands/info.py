@@ -130,8 +130,7 @@ def _manifest_rows(manifest: Manifest) -> list[tuple[str, str]]:
 def _tuned(record: Tuned | None) -> str:
     if record is None:
         return "no (runtime tune)"
-    counts = sorted({row.threads for row in record.one})
-    found = [f"{one.backend} with {n}" for n in counts if (one := record.best(n))]
+    found = [f"{one.backend} with {one.threads}" for one in record.one_by_one()]
     return (
         f"one by one {', '.join(found)} threads, measured {record.tuned_at} (runtime tune --show)"
     )

@@ -68,7 +68,7 @@ def command(
 
     _require(images, folder, existing=existing)
     sources = Inputs(images)
-    count = None if folder else partial(sources.count, _MOST)
+    count = None if folder else partial(_share, sources, engine)
     with open_classifier(model, engine, choice, output, count) as classifier:
         for note in (*classifier.notes, *_unused(images, choice)):
             output.say(f"Note: {note}")
@@ -89,6 +89,11 @@ def _require(images: tuple[str, ...], folder: Path | None, *, existing: bool) ->
         raise click.UsageError("name IMAGES, or a folder: --watch DIR")
     if existing and not folder:
         raise click.UsageError("--existing goes with --watch DIR")
+
+
+def _share(inputs: Inputs, engine: EngineChoice) -> int:
+    """Return how many images a worker gets."""
+    return -(-inputs.count(_MOST) // engine.workers())
 
 
 def _unused(images: tuple[str, ...], choice: ModelChoice) -> Iterator[str]:

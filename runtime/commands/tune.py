@@ -40,8 +40,8 @@ def command(
     then on --backend auto takes the fastest for the --threads that are asked for where
     images come one by one (predict --watch, runtime.load), and predict the one that has
     loaded the file and answered so many images a core the soonest. The preferred engine
-    stays where another one gains less than 3 %. The record is dropped when the file, an
-    engine's version or the processor is another one.
+    stays where another one gains less than 3 % (and 20 ms, where loading counts). The
+    record is dropped when the file, an engine's version or the processor is another one.
     """
     if sum((model is not None, show, clear)) != 1:
         raise InputError(
@@ -99,12 +99,13 @@ def _title(record: Tuned) -> str:
 def _lines(record: Tuned) -> list[str]:
     """Tell what ``--backend auto`` takes, and for what."""
     uses = [
-        (f"one by one, {count} thread{'s' if count > 1 else ''}", record.best(count))
-        for count in sorted({row.threads for row in record.one})
+        (f"one by one, {one.threads} thread{'s' if one.threads > 1 else ''}", one)
+        for one in record.one_by_one()
     ]
-    uses += [("predict, 1 image", record.best(1, 1))]
+    if first := record.best(1, 1):
+        uses.append(("predict, 1 image", first))
     uses += [(f"predict, from {number:,}", choice) for number, choice in record.by_number()]
-    return [_words(use, choice) for use, choice in uses if choice]
+    return [_words(use, choice) for use, choice in uses]
 
 
 def _words(use: str, one: Choice) -> str:

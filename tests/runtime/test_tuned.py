@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import runtime
 from runtime import artifact as artifacts
 from runtime import tuned
 from runtime.backends import BackendOptions, for_suffix, open_backend, tuned_for
-from runtime.errors import BackendError
+from runtime.errors import BackendError, InputError
 from runtime.tuned import Choice, Tuned
 
 MODEL = Path(__file__).parents[2] / "examples" / "models" / "mnist-cnn.int8.onnx"
@@ -69,7 +70,8 @@ def test_auto_takes_the_engine_that_was_the_fastest_with_so_many_threads(file, r
 def test_auto_takes_an_engine_that_gains_its_loading_back(file, record, images, place):
     tuned.save(record)
     for threads in (1, 2):  # many are answered by engines of one thread, and one has two below
-        with open_backend(file, "auto", BackendOptions(threads=threads, images=images)) as engine:
+        how = BackendOptions(threads=threads)
+        with open_backend(file, "auto", how, lambda: images) as engine:
             assert engine.name == ENGINES[place].name
 
 
@@ -236,3 +238,15 @@ print(sorted(set(sys.modules) - before))
     )
     loaded = eval(done.stdout)  # noqa: S307 - our own list
     assert {name.split(".")[0] for name in loaded} <= {"runtime"}
+
+
+def test_images_must_be_a_number_from_0_up():
+    with pytest.raises(InputError, match="at least 0"):
+        runtime.load(MODEL, images=-1)
+
+
+@pytest.mark.parametrize(("images", "place"), [(1, 0), (10**6, 1)])
+def test_load_takes_the_engine_for_so_many_images(record, images, place):
+    tuned.save(record)
+    with runtime.load(MODEL, images=images) as classifier:
+        assert classifier.backend.name == ENGINES[place].name

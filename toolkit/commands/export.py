@@ -97,11 +97,16 @@ def command(
     ):
         artifacts.append(artifact)
         output.say(_line(artifact))
-    for record in mended.values():
-        output.say(str(record))
     _show(artifacts, mended, failed, output)
     if replaced := [artifact.path for artifact in artifacts if artifact.path in proven]:
         reporter.say(_replaced(replaced, subject))
+    _conclude(artifacts, failed, subject, output)
+
+
+def _conclude(
+    artifacts: list[Artifact], failed: dict[str, str], subject: Subject, output: Output
+) -> None:
+    """Say what comes next; end with 1 where a format failed or was written by force."""
     forced = [artifact for artifact in artifacts if _refusal(artifact)]
     if forced:
         output.next(f"toolkit diagnose {shlex.quote(str(forced[0].path))}")
@@ -153,6 +158,8 @@ def _show(
     failed: dict[str, str],
     output: Output,
 ) -> None:
+    for record in mended.values():
+        output.say(str(record))
     failures = [{"format": name, "error": error} for name, error in failed.items()]
     output.data(
         {"artifacts": [_entry(artifact, mended) for artifact in artifacts], "failed": failures},

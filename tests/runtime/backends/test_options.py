@@ -26,7 +26,6 @@ def test_they_come_back_from_json():
         ({"device": "gpu", "precision": "float1"}, UnknownNameError, "float16, float32"),
         ({"device": "gpu", "providers": ("cda",)}, UnknownNameError, "Did you mean 'cuda'"),
         ({"threads": 0}, InputError, "at least 1"),
-        ({"images": -1}, InputError, "at least 0"),
         ({"precision": "float16"}, InputError, "for --device gpu or auto"),
         ({"providers": ("cuda",)}, InputError, "for --device gpu or auto"),
     ],
