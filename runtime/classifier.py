@@ -19,7 +19,6 @@ from runtime.prediction import Prediction, softmax
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import TracebackType
 
     from numpy.typing import NDArray
     from PIL import Image
@@ -261,12 +260,7 @@ class Classifier:
         """Return the classifier itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the classifier."""
         self.close()
 
