@@ -30,8 +30,8 @@ import click
 import numpy as np
 
 import runtime
-from runtime.inputs import Inputs
-from runtime.quiet import silenced
+from runtime.preprocessing.inputs import Inputs
+from runtime.terminal.silence import silenced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,14 +22,14 @@ from pathlib import Path
 
 import numpy as np
 
-from exporters.quantization import QuantizationOptions
-from exporters.source import load_keras
+from exporters.keras_model.source import load_keras
+from exporters.quantization_options import QuantizationOptions
 from runtime.errors import EdgeError
 from toolkit.datasets import DataOptions
-from toolkit.diagnosis.file import DiagnoseOptions, diagnose_file
-from toolkit.exporting import ExportOptions, export
-from toolkit.subject import Subject, resolve
-from toolkit.verifying import VerifyOptions, verify
+from toolkit.diagnosis.diagnose import DiagnoseOptions, diagnose_file
+from toolkit.export.export import ExportOptions, export
+from toolkit.parity.verify import VerifyOptions, verify
+from toolkit.trained_model import Subject, resolve
 
 FORMAT = "tflite-int8"
 # In mobilenet-small: layers whose outputs are added up, and those that read the sum.

@@ -9,10 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from exporters.check import Checked, CheckImages, compare
-from exporters.layer_names import short_name
-from exporters.quantization import QuantizationOptions
-from runtime import artifact as artifacts
-from runtime.artifact import Artifact
+from exporters.keras_model.layer_names import short_name
+from exporters.quantization_options import QuantizationOptions
 from runtime.backends import BackendOptions, for_suffix
 from runtime.errors import (
     BackendError,
@@ -21,15 +19,11 @@ from runtime.errors import (
     InputError,
     ParityError,
 )
-from runtime.files import write_atomically
-from runtime.manifest import (
-    SCHEMA_VERSION,
-    Created,
-    Manifest,
-    Quantization,
-    Requirements,
-)
-from runtime.quiet import silenced
+from runtime.modelfile import artifact as artifacts
+from runtime.modelfile.artifact import Artifact
+from runtime.modelfile.files import write_atomically
+from runtime.modelfile.manifest import SCHEMA_VERSION, Created, Manifest, Quantization, Requirements
+from runtime.terminal.silence import silenced
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,9 +33,9 @@ if TYPE_CHECKING:
 
     from exporters.budget import ParityBudget
     from exporters.calibration import CalibrationSet
-    from exporters.source import KerasSource
+    from exporters.keras_model.source import KerasSource
     from runtime.backends import Backend
-    from runtime.preprocess import PreprocessSpec
+    from runtime.preprocessing.spec import PreprocessSpec
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

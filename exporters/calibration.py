@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runtime.errors import CalibrationError
-from runtime.manifest import Calibration
+from runtime.modelfile.manifest import Calibration
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from runtime.preprocess import PreprocessSpec
+    from runtime.preprocessing.spec import PreprocessSpec
 
 DEFAULT_SAMPLES = 512
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runtime.errors import MissingDependencyError, ParityError
-from runtime.manifest import Accuracy
-from runtime.prediction import margins, softmax
+from runtime.modelfile.manifest import Accuracy
+from runtime.tasks.classification import margins, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from exporters.budget import ParityBudget
-    from exporters.source import KerasSource
+    from exporters.keras_model.source import KerasSource
     from runtime.backends import Backend
 
 

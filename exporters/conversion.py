@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from runtime.errors import EdgeError, ExportError
-from runtime.quiet import silenced
+from runtime.terminal.silence import silenced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

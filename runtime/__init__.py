@@ -16,9 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runtime.artifact import Artifact
     from runtime.backends import Backend, BackendOptions
-    from runtime.classifier import Classifier, LoadOptions, load
     from runtime.errors import (
         ArtifactError,
         BackendError,
@@ -33,10 +31,12 @@ if TYPE_CHECKING:
         ParityError,
         UnknownNameError,
     )
-    from runtime.golden import Golden, GoldenReport, replay
-    from runtime.manifest import Manifest, TensorSpec
-    from runtime.prediction import Prediction
-    from runtime.preprocess import PreprocessSpec
+    from runtime.model import Classifier, LoadOptions, load
+    from runtime.modelfile.artifact import Artifact
+    from runtime.modelfile.manifest import Manifest, TensorSpec
+    from runtime.preprocessing.spec import PreprocessSpec
+    from runtime.selftest import Golden, GoldenReport, replay
+    from runtime.tasks.classification import Prediction
 
 __all__ = [
     "Artifact",
@@ -67,19 +67,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Artifact": "artifact",
+    "Artifact": "modelfile.artifact",
     "Backend": "backends",
     "BackendOptions": "backends",
-    "Classifier": "classifier",
-    "Golden": "golden",
-    "GoldenReport": "golden",
-    "LoadOptions": "classifier",
-    "Manifest": "manifest",
-    "Prediction": "prediction",
-    "PreprocessSpec": "preprocess",
-    "TensorSpec": "manifest",
-    "load": "classifier",
-    "replay": "golden",
+    "Classifier": "model",
+    "Golden": "selftest",
+    "GoldenReport": "selftest",
+    "LoadOptions": "model",
+    "Manifest": "modelfile.manifest",
+    "Prediction": "tasks.classification",
+    "PreprocessSpec": "preprocessing.spec",
+    "TensorSpec": "modelfile.manifest",
+    "load": "model",
+    "replay": "selftest",
 }
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runtime.errors import InputError
-from runtime.preprocess import PreprocessSpec
+from runtime.preprocessing.spec import PreprocessSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime.artifact import Artifact
     from runtime.backends import Backend
+    from runtime.modelfile.artifact import Artifact
 
 _SOFTMAX_STEPS = 256  # TFLite gives every 8-bit softmax output the scale 1/256
 

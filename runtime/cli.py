@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from runtime.console import LazyGroup
+from runtime.terminal.cli import LazyGroup
 
 _COMMANDS = {
     "predict": "Classify images with a model file.",

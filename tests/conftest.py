@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from click.testing import Result
 
     from toolkit.datasets import Dataset
-    from toolkit.runs import Run
-    from toolkit.subject import Subject
+    from toolkit.runs.run import Run
+    from toolkit.trained_model import Subject
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Before any test imports TensorFlow: see exporters/tensorflow_setup.py.
+# Before any test imports TensorFlow: see exporters/keras_model/tensorflow_setup.py.
 with contextlib.suppress(EdgeError):
     TfliteRuntime.preload()
 
@@ -51,12 +51,12 @@ def digits() -> Dataset:
 def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The tutorial network after four epochs on the digits (about 95 % right)."""
     pytest.importorskip("tensorflow", reason="the workstation side is not installed")
-    from exporters.tensorflow_setup import import_tensorflow
-    from runtime.console import Output
+    from exporters.keras_model.tensorflow_setup import import_tensorflow
+    from runtime.terminal.cli import Output
     from toolkit.commands._reporter import RichReporter
     from toolkit.datasets import DataOptions
-    from toolkit.recipe import TrainOptions
-    from toolkit.training import train
+    from toolkit.training.options import TrainOptions
+    from toolkit.training.train import train
 
     import_tensorflow()
     import keras
@@ -71,7 +71,7 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def subject(digits_run: Run) -> Subject:
     """The trained run, loaded with its data."""
     from toolkit.datasets import DataOptions
-    from toolkit.subject import resolve
+    from toolkit.trained_model import resolve
 
     return resolve(digits_run.path, DataOptions())
 
@@ -79,7 +79,7 @@ def subject(digits_run: Run) -> Subject:
 @pytest.fixture(scope="session")
 def exports(subject: Subject) -> dict[str, Path]:
     """The run in every format: path by format name. Do not change these files."""
-    from toolkit.exporting import ExportOptions, export
+    from toolkit.export.export import ExportOptions, export
 
     files = export(subject, ExportOptions(()))
     return {file.manifest.format: file.path for file in files if file.manifest}
@@ -132,7 +132,7 @@ def rng() -> np.random.Generator:
 def rgb_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ``colors.keras`` (RGB, logits, own scaling) and its data, ``colors.npz``."""
     pytest.importorskip("tensorflow", reason="the workstation side is not installed")
-    from exporters.tensorflow_setup import import_tensorflow
+    from exporters.keras_model.tensorflow_setup import import_tensorflow
 
     import_tensorflow()
     import keras

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from runtime.console import LazyGroup
+from runtime.terminal.cli import LazyGroup
 
 _COMMANDS = {
     "train": "Train a model and write a run folder.",

@@ -5,22 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit import exporting, report, training
+from toolkit import report
 from toolkit.datasets import DataOptions
 from toolkit.engines import ALL
-from toolkit.exporting import ExportOptions
-from toolkit.recipe import TrainOptions
-from toolkit.recommending import RecommendOptions
-from toolkit.subject import resolve
-from toolkit.verifying import VerifyOptions
+from toolkit.export import export
+from toolkit.export.export import ExportOptions
+from toolkit.parity.verify import VerifyOptions
+from toolkit.recommend.measure import RecommendOptions
+from toolkit.trained_model import resolve
+from toolkit.training import train
+from toolkit.training.options import TrainOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runtime.artifact import Artifact
+    from runtime.modelfile.artifact import Artifact
     from toolkit.parity import ParityReport
-    from toolkit.record import TrainReporter
-    from toolkit.training import TrainResult
+    from toolkit.training.results import TrainReporter
+    from toolkit.training.train import TrainResult
 
 EPOCHS = 12
 _SECONDS = 0.2  # of timing a file in an engine
@@ -52,9 +54,9 @@ def demo(parent: Path, reporter: TrainReporter, epochs: int = EPOCHS) -> DemoRes
         reporter: shows progress.
         epochs: of the training.
     """
-    result = training.train(TrainOptions(epochs=epochs), _DATA, parent, reporter)
+    result = train.train(TrainOptions(epochs=epochs), _DATA, parent, reporter)
     subject = resolve(result.run.path, DataOptions(), reporter=reporter)
-    files = tuple(exporting.export(subject, ExportOptions(()), reporter))
+    files = tuple(export.export(subject, ExportOptions(()), reporter))
     verify = VerifyOptions(tuple(file.path for file in files), backend=ALL, golden=True)
     contents = report.gather(subject, RecommendOptions(verify, seconds=_SECONDS), reporter)
     page = result.run.path / report.HTML

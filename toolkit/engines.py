@@ -8,7 +8,7 @@ from runtime.backends import AUTO, for_suffix, registry
 from runtime.registry import pick
 
 if TYPE_CHECKING:
-    from runtime.artifact import Artifact
+    from runtime.modelfile.artifact import Artifact
 
 ALL = "all"
 

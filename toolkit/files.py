@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from runtime.errors import InputError
-from runtime.files import write_atomically
+from runtime.modelfile.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ import io
 from typing import TYPE_CHECKING
 
 from runtime.errors import MissingDependencyError
-from runtime.files import write_atomically
-from runtime.quiet import silenced
+from runtime.modelfile.files import write_atomically
+from runtime.terminal.silence import silenced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from toolkit.diagnosis import Diagnosis
-    from toolkit.evaluation import Evaluation
+    from toolkit.evaluation.metrics import Evaluation
 
 _DPI = 110
 _MOST_DB = 80.0  # a bar that long: no noise worth speaking of

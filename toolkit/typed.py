@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolkit.datasets import DataOptions
-    from toolkit.subject import Overrides, Subject
+    from toolkit.trained_model import Overrides, Subject
 
 
 def named(subject: Subject) -> str:

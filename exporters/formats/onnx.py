@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from exporters import budget, onnx_quantize
+from exporters import budget
 from exporters.base import Exporter, ExportRequest
 from exporters.conversion import converting
-from exporters.onnx_graph import check
-from exporters.quantization import ENTROPY, MIN_MAX, PERCENTILE
+from exporters.onnx import quantize
+from exporters.onnx.graph import check
+from exporters.quantization_options import ENTROPY, MIN_MAX, PERCENTILE
 
 
 class OnnxExporter(Exporter):
@@ -78,9 +79,9 @@ class Int8(OnnxExporter):
         calibration = request.require_calibration(self.name)
         with converting(self.name):
             prepared = request.source.onnx_prepared
-            model = onnx_quantize.quantize(prepared, calibration, request.quantization)
+            model = quantize.quantize(prepared, calibration, request.quantization)
         check(onnx, model)
         return bytes(model.SerializeToString())
 
     def _layer_name(self, request: ExportRequest, key: str) -> str:
-        return onnx_quantize.layer_name(request.source.onnx_prepared.graph, key)
+        return quantize.layer_name(request.source.onnx_prepared.graph, key)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from exporters import budget, tflite_graph, tflite_quantize
+from exporters import budget
 from exporters.base import Exporter, ExportRequest
 from exporters.conversion import converting
-from exporters.quantization import ENTROPY, MIN_MAX, MSE, PERCENTILE
+from exporters.quantization_options import ENTROPY, MIN_MAX, MSE, PERCENTILE
+from exporters.tflite import graph, quantize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ class TfliteExporter(Exporter):
     suffix: ClassVar[str] = ".tflite"
 
     def _convert(self, request: ExportRequest) -> bytes:
-        return tflite_graph.convert(
+        return graph.convert(
             request.source, self.name, lambda converter: self._configure(converter, request)
         )
 
@@ -32,7 +33,7 @@ class TfliteExporter(Exporter):
         """Set the converter's options."""
 
     def _operators(self, payload: bytes) -> dict[str, int]:
-        return tflite_graph.operators(payload, self.name)
+        return graph.operators(payload, self.name)
 
 
 class Float32(TfliteExporter):
@@ -104,7 +105,7 @@ class Int8(TfliteExporter):
             return super()._convert(request)
         calibration = request.require_calibration(self.name)
         with converting(self.name):
-            return tflite_quantize.quantize(request.source, calibration, options)
+            return quantize.quantize(request.source, calibration, options)
 
     def _configure(self, converter: Any, request: ExportRequest) -> None:
         import tensorflow as tf

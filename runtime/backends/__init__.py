@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runtime.backends._options import BackendOptions
 from runtime.backends.base import Backend
+from runtime.backends.options import BackendOptions
 from runtime.errors import BackendError, MissingDependencyError, joined
 from runtime.registry import discover, pick
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime.artifact import Artifact
-    from runtime.tuned import Tuned
+    from runtime.backends.preferred import Tuned
+    from runtime.modelfile.artifact import Artifact
 
 __all__ = [
     "AUTO",
@@ -42,9 +42,9 @@ def for_suffix(suffix: str) -> list[type[Backend]]:
 
 def tuned_for(artifact: Artifact) -> Tuned | None:
     """Return what ``runtime tune`` found out about a file, if that still holds here."""
-    from runtime import tuned
+    from runtime.backends import preferred
 
-    return tuned.find(artifact, for_suffix(artifact.suffix))
+    return preferred.find(artifact, for_suffix(artifact.suffix))
 
 
 def open_backend(
@@ -89,7 +89,7 @@ def open_backend(
 def _open_auto(
     artifact: Artifact, name: str, options: BackendOptions, count: Callable[[], int] | None
 ) -> Backend:
-    from runtime.backends._auto import on_cpu, open_proven
+    from runtime.backends.gpu.auto import on_cpu, open_proven
 
     named = [] if name == AUTO else [pick(registry(), "backend", name)]
     engine, reason = open_proven(artifact, named or _installed(artifact, options), options)

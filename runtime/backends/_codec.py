@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runtime.backends.quantization import dequantize, quantize
 from runtime.backends.tensors import image_shape
 from runtime.errors import InputError
-from runtime.quantization import dequantize, quantize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from runtime.manifest import TensorSpec
-    from runtime.preprocess import PreprocessSpec
+    from runtime.modelfile.manifest import TensorSpec
+    from runtime.preprocessing.spec import PreprocessSpec
 
 _LEVELS = 256  # values of a pixel, and of an 8-bit output
 _FEW = 1 << 16  # pixels up to which a table is faster than arithmetic in floating point, too

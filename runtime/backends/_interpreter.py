@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from runtime.backends._options import BackendOptions
 from runtime.backends.base import Backend
+from runtime.backends.options import BackendOptions
 from runtime.backends.tensors import image_layout
 from runtime.errors import BackendError
-from runtime.manifest import TensorSpec
+from runtime.modelfile.manifest import TensorSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from runtime.artifact import Artifact
+    from runtime.modelfile.artifact import Artifact
 
 
 class InterpreterBackend(Backend):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from runtime.backends._codec import Codec, check_batch
-from runtime.backends._options import BackendOptions
+from runtime.backends.options import BackendOptions
 from runtime.backends.tensors import check_tensors
 from runtime.distributions import installed_version
 from runtime.errors import BackendError, DeviceUnavailableError, MissingDependencyError
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from runtime.artifact import Artifact
-    from runtime.backends._remote import Remote
     from runtime.backends._wheels import Wheels
-    from runtime.manifest import TensorSpec
-    from runtime.preprocess import PreprocessSpec
+    from runtime.modelfile.artifact import Artifact
+    from runtime.modelfile.manifest import TensorSpec
+    from runtime.preprocessing.spec import PreprocessSpec
+    from runtime.workers.remote_backend import Remote
 
 
 class Backend(ABC):
@@ -207,10 +207,10 @@ class Backend(ABC):
         """Open the model on the GPU and run it once: drivers compile, and fail, only then."""
         if reason := self.gpu_obstacle(options.providers):
             raise self._no_gpu(DeviceUnavailableError(reason))
-        from runtime.backends import _remote
+        from runtime.workers import remote_backend
 
-        if _remote.needed():
-            self._start_remote(artifact, _remote.Remote, options)
+        if remote_backend.needed():
+            self._start_remote(artifact, remote_backend.Remote, options)
             return
         try:
             self.input, self.output = self._open_gpu(artifact, options)

@@ -10,10 +10,10 @@ from runtime.backends._wheels import Wheels
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from runtime.artifact import Artifact
-    from runtime.backends._compiled import CompiledGpu
-    from runtime.backends._options import BackendOptions
-    from runtime.manifest import TensorSpec
+    from runtime.backends.gpu.litert import CompiledGpu
+    from runtime.backends.options import BackendOptions
+    from runtime.modelfile.artifact import Artifact
+    from runtime.modelfile.manifest import TensorSpec
 
 
 class LiteRt(InterpreterBackend):
@@ -38,14 +38,14 @@ class LiteRt(InterpreterBackend):
     def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
         """Look for the accelerator in the package and for Vulkan's loader."""
         del providers  # they are onnxruntime's
-        from runtime.backends._compiled import obstacle
+        from runtime.backends.gpu.litert import obstacle
 
         return obstacle()
 
     def _open_gpu(
         self, artifact: Artifact, options: BackendOptions
     ) -> tuple[TensorSpec, TensorSpec]:
-        from runtime.backends._compiled import CompiledGpu
+        from runtime.backends.gpu.litert import CompiledGpu
 
         # Only the Interpreter tells scales and zero points.
         specs = self._open(artifact, options)

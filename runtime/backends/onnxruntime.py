@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from runtime.backends._options import BackendOptions
 from runtime.backends._wheels import Wheels
 from runtime.backends.base import Backend
+from runtime.backends.options import BackendOptions
 from runtime.backends.tensors import image_layout
 from runtime.distributions import installed_version
 from runtime.errors import BackendError
-from runtime.manifest import TensorSpec
+from runtime.modelfile.manifest import TensorSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from runtime.artifact import Artifact
-    from runtime.backends._binding import Binding
+    from runtime.backends.gpu.binding import Binding
+    from runtime.modelfile.artifact import Artifact
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -56,12 +56,12 @@ class OnnxRuntime(Backend):
     @classmethod
     def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
         """Look whether one of the providers is there at all."""
-        from runtime.backends import _gpu_session
-        from runtime.backends._providers import wanted
+        from runtime.backends.gpu import onnxruntime
+        from runtime.backends.gpu.providers import wanted
 
         ort: Any = cls._import()
         sought = wanted(providers)
-        return "" if _gpu_session.present(ort, sought) else _gpu_session.missing(ort, sought)
+        return "" if onnxruntime.present(ort, sought) else onnxruntime.missing(ort, sought)
 
     def _open(self, artifact: Artifact, options: BackendOptions) -> tuple[TensorSpec, TensorSpec]:
         ort: Any = self._import()
@@ -77,11 +77,11 @@ class OnnxRuntime(Backend):
     def _open_gpu(
         self, artifact: Artifact, options: BackendOptions
     ) -> tuple[TensorSpec, TensorSpec]:
-        from runtime.backends import _gpu_session
-        from runtime.backends._binding import Binding
+        from runtime.backends.gpu import onnxruntime
+        from runtime.backends.gpu.binding import Binding
 
         ort: Any = self._import()
-        opened = _gpu_session.open_session(
+        opened = onnxruntime.open_session(
             ort, artifact.data, options, lambda: _settings(ort, options.threads)
         )
         specs = self._take(opened.session)

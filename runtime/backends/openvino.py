@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from runtime.backends._tflite_tensors import image_tensors
 from runtime.backends._wheels import Wheels
 from runtime.backends.base import Backend
+from runtime.backends.openvino_tensors import image_tensors
 from runtime.backends.tensors import image_layout
 from runtime.errors import BackendError
-from runtime.manifest import TensorSpec
+from runtime.modelfile.manifest import TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from runtime.artifact import Artifact
-    from runtime.backends._options import BackendOptions
+    from runtime.backends.options import BackendOptions
+    from runtime.modelfile.artifact import Artifact
 
 _TELEMETRY = "openvino_telemetry"
 _TFLITE = ".tflite"

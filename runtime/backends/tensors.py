@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runtime.errors import BackendError
-from runtime.preprocess import CHANNELS
+from runtime.preprocessing.spec import CHANNELS
 
 if TYPE_CHECKING:
-    from runtime.artifact import Artifact
-    from runtime.manifest import TensorSpec
+    from runtime.modelfile.artifact import Artifact
+    from runtime.modelfile.manifest import TensorSpec
 
 
 def image_layout(shape: tuple[int, ...]) -> str:

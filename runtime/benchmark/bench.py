@@ -5,26 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from runtime import artifact as artifacts
 from runtime.backends import AUTO, BackendOptions
 from runtime.benchmark.fresh import measure_fresh
 from runtime.benchmark.latency import measure_interleaved
 from runtime.benchmark.notes import remarks
-from runtime.benchmark.peak import measure_peaks
 from runtime.benchmark.picture import picture
 from runtime.benchmark.result import BenchResult, Power, Setting, Timing
-from runtime.benchmark.scenarios import find, play
 from runtime.benchmark.throughput import measure_throughput
-from runtime.classifier import open_silently
 from runtime.errors import InputError
 from runtime.host import host, power_state, risen
+from runtime.model import open_silently
+from runtime.modelfile import artifact as artifacts
+from toolkit.benchmarking.peak import measure_peaks
+from toolkit.benchmarking.scenarios import find, play
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from runtime.benchmark.picture import Picture
-    from runtime.benchmark.scenarios import Scenario
-    from runtime.classifier import Classifier
+    from runtime.model import Classifier
+    from toolkit.benchmarking.scenarios import Scenario
 
 BATCHES = (1, 8, 32)
 START_SECONDS = 0.6  # of a fresh process, on a workstation

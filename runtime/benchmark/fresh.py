@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from runtime.probe import must_run
+from runtime.workers.probe import must_run
 
 if TYPE_CHECKING:
     from pathlib import Path

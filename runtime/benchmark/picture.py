@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from runtime.classifier import Classifier
+    from runtime.model import Classifier
 
 SIZE = (640, 480)  # width and height of the drawn image: what a small camera gives
 
@@ -46,7 +46,7 @@ def picture(classifier: Classifier, path: Path | None) -> Picture:
         data = _drawn()
         name = f"a drawn {SIZE[0]}x{SIZE[1]} PNG"
         return Picture(name, lambda: _ready(classifier, data))
-    from runtime.inputs import Inputs
+    from runtime.preprocessing.inputs import Inputs
 
     sources = list(Inputs((str(path),)))
     if len(sources) != 1:

@@ -9,23 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime import artifact as artifacts
-from runtime import tuned
-from runtime.backends import BackendOptions, for_suffix
+from runtime.backends import BackendOptions, for_suffix, preferred
+from runtime.backends.preferred import Choice, Tuned
 from runtime.benchmark.bench import START_SECONDS
-from runtime.benchmark.contenders import Contender, contenders
+from runtime.benchmark.candidates import Contender, contenders
 from runtime.benchmark.latency import Latency, measure_interleaved
-from runtime.classifier import open_silently
 from runtime.errors import BackendError, InputError
 from runtime.host import Host, host
-from runtime.tuned import Choice, Tuned
+from runtime.model import open_silently
+from runtime.modelfile import artifact as artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from runtime.artifact import Artifact
-    from runtime.classifier import Classifier
+    from runtime.model import Classifier
+    from runtime.modelfile.artifact import Artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +129,15 @@ class Ranking:
         """
         rows = [row for row in self.rows if many or row.batch == 1]
         own = [row for row in rows if row.backend == self._sound()[0].name]
-        return tuned.fastest([*own[:1], *rows], lambda row: row.image_ms)
+        return preferred.fastest([*own[:1], *rows], lambda row: row.image_ms)
 
     def to_tuned(self) -> Tuned:
         """Return what ``--backend auto`` is to remember."""
         return Tuned(
             str(self.file.path),
             self.file.sha256,
-            tuned.cpu(),
-            tuned.engines(for_suffix(self.file.suffix)),
+            preferred.cpu(),
+            preferred.engines(for_suffix(self.file.suffix)),
             self.measured_at,
             self._choices(many=False),
             self._choices(many=True),

@@ -7,18 +7,18 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from runtime.benchmark.peak import arithmetic
 from runtime.distributions import installed_versions
 from runtime.host import Host, PowerState, host
+from toolkit.benchmarking.peak import arithmetic
 
 if TYPE_CHECKING:
-    from runtime.artifact import Artifact
     from runtime.backends import Backend, BackendOptions
     from runtime.benchmark.fresh import Fresh
     from runtime.benchmark.latency import Latency
-    from runtime.benchmark.peak import Peak, Peaks
-    from runtime.benchmark.scenarios import Played
     from runtime.benchmark.throughput import Rate
+    from runtime.modelfile.artifact import Artifact
+    from toolkit.benchmarking.peak import Peak, Peaks
+    from toolkit.benchmarking.scenarios import Played
 
 CALL = "backend.run_images on ready uint8 pixels: scale, quantize, infer, dequantize"
 _PACKAGES = ("edge-toolkit", "numpy", "pillow")

@@ -9,7 +9,7 @@ import numpy as np
 
 from runtime.backends import open_backend
 from runtime.benchmark.latency import repeat
-from runtime.quiet import silenced
+from runtime.terminal.silence import silenced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from runtime.backends import Backend, BackendOptions
-    from runtime.classifier import Classifier
-    from runtime.preprocess import PreprocessSpec
+    from runtime.model import Classifier
+    from runtime.preprocessing.spec import PreprocessSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from runtime.errors import EXIT_BAD_INPUT, EXIT_CHECK_FAILED, InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runtime.console import Output
-    from runtime.prediction import Prediction
+    from runtime.tasks.classification import Prediction
+    from runtime.terminal.cli import Output
 
 _NAME_WIDTH = 28
 _BAR_WIDTH = 10

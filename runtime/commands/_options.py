@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime.console import Names
+from runtime.terminal.cli import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runtime.backends import BackendOptions
-    from runtime.classifier import Classifier, LoadOptions
-    from runtime.console import Output
-    from runtime.preprocess import PreprocessSpec
+    from runtime.model import Classifier, LoadOptions
+    from runtime.preprocessing.spec import PreprocessSpec
+    from runtime.terminal.cli import Output
 
 
 _THREADS_HELP = (
@@ -39,11 +39,11 @@ def constant(module: str, name: str) -> Names:
 
 
 ENGINE = Names(_engines)
-DEVICE = constant("runtime.backends._options", "DEVICES")
-FIT = constant("runtime.preprocess", "FITS")
-POLARITY = constant("runtime.preprocess", "POLARITIES")
-_PRECISION = constant("runtime.backends._options", "PRECISIONS")
-_PROVIDER = constant("runtime.backends._providers", "BY_NAME")
+DEVICE = constant("runtime.backends.options", "DEVICES")
+FIT = constant("runtime.preprocessing.spec", "FITS")
+POLARITY = constant("runtime.preprocessing.spec", "POLARITIES")
+_PRECISION = constant("runtime.backends.options", "PRECISIONS")
+_PROVIDER = constant("runtime.backends.gpu.providers", "BY_NAME")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +181,8 @@ def open_classifier(
     Raises:
         EdgeError: see :func:`runtime.load`.
     """
-    from runtime import artifact as artifacts
-    from runtime.classifier import open_silently
+    from runtime.model import open_silently
+    from runtime.modelfile import artifact as artifacts
 
     artifact = artifacts.read(model)
     how = engine.options()
@@ -194,7 +194,7 @@ def open_classifier(
 
 def load_options(choice: ModelChoice) -> LoadOptions:
     """Turn the command-line texts into labels and preprocessing."""
-    from runtime.classifier import LoadOptions
+    from runtime.model import LoadOptions
 
     labels = parse_labels(choice.labels) if choice.labels else None
     return LoadOptions(labels, functools.partial(override_spec, choice=choice))

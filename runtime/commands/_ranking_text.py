@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runtime.benchmark.contenders import Contender
+    from runtime.benchmark.candidates import Contender
     from runtime.benchmark.ranking import Ranked, Ranking
 
 _WIDTH = 80

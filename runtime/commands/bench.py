@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from runtime.commands._options import DEVICE, ENGINE, constant, gpu_options
-from runtime.console import Existing, Output, output_options
-from runtime.countdown import countdown
 from runtime.errors import InputError
+from runtime.terminal.cli import Existing, Output, output_options
+from runtime.terminal.progress import countdown
 
 _PART = 4  # with --all each row takes this part of the seconds
 
-_SCENARIO = constant("runtime.benchmark.scenarios", "KNOWN")
+_SCENARIO = constant("toolkit.benchmarking.scenarios", "KNOWN")
 
 
 @click.command()

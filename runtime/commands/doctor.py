@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime.commands._options import DEVICE, ENGINE
-from runtime.console import Output, output_options
-from runtime.countdown import countdown
 from runtime.errors import EXIT_NO_ENGINE, BackendError
+from runtime.terminal.cli import Output, output_options
+from runtime.terminal.progress import countdown
 
 if TYPE_CHECKING:
     from runtime.doctor import DoctorReport
@@ -58,9 +58,9 @@ def _require_numpy() -> None:
     Raises:
         BackendError: it is broken.
     """
-    from runtime import processes
+    from runtime.workers import process
 
-    done = processes.run([sys.executable, "-c", "import numpy"], _NUMPY_SECONDS)
+    done = process.run([sys.executable, "-c", "import numpy"], _NUMPY_SECONDS)
     if done.returncode == 0:
         return
     said = (done.stderr.strip().splitlines() or [f"it ended with code {done.returncode}"])[-1]

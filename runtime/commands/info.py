@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime.commands._options import EngineChoice, ModelChoice, engine_options, open_classifier
-from runtime.console import Existing, Output, output_options
+from runtime.terminal.cli import Existing, Output, output_options
 
 if TYPE_CHECKING:
-    from runtime.classifier import Classifier
-    from runtime.manifest import Manifest, TensorSpec
-    from runtime.tuned import Tuned
+    from runtime.backends.preferred import Tuned
+    from runtime.model import Classifier
+    from runtime.modelfile.manifest import Manifest, TensorSpec
 
 _WIDTH, _INDENT = 80, 13  # columns
 

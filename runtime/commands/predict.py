@@ -19,15 +19,15 @@ from runtime.commands._options import (
     model_options,
     open_classifier,
 )
-from runtime.console import Existing, Output, output_options
 from runtime.errors import InputError
+from runtime.terminal.cli import Existing, Output, output_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from runtime.classifier import Classifier
-    from runtime.inputs import Inputs
-    from runtime.prediction import Prediction
+    from runtime.model import Classifier
+    from runtime.preprocessing.inputs import Inputs
+    from runtime.tasks.classification import Prediction
 
     Groups = Iterable[Iterable[tuple[str, Prediction | InputError]]]
 
@@ -64,7 +64,7 @@ def command(
     With --watch the model stays loaded, and each image that appears in the folder or
     changes there gives one line, until Ctrl-C or a TERM signal.
     """
-    from runtime.inputs import Inputs
+    from runtime.preprocessing.inputs import Inputs
 
     _require(images, folder, existing=existing)
     sources = Inputs(images)
@@ -117,7 +117,7 @@ def _answers(classifier: Classifier, inputs: Inputs, engine: EngineChoice) -> Gr
 def _watch(
     classifier: Classifier, folder: Path, existing: bool, printer: Printer, output: Output
 ) -> None:
-    from runtime.watch import WatchOptions, watch
+    from runtime.commands._watch import WatchOptions, watch
 
     def answer(path: Path) -> Prediction | InputError:
         try:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime.commands.bench import parse_counts
-from runtime.console import Existing, Output, output_options
-from runtime.countdown import countdown
 from runtime.errors import InputError
+from runtime.terminal.cli import Existing, Output, output_options
+from runtime.terminal.progress import countdown
 
 if TYPE_CHECKING:
-    from runtime.tuned import Choice, Tuned
+    from runtime.backends.preferred import Choice, Tuned
 
 
 @click.command()
@@ -59,40 +59,42 @@ def command(
 
 
 def _tune(model: Path, options: Any, output: Output) -> None:
-    from runtime import tuned
+    from runtime.backends import preferred
     from runtime.benchmark.ranking import rank
     from runtime.commands._ranking_text import text
 
-    tuned.folder().mkdir(parents=True, exist_ok=True)  # a reason to stop is told before the work
+    preferred.folder().mkdir(
+        parents=True, exist_ok=True
+    )  # a reason to stop is told before the work
     with countdown(output, "measuring", options.expected_seconds(model)):
         found = rank(model, options)
     record = found.to_tuned()
-    path = tuned.save(record)
+    path = preferred.save(record)
     output.data(found.to_json() | {"saved": str(path)}, text(found))
     output.say("\n".join(("Remembered for --backend auto:", *_lines(record), f"  {path}")))
     output.next(f"runtime predict {shlex.quote(str(model))} IMAGE")
 
 
 def _show(output: Output) -> None:
-    from runtime import tuned
+    from runtime.backends import preferred
 
-    records = tuned.saved()
+    records = preferred.saved()
     lines = [line for record in records for line in (_title(record), *_lines(record))]
     output.data([one.to_json() for one in records], "\n".join(lines) or "nothing is remembered")
 
 
 def _clear(output: Output) -> None:
-    from runtime import tuned
+    from runtime.backends import preferred
 
-    count = tuned.clear()
+    count = preferred.clear()
     output.data({"cleared": count}, f"{count} record{'' if count == 1 else 's'} removed")
 
 
 def _title(record: Tuned) -> str:
-    from runtime import tuned
+    from runtime.backends import preferred
 
     note = "\n  no longer used: the file is another one now, or gone; tune it again"
-    stale = note if tuned.is_stale(record) else ""
+    stale = note if preferred.is_stale(record) else ""
     return f"{record.file}\n  sha256 {record.sha256[:12]}…, {record.tuned_at}{stale}"
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime.commands._options import EngineChoice, ModelChoice, engine_options, open_classifier
-from runtime.console import Existing, Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED
+from runtime.terminal.cli import Existing, Output, output_options
 
 if TYPE_CHECKING:
-    from runtime.golden import GoldenReport
+    from runtime.selftest import GoldenReport
 
 
 @click.command()
@@ -28,7 +28,7 @@ def command(model: Path, engine: EngineChoice, output: Output) -> None:
 
     Exit code 0: it does; 1: it does not; 2: the file has no golden inputs; 3: no engine.
     """
-    from runtime.golden import PASS, replay
+    from runtime.selftest import PASS, replay
 
     with open_classifier(model, engine, ModelChoice(), output) as classifier:
         report = replay(classifier)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runtime.doctor import libraries, wheels
 from runtime.doctor.engine import Diagnosis, Evidence
 from runtime.doctor.packages import older
-from runtime.probe import TIMEOUT, Probe
+from runtime.workers.probe import TIMEOUT, Probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,13 +17,13 @@ from runtime.doctor.packages import bringing, floor
 from runtime.doctor.report import DoctorReport
 from runtime.host import host, power_state
 from runtime.host.proc import ROOT
-from runtime.probe import CHILD_SECONDS, probe
 from runtime.registry import pick
+from runtime.workers.probe import CHILD_SECONDS, probe
 
 if TYPE_CHECKING:
     from runtime.backends import Backend
     from runtime.host import Host
-    from runtime.probe import Probe
+    from runtime.workers.probe import Probe
 
 _FOLDER = Path(__file__).parent  # where the tiny models lie
 _AT_ONCE = 2  # processes: more would starve a small board

@@ -9,7 +9,7 @@ from runtime.doctor.engine import Diagnosis
 
 if TYPE_CHECKING:
     from runtime.doctor.engine import Evidence
-    from runtime.probe import Probe
+    from runtime.workers.probe import Probe
 
 _MISSING = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
 _SYMBOLS = re.compile(r"version [`'](\w+_[\d.]+)' not found")

@@ -28,7 +28,7 @@ import click
 from environments import ROOT, Environment
 from PIL import Image
 
-from runtime.preprocess import PreprocessSpec
+from runtime.preprocessing.spec import PreprocessSpec
 
 MODEL = ROOT / "examples" / "models" / "mnist-cnn.int8.tflite"
 DIGIT = ROOT / "examples" / "images" / "four.png"

@@ -14,11 +14,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from runtime import artifact as artifacts
-from runtime import tuned
-from runtime.backends import tuned_for
+from runtime.backends import preferred, tuned_for
 from runtime.benchmark import measure_interleaved
 from runtime.benchmark.ranking import RankOptions, rank
+from runtime.modelfile import artifact as artifacts
 
 MODELS = Path(__file__).parents[2] / "examples" / "models"
 
@@ -54,7 +53,7 @@ def lookup(found):
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = folder
         (empty,) = measure_interleaved((lambda: tuned_for(file),), 0.2)
-        tuned.save(found.to_tuned())
+        preferred.save(found.to_tuned())
         digest, record = measure_interleaved((lambda: file.sha256, lambda: tuned_for(file)), 0.2)
     return {
         "nothing_remembered": empty.min_ms,

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporters import formats
-from exporters.tensorflow_setup import import_tensorflow
-from runtime.console import Output
+from exporters.keras_model.tensorflow_setup import import_tensorflow
 from runtime.host import host
-from runtime.quiet import silenced
-from toolkit import exporting
+from runtime.terminal.cli import Output
+from runtime.terminal.silence import silenced
 from toolkit.datasets import DataOptions
-from toolkit.subject import Subject, resolve
+from toolkit.export import export as exporting
+from toolkit.trained_model import Subject, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable

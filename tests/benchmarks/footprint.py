@@ -44,9 +44,9 @@ import click
 from environments import ROOT, Environment, build_wheel, disk_bytes, package_count
 
 from runtime.backends import registry
-from runtime.console import Output
 from runtime.errors import BackendError, EdgeError
-from runtime.probe import probe
+from runtime.terminal.cli import Output
+from runtime.workers.probe import probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

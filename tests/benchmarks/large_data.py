@@ -26,8 +26,8 @@ import click
 import numpy as np
 from PIL import Image
 
-from runtime import processes
-from runtime.console import Output, output_options
+from runtime.terminal.cli import Output, output_options
+from runtime.workers import process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,12 +78,12 @@ def _megabytes(text: str) -> float:
 
 def measure(folder: Path, *, training: bool) -> dict[str, Any]:
     """Load a folder twice, read an epoch, train one; return seconds and memory of each."""
-    from exporters.tensorflow_setup import import_tensorflow
+    from exporters.keras_model.tensorflow_setup import import_tensorflow
     from toolkit.commands._reporter import RichReporter
     from toolkit.datasets import DataOptions, load_dataset
-    from toolkit.feeding import Schedule
-    from toolkit.recipe import TrainOptions
-    from toolkit.training import train, training_data
+    from toolkit.training.input_pipeline import Schedule
+    from toolkit.training.options import TrainOptions
+    from toolkit.training.train import train, training_data
 
     import_tensorflow()
     memory, found, data = Memory(), {}, DataOptions(path=folder)
@@ -122,7 +122,7 @@ def run(count: int, place: Path, *, side: int = 28, training: bool = True) -> di
     folder = place / f"{count}"
     draw(folder, count, side)
     command = [sys.executable, str(Path(__file__)), "--measure", str(folder)]
-    environment = processes.environment() | {"EDGE_CACHE_DIR": str(place / "cache")}
+    environment = process.environment() | {"EDGE_CACHE_DIR": str(place / "cache")}
     answer = subprocess.run(
         command + ["--no-training"] * (not training),
         capture_output=True,
@@ -132,7 +132,7 @@ def run(count: int, place: Path, *, side: int = 28, training: bool = True) -> di
     )
     if answer.returncode:
         raise RuntimeError(answer.stderr)
-    return processes.last_json(answer.stdout)
+    return process.last_json(answer.stdout)
 
 
 @click.command()

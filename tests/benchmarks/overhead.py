@@ -23,7 +23,7 @@ import numpy as np
 
 import runtime
 from runtime.benchmark.latency import measure_interleaved
-from runtime.quiet import silenced
+from runtime.terminal.silence import silenced
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,18 +26,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 import numpy as np
 
-from exporters.source import run_keras
-from exporters.tensorflow_setup import import_tensorflow
-from runtime.console import Output
+from exporters.keras_model.source import run_keras
+from exporters.keras_model.tensorflow_setup import import_tensorflow
 from runtime.host import host
-from toolkit import networks
-from toolkit.checkpoint import State
+from runtime.terminal.cli import Output
 from toolkit.commands._reporter import RichReporter
 from toolkit.datasets import DataOptions, Dataset, load_dataset
-from toolkit.epochs import run_epochs
-from toolkit.feeding import Schedule, TrainingData
-from toolkit.recipe import TrainOptions
-from toolkit.training import compiled, training_data
+from toolkit.training import model as networks
+from toolkit.training.checkpoint import State
+from toolkit.training.input_pipeline import Schedule, TrainingData
+from toolkit.training.loop import run_epochs
+from toolkit.training.options import TrainOptions
+from toolkit.training.train import compiled, training_data
 
 if TYPE_CHECKING:
     import keras

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from runtime.benchmark.latency import measure_interleaved
-from runtime.preprocess import PreprocessSpec
+from runtime.preprocessing.spec import PreprocessSpec
 
 DIGIT = Path(__file__).parents[2] / "examples" / "images" / "four.png"
 SPEC = PreprocessSpec(28, 28, fit="center-of-mass", polarity="auto")

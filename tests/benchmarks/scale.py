@@ -26,15 +26,15 @@ from exporters import formats
 from exporters.base import ExportRequest
 from exporters.calibration import CalibrationSet
 from exporters.check import CheckImages
-from exporters.source import KerasSource
-from exporters.tensorflow_setup import import_tensorflow
-from runtime import artifact as artifacts
+from exporters.keras_model.source import KerasSource
+from exporters.keras_model.tensorflow_setup import import_tensorflow
 from runtime.backends import BackendOptions, for_suffix
 from runtime.benchmark.fresh import measure_fresh
-from runtime.console import Output
 from runtime.host import host
-from runtime.manifest import Calibration
-from runtime.preprocess import PreprocessSpec
+from runtime.modelfile import artifact as artifacts
+from runtime.modelfile.manifest import Calibration
+from runtime.preprocessing.spec import PreprocessSpec
+from runtime.terminal.cli import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

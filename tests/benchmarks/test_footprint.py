@@ -104,8 +104,8 @@ def test_the_table_of_sizes_says_where_there_is_no_wheel(arm64):
 
 
 def test_what_fails_is_left_out_and_its_folder_removed(footprint, monkeypatch, capsys):
-    from runtime.console import Output
     from runtime.errors import BackendError
+    from runtime.terminal.cli import Output
 
     monkeypatch.setattr(footprint, "build_wheel", lambda folder: folder / "none.whl")
     folders = []

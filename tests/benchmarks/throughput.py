@@ -37,12 +37,12 @@ import preprocessing
 from PIL import Image
 
 import runtime
-from runtime.quiet import silenced
+from runtime.terminal.silence import silenced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime.companion import Companion
+    from runtime.workers.worker import Companion
 
 _PHOTOS = 200
 _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)

@@ -11,7 +11,6 @@ import pytest
 from exporters import formats
 from exporters.budget import ON_GPU
 from exporters.check import agreement
-from runtime import artifact as artifacts
 from runtime.backends import BackendOptions, for_suffix, open_backend, registry
 from runtime.errors import (
     BackendError,
@@ -19,6 +18,7 @@ from runtime.errors import (
     InputError,
     MissingDependencyError,
 )
+from runtime.modelfile import artifact as artifacts
 
 BACKENDS = registry()
 FORMATS = formats.registry()

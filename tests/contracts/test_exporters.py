@@ -9,11 +9,11 @@ import runtime
 from exporters import formats
 from exporters.base import ExportRequest
 from exporters.check import agreement
-from runtime import artifact as artifacts
 from runtime.errors import ExportError, ParityError
-from toolkit import exporting
+from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
-from toolkit.subject import resolve
+from toolkit.export import export
+from toolkit.trained_model import resolve
 
 FORMATS = formats.registry()
 TFLITE = [name for name, exporter in FORMATS.items() if exporter.suffix == ".tflite"]
@@ -40,12 +40,12 @@ def file(name, exports):
 @pytest.fixture(scope="module")
 def rgb_request(rgb_model, tmp_path_factory) -> ExportRequest:
     """The request that ``toolkit export colors.keras --data colors.npz --scale 1`` makes."""
-    from toolkit.subject import Overrides
+    from toolkit.trained_model import Overrides
 
     data = DataOptions(path=rgb_model / "colors.npz")
     subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    options = exporting.ExportOptions((), tmp_path_factory.mktemp("out"))
-    return exporting.build_request(subject, options, calibrate=True)
+    options = export.ExportOptions((), tmp_path_factory.mktemp("out"))
+    return export.build_request(subject, options, calibrate=True)
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import runtime
-from exporters import formats, tflite_graph
-from exporters.quantization import QuantizationOptions
+from exporters import formats
+from exporters.quantization_options import QuantizationOptions
+from exporters.tflite import graph as tflite_graph
 from runtime.errors import ExportError
-from toolkit import exporting
 from toolkit.datasets import DataOptions
-from toolkit.subject import Overrides, resolve
+from toolkit.export import export
+from toolkit.trained_model import Overrides, resolve
 
 FORMATS = formats.registry()
 
@@ -25,8 +26,8 @@ def exporter(name):
 def rgb_request(rgb_model, tmp_path_factory):
     data = DataOptions(path=rgb_model / "colors.npz")
     subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    options = exporting.ExportOptions((), tmp_path_factory.mktemp("out"))
-    return exporting.build_request(subject, options, calibrate=True)
+    options = export.ExportOptions((), tmp_path_factory.mktemp("out"))
+    return export.build_request(subject, options, calibrate=True)
 
 
 def load_onnx(file):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from exporters import formats
-from runtime import artifact as artifacts
 from runtime.backends import registry
 from runtime.errors import BackendError, InputError, MissingDependencyError
+from runtime.modelfile import artifact as artifacts
 
 PAIRS = [
     pytest.param(backend, name, id=f"{backend.name}-{name}")

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import runtime
-from runtime import artifact as artifacts
-from runtime.golden_record import Golden, to_strip
+from runtime.modelfile import artifact as artifacts
+from runtime.modelfile.golden import Golden, to_strip
 
 ROOT = Path(__file__).parents[2]
 MODELS, IMAGES = ROOT / "examples" / "models", ROOT / "examples" / "images"

@@ -9,10 +9,10 @@ import pytest
 from exporters import base, formats
 from exporters.base import ExportRequest
 from exporters.check import CheckImages
-from exporters.quantization import QuantizationOptions
-from exporters.source import KerasSource
+from exporters.keras_model.source import KerasSource
+from exporters.quantization_options import QuantizationOptions
 from runtime.errors import BackendError, CalibrationError, ExportError, InputError
-from runtime.preprocess import PreprocessSpec
+from runtime.preprocessing.spec import PreprocessSpec
 
 
 def tensor(*shape):
@@ -67,22 +67,22 @@ def test_formats_are_listed_in_the_order_of_their_rank():
 
 
 def test_a_file_that_the_engine_refuses_is_not_written(subject, tmp_path, monkeypatch):
-    from toolkit import exporting
+    from toolkit.export import export
 
     class Refusing:
         def __init__(self, artifact):
             raise BackendError("no such operator")
 
     monkeypatch.setattr(base, "for_suffix", lambda suffix: [Refusing])
-    options = exporting.ExportOptions((), tmp_path / "out")
-    request = exporting.build_request(subject, options, calibrate=False)
+    options = export.ExportOptions((), tmp_path / "out")
+    request = export.build_request(subject, options, calibrate=False)
     with pytest.raises(ExportError, match="format tflite: no such operator"):
         formats.registry()["tflite"]().export(request)
     assert not (tmp_path / "out").exists()
 
 
 def test_keras_answers_the_check_images_once_for_all_formats(subject, tmp_path, monkeypatch):
-    from toolkit import exporting
+    from toolkit.export import export
 
     asked = []
     predict = KerasSource.predict
@@ -92,8 +92,8 @@ def test_keras_answers_the_check_images_once_for_all_formats(subject, tmp_path, 
         return predict(source, batch)
 
     monkeypatch.setattr(KerasSource, "predict", counted)
-    options = exporting.ExportOptions(("tflite", "tflite-float16", "onnx"), tmp_path)
-    files = list(exporting.export(subject, options))
+    options = export.ExportOptions(("tflite", "tflite-float16", "onnx"), tmp_path)
+    files = list(export.export(subject, options))
     assert len(files) == 3
     assert len(asked) == 1
 
@@ -117,10 +117,10 @@ def test_calibration_images_are_asked_for_in_one_place(request_):
     ],
 )
 def test_options_that_a_format_cannot_honour_are_refused(subject, tmp_path, name, options, words):
-    from toolkit import exporting
+    from toolkit.export import export
 
-    options = exporting.ExportOptions((), tmp_path, quantization=QuantizationOptions(**options))
-    request = exporting.build_request(subject, options, calibrate=True)
+    options = export.ExportOptions((), tmp_path, quantization=QuantizationOptions(**options))
+    request = export.build_request(subject, options, calibrate=True)
     with pytest.raises(ExportError, match=f"format {name} {words}"):
         formats.registry()[name]().export(request)
     assert not list(tmp_path.iterdir())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from exporters.calibration import CalibrationOptions, TrainingImages, draw, stratified_sample
 from runtime.errors import CalibrationError
-from runtime.preprocess import PreprocessSpec
+from runtime.preprocessing.spec import PreprocessSpec
 
 LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=120).map(np.array)
 OPTIONS = st.builds(CalibrationOptions, st.integers(1, 150), st.integers(0, 2**32 - 1))

@@ -7,9 +7,9 @@ import sys
 
 import numpy as np
 
-from runtime import artifact as artifacts
 from runtime.backends import BackendOptions, open_backend
 from runtime.errors import EdgeError
+from runtime.modelfile import artifact as artifacts
 
 
 def compare(model: str, backend: str, precision: str, batch_file: str) -> dict:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.backends._adapters import vulkan_loader
-from runtime.backends._gpu_session import present
-from runtime.backends._providers import PROVIDERS
+from runtime.backends.gpu.adapters import vulkan_loader
+from runtime.backends.gpu.onnxruntime import present
+from runtime.backends.gpu.providers import PROVIDERS
 from runtime.backends.litert import LiteRt
 
 ROOT = Path(__file__).parents[2]

@@ -50,7 +50,8 @@ def test_onnxruntime_refuses_it_even_where_the_plugin_is_told_to_take_it(run, we
 def test_a_driver_that_kills_python_leaves_auto_on_the_cpu(run, llvmpipe, shipped, tmp_path):
     """The child dies by a signal as with a bad driver; this process goes on."""
     (tmp_path / "sitecustomize.py").write_text(
-        "import os, sys\nif 'runtime.child' in sys.orig_argv: os.kill(os.getpid(), 11)\n"
+        "import os, sys\n"
+        "if 'runtime.workers.probe_main' in sys.orig_argv: os.kill(os.getpid(), 11)\n"
     )
     environment = llvmpipe | {"PYTHONPATH": str(tmp_path)}
     result = run(

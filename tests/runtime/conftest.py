@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import runtime
-from runtime.manifest import (
+from runtime.modelfile.manifest import (
     Accuracy,
     Calibration,
     Created,
@@ -19,13 +19,13 @@ from runtime.manifest import (
     Requirements,
     TensorSpec,
 )
-from runtime.preprocess import PreprocessSpec
+from runtime.preprocessing.spec import PreprocessSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from runtime.artifact import Artifact
+    from runtime.modelfile.artifact import Artifact
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +80,7 @@ def make_onnx() -> Callable[..., bytes]:
 @pytest.fixture(scope="session")
 def tiny(make_onnx, manifest, tmp_path_factory) -> Artifact:
     """A sealed ONNX file on disk, made without TensorFlow."""
-    from runtime import artifact as artifacts
+    from runtime.modelfile import artifact as artifacts
 
     path = tmp_path_factory.mktemp("tiny") / "tiny.onnx"
     artifact = artifacts.pack(path, make_onnx(), manifest)
@@ -159,7 +159,7 @@ def crowd(classifier, wait_until_ready):
 @pytest.fixture
 def asked(monkeypatch):
     """Counts the tasks that companions get."""
-    from runtime import stream
+    from runtime.workers import stream
 
     tasks, ask = [], stream._ask
     monkeypatch.setattr(stream, "_ask", lambda *given: tasks.append(1) or ask(*given))

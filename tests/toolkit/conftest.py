@@ -5,10 +5,10 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from toolkit import training
 from toolkit.datasets import DataOptions
 from toolkit.progress import Silent
-from toolkit.recipe import TrainOptions
+from toolkit.training import train
+from toolkit.training.options import TrainOptions
 
 DIGITS = DataOptions(name="digits")
 FAST = TrainOptions(epochs=3, limit=150, padding="valid", seed=3)
@@ -53,8 +53,8 @@ def interrupt():
     """Train until Ctrl-C in an epoch; gives the TrainingInterruptedError."""
 
     def run(parent, options=FAST, data=DIGITS, epoch=2):
-        with pytest.raises(training.TrainingInterruptedError) as raised:
-            training.train(options, data, parent, Recorder(epoch))
+        with pytest.raises(train.TrainingInterruptedError) as raised:
+            train.train(options, data, parent, Recorder(epoch))
         return raised.value
 
     return run
@@ -65,7 +65,7 @@ def baseline(tmp_path_factory):
     """A training without interruption: the result and what the reporter saw."""
     recorder = Recorder()
     parent = tmp_path_factory.mktemp("baseline") / "runs"
-    return training.train(FAST, DIGITS, parent, recorder), recorder
+    return train.train(FAST, DIGITS, parent, recorder), recorder
 
 
 @pytest.fixture

@@ -33,12 +33,12 @@ def test_debug_shows_the_traceback(toolkit_cli, tmp_path):
 
 
 def test_an_error_that_nobody_expected_is_one_line_too(toolkit_cli, tmp_path, monkeypatch):
-    from toolkit import subject
+    from toolkit import trained_model
 
     def broken(*arguments):
         raise ZeroDivisionError("inside")
 
-    monkeypatch.setattr(subject, "resolve", broken)
+    monkeypatch.setattr(trained_model, "resolve", broken)
     result = toolkit_cli("evaluate", tmp_path)
     assert result.exit_code == 1
     assert "ZeroDivisionError: inside (this is a bug" in result.stderr

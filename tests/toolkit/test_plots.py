@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from toolkit.evaluation import evaluate
+from toolkit.evaluation.metrics import evaluate
 from toolkit.plots import plot_confusion, plot_history
 
 ROW = {"loss": 0.5, "accuracy": 0.8, "learning_rate": 0.001, "seconds": 1.0}

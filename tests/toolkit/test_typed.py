@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 
 from toolkit.datasets import DataOptions
-from toolkit.subject import Overrides, resolve
+from toolkit.trained_model import Overrides, resolve
 from toolkit.typed import named
 
 

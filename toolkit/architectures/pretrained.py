@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from runtime.errors import DataError, InputError
-from runtime.quiet import silenced
+from runtime.terminal.silence import silenced
 from toolkit.architectures._blocks import probabilities
 from toolkit.architectures.base import Architecture, BuildOptions
 

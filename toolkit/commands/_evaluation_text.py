@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from toolkit.evaluating import Comparison, FileEvaluation
-    from toolkit.evaluation import Evaluation
+    from toolkit.evaluation.evaluate import Comparison, FileEvaluation
+    from toolkit.evaluation.metrics import Evaluation
 
 _NOTHING, _TINY = 1e-12, 0.5e-4
 _MEASURES = {"precision": "precision", "recall": "recall", "f1": "F1"}

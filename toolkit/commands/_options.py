@@ -12,7 +12,7 @@ import click
 from exporters import formats
 from runtime import backends
 from runtime.commands._options import DEVICE, FIT, POLARITY, gpu_options
-from runtime.console import Existing, Names
+from runtime.terminal.cli import Existing, Names
 from toolkit.datasets import DataOptions, registry
 from toolkit.engines import check_engine
 
@@ -81,7 +81,7 @@ def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
         **kw: Any,
     ) -> Any:
         from runtime.commands._options import parse_labels, parse_numbers
-        from toolkit.subject import Overrides
+        from toolkit.trained_model import Overrides
 
         overrides = Overrides(
             name,

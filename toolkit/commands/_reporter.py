@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
-    from runtime.console import Output
+    from runtime.terminal.cli import Output
 
 WIDTH = 80  # columns
 _MINUTES, _HOURS = 120.0, 7200.0  # seconds from which a time is told in these

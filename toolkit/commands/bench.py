@@ -10,13 +10,13 @@ import click
 
 from runtime.backends import AUTO, BackendOptions
 from runtime.commands._options import DEVICE, gpu_options
-from runtime.console import Output, output_options
+from runtime.terminal.cli import Output, output_options
 from toolkit.commands._options import ENGINE, EXISTING, PATH
 from toolkit.commands._short_names import short_names
 from toolkit.engines import check_engine
 
 if TYPE_CHECKING:
-    from toolkit.benching import Compared, Comparison
+    from toolkit.benchmarking.bench import Compared, Comparison
 
 
 @click.command()
@@ -50,7 +50,7 @@ def command(
     them all; each is compared with the baseline turn by turn, which gives the ratio and its
     95 % interval. Memory is the peak of a fresh process.
     """
-    from toolkit.benching import CompareOptions, compare_speed
+    from toolkit.benchmarking.bench import CompareOptions, compare_speed
     from toolkit.commands._reporter import RichReporter
 
     check_engine(backend)
@@ -70,7 +70,7 @@ def table(found: Comparison) -> str:
     from rich.box import SIMPLE
     from rich.table import Table
 
-    from toolkit.benching import METHOD
+    from toolkit.benchmarking.bench import METHOD
     from toolkit.commands._reporter import render, wrap, wrapped
 
     grid = Table(box=SIMPLE, padding=0, pad_edge=False)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime.console import Output, output_options
+from runtime.terminal.cli import Output, output_options
 from toolkit.commands._options import EXISTING, PATH, data_options, override_options
 
 if TYPE_CHECKING:
-    from runtime.artifact import Artifact
+    from runtime.modelfile.artifact import Artifact
     from toolkit.compression import Compression
     from toolkit.datasets import DataOptions
     from toolkit.progress import Reporter
-    from toolkit.subject import Overrides
+    from toolkit.trained_model import Overrides
 
 
 @click.command()
@@ -67,8 +67,8 @@ def command(
     """
     from toolkit.commands._reporter import RichReporter
     from toolkit.compression import CompressOptions, Compressor
-    from toolkit.subject import resolve
-    from toolkit.training import TrainingInterruptedError
+    from toolkit.trained_model import resolve
+    from toolkit.training.train import TrainingInterruptedError
 
     chosen = CompressOptions(**options)
     reporter = RichReporter(output)
@@ -83,18 +83,18 @@ def command(
 def _exported(found: Compression, reporter: Reporter) -> Artifact:
     """Write the int8 file; where that fails, the network that took an hour is named."""
     from runtime.errors import EdgeError
-    from toolkit import exporting
     from toolkit.compression import TIMED_FORMAT
     from toolkit.datasets import DataOptions
-    from toolkit.subject import resolve
+    from toolkit.export import export
+    from toolkit.trained_model import resolve
 
     try:
         student = resolve(found.run.path, DataOptions(), reporter=reporter)
-        (file,) = exporting.export(student, exporting.ExportOptions((TIMED_FORMAT,)), reporter)
+        (file,) = export.export(student, export.ExportOptions((TIMED_FORMAT,)), reporter)
     except EdgeError:
         reporter.say(f"The small network is kept in {found.run.path}; its export failed:")
         raise
-    if warning := exporting.keras_warning(file):
+    if warning := export.keras_warning(file):
         reporter.say(f"Warning: {warning}")
     return file
 

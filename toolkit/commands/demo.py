@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runtime.console import Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED
+from runtime.terminal.cli import Output, output_options
 from toolkit.commands._options import PATH
 
 if TYPE_CHECKING:
-    from runtime.artifact import Artifact
+    from runtime.modelfile.artifact import Artifact
 
 
 @click.command()
@@ -25,7 +25,7 @@ def command(out: Path, epochs: int, output: Output) -> None:
 
     The last thing written is a page about all of it, report.html in the run folder.
     """
-    from exporters.tensorflow_setup import import_tensorflow
+    from exporters.keras_model.tensorflow_setup import import_tensorflow
     from toolkit.commands._parity_text import report_text
     from toolkit.commands._reporter import RichReporter
     from toolkit.demo import demo

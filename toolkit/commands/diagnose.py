@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runtime.console import Output, output_options
+from runtime.terminal.cli import Output, output_options
 from toolkit.commands._options import EXISTING, PATH, data_options, override_options
 
 if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
     from toolkit.diagnosis import LayerDiagnosis
-    from toolkit.diagnosis.file import FileDiagnosis
-    from toolkit.subject import Overrides
+    from toolkit.diagnosis.diagnose import FileDiagnosis
+    from toolkit.trained_model import Overrides
 
 _HEAD = (
     "Signal to noise in dB against the float layer: 'alone' is what the layer itself\n"
@@ -52,8 +52,8 @@ def command(
     worst first: the layer that makes the error, not those that pass it on.
     """
     from toolkit.commands._reporter import RichReporter
-    from toolkit.diagnosis.file import DiagnoseOptions, diagnose_file
-    from toolkit.subject import resolve
+    from toolkit.diagnosis.diagnose import DiagnoseOptions, diagnose_file
+    from toolkit.trained_model import resolve
 
     reporter = RichReporter(output)
     options = DiagnoseOptions(images, seed)

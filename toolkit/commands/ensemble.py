@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime.console import Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED
+from runtime.terminal.cli import Output, output_options
 from toolkit.commands._options import EXISTING, FORMAT, PATH
-from toolkit.runs import DEFAULT_PARENT
+from toolkit.runs.run import DEFAULT_PARENT
 
 if TYPE_CHECKING:
-    from runtime.artifact import Artifact
-    from toolkit.ensemble import Ensemble
-    from toolkit.ensemble_cost import Cost
+    from runtime.modelfile.artifact import Artifact
+    from toolkit.evaluation.ensemble import Ensemble
+    from toolkit.evaluation.ensemble_cost import Cost
     from toolkit.parity import ParityReport
 
 
@@ -42,19 +42,20 @@ def command(
     The result is a run folder like any other, and one model file in each format. All RUNS
     must have the same data, labels and preprocessing.
     """
-    from toolkit import ensemble, exporting
     from toolkit.commands._reporter import RichReporter
     from toolkit.datasets import DataOptions
-    from toolkit.ensemble_cost import measure
-    from toolkit.subject import resolve
-    from toolkit.verifying import VerifyOptions, verify
+    from toolkit.evaluation import ensemble
+    from toolkit.evaluation.ensemble_cost import measure
+    from toolkit.export import export
+    from toolkit.parity.verify import VerifyOptions, verify
+    from toolkit.trained_model import resolve
 
-    exporting.select(formats)  # a mistyped name is told before anything is written
+    export.select(formats)  # a mistyped name is told before anything is written
     options = VerifyOptions(limit=limit, golden=True)  # which keeps the verdict in the files
     reporter = RichReporter(output)
     made = ensemble.make(runs, out, reporter)
     subject = resolve(made.run.path, DataOptions(), reporter=reporter)
-    files = tuple(exporting.export(subject, exporting.ExportOptions(formats), reporter))
+    files = tuple(export.export(subject, export.ExportOptions(formats), reporter))
     report = verify(subject, options, reporter)
     cost = measure(files, made.best, reporter, seconds)
     output.data(_record(made, files, report, cost), _text(made, report, cost))

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime.backends import AUTO
-from runtime.console import Output, output_options
+from runtime.terminal.cli import Output, output_options
 from toolkit.commands._options import ENGINE, EXISTING, PATH, data_options, override_options
 from toolkit.engines import check_engine
 
 if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
-    from toolkit.evaluating import Comparison, FileEvaluation
-    from toolkit.evaluation import Evaluation
+    from toolkit.evaluation.evaluate import Comparison, FileEvaluation
+    from toolkit.evaluation.metrics import Evaluation
     from toolkit.progress import Reporter
-    from toolkit.subject import Overrides, Subject
+    from toolkit.trained_model import Overrides, Subject
 
 _PICTURE = "confusion_matrix.png"
 _FILES = (".tflite", ".onnx")
@@ -58,23 +58,23 @@ def command(
     MODEL is a run folder or .keras file [default: the latest run], or a model file
     (.tflite, .onnx), which is run in its engine and compared with Keras class by class.
     """
-    from toolkit import evaluating
     from toolkit.commands._reporter import RichReporter
-    from toolkit.exporting import read_exports
-    from toolkit.health import low_accuracy
-    from toolkit.verifying import as_exported
+    from toolkit.evaluation import evaluate
+    from toolkit.export.export import read_exports
+    from toolkit.parity.verify import as_exported
+    from toolkit.training.monitor import low_accuracy
 
     check_engine(backend)
     file = model if model is not None and model.suffix in _FILES and not model.is_dir() else None
     _require(file, limit, against, everything=everything)
     reporter = RichReporter(output)
-    files = evaluating.read_files([file]) if file else ()
-    keras = (against or evaluating.home(file)) if file else model
+    files = evaluate.read_files([file]) if file else ()
+    keras = (against or evaluate.home(file)) if file else model
     subject = _subject(keras, data, overrides, reporter, homeless=bool(file) and keras is None)
     if everything:
         files = read_exports(subject.exports)
     subject = as_exported(subject, files, reporter)
-    found = evaluating.evaluate_files(subject, files, limit, backend, reporter)
+    found = evaluate.evaluate_files(subject, files, limit, backend, reporter)
     one = found.files[0] if file else None
     shown = one.evaluation if one else found.reference
     picture = _draw(shown, subject, out, file)
@@ -97,7 +97,7 @@ def _subject(
 ) -> Subject:
     """Read the Keras model; for a file that lies in no run, say what to name if there is none."""
     from runtime.errors import InputError
-    from toolkit.subject import resolve
+    from toolkit.trained_model import resolve
 
     try:
         return resolve(keras, data, overrides, reporter)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runtime.console import Output, output_options
+from runtime.terminal.cli import Output, output_options
 from toolkit.commands._options import EXISTING, PATH, data_options, override_options
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from runtime.artifact import Artifact
+    from runtime.modelfile.artifact import Artifact
     from toolkit.datasets import DataOptions
     from toolkit.explain import LayerRow, MapRow
-    from toolkit.subject import Overrides, Subject
+    from toolkit.trained_model import Overrides, Subject
 
 _PICTURE = "feature_maps.png"
 
@@ -56,10 +56,10 @@ def command(
     Of a run, its int8 .tflite file is shown beside Keras, where it is exported.
     """
     from toolkit.commands._reporter import RichReporter
-    from toolkit.evaluating import home
+    from toolkit.evaluation.evaluate import home
     from toolkit.explain import DRAWN, describe, draw, feature_maps
     from toolkit.inspection import view
-    from toolkit.subject import resolve
+    from toolkit.trained_model import resolve
 
     file = _file(model, against)
     sealed = _read(file) if file else None
@@ -101,7 +101,7 @@ def _file(model: Path | None, against: Path | None) -> Path | None:
 
 
 def _read(path: Path) -> Artifact:
-    from runtime import artifact as artifacts
+    from runtime.modelfile import artifact as artifacts
 
     return artifacts.read(path)
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporters import formats
-from exporters.quantization import METHODS, MIN_MAX
-from runtime.console import Names, Output, output_options
+from exporters.quantization_options import METHODS, MIN_MAX
 from runtime.errors import EXIT_CHECK_FAILED
+from runtime.terminal.cli import Names, Output, output_options
 from toolkit.commands._options import EXISTING, FORMAT, PATH, data_options, override_options
 
 if TYPE_CHECKING:
-    from runtime.artifact import Artifact
-    from toolkit.attempts import Mending
+    from runtime.modelfile.artifact import Artifact
     from toolkit.datasets import DataOptions
-    from toolkit.subject import Overrides, Subject
+    from toolkit.quantization_search.attempts import Mending
+    from toolkit.trained_model import Overrides, Subject
 
 
 _HELP = f"""Export MODEL, a run folder or a .keras file [default: the latest run].
@@ -68,16 +68,16 @@ def command(
 ) -> None:
     """Export a model; the help text is above, with the formats of the registry."""
     from exporters.calibration import CalibrationOptions
-    from exporters.quantization import QuantizationOptions
-    from toolkit import exporting
+    from exporters.quantization_options import QuantizationOptions
     from toolkit.commands._reporter import RichReporter
-    from toolkit.subject import resolve
+    from toolkit.export import export
+    from toolkit.trained_model import resolve
 
     if chosen and everything:
         raise click.UsageError("use --format or --all, not both")
-    names = () if everything else chosen or (exporting.DEFAULT_FORMAT,)
-    exporters = exporting.select(names)  # a mistyped format is told before TensorFlow is loaded
-    options = exporting.ExportOptions(
+    names = () if everything else chosen or (export.DEFAULT_FORMAT,)
+    exporters = export.select(names)  # a mistyped format is told before TensorFlow is loaded
+    options = export.ExportOptions(
         names,
         out,
         CalibrationOptions(calibration_samples, seed),
@@ -87,12 +87,12 @@ def command(
     )
     reporter = RichReporter(output)
     subject = resolve(model, data, overrides, reporter)
-    proven = exporting.with_golden(out or subject.exports, subject.name, exporters)
+    proven = export.with_golden(out or subject.exports, subject.name, exporters)
     failed: dict[str, str] = {}
     mended: dict[str, Mending] = {}
     artifacts = []
     collect = None if len(exporters) == 1 else lambda name, error: failed.update({name: str(error)})
-    for artifact in exporting.export(
+    for artifact in export.export(
         subject, options, reporter, collect, lambda record: mended.update({record.format: record})
     ):
         artifacts.append(artifact)
@@ -116,7 +116,7 @@ def _conclude(
 
 
 def _say_how_to_use(artifact: Artifact, subject: Subject, output: Output) -> None:
-    from toolkit.exporting import keras_warning
+    from toolkit.export.export import keras_warning
 
     output.say(f"Classes, in the order of the outputs: {', '.join(subject.labels)}")
     if warning := keras_warning(artifact):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime.backends import AUTO
-from runtime.console import Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED, InputError
+from runtime.terminal.cli import Output, output_options
 from toolkit.commands._options import (
     EXISTING,
     ArtifactChoice,
@@ -21,10 +21,10 @@ from toolkit.commands._options import (
 from toolkit.commands._short_names import short_names
 
 if TYPE_CHECKING:
-    from toolkit.choosing import Measured
     from toolkit.datasets import DataOptions
-    from toolkit.recommending import Recommendation
-    from toolkit.subject import Overrides
+    from toolkit.recommend.choice import Measured
+    from toolkit.recommend.measure import Recommendation
+    from toolkit.trained_model import Overrides
 
 _UNITS = {"kib": 1024, "mib": 1024**2, "kb": 10**3, "mb": 10**6, "gb": 10**9, "b": 1, "": 1}
 
@@ -60,14 +60,14 @@ def command(
     no other is preferable in accuracy, agreement with Keras, latency, size and memory at
     once. Ends with exit code 1 if nothing passes.
     """
-    from toolkit.advice import remedy
-    from toolkit.choosing import Limits
     from toolkit.commands._reporter import RichReporter
     from toolkit.parity.budgets import load_budgets
-    from toolkit.recommending import RecommendOptions, recommend
-    from toolkit.subject import resolve
+    from toolkit.parity.verify import VerifyOptions
+    from toolkit.recommend.choice import Limits
+    from toolkit.recommend.explanation import remedy
+    from toolkit.recommend.measure import RecommendOptions, recommend
+    from toolkit.trained_model import resolve
     from toolkit.typed import named
-    from toolkit.verifying import VerifyOptions
 
     limits = Limits(max_drop, parse_size(max_size) if max_size is not None else None)
     budgets = load_budgets({}, config)
@@ -140,7 +140,7 @@ def table(found: Recommendation) -> str:
 
 
 def _cells(entry: Measured, name: str, *, chosen: bool) -> list[str]:
-    from toolkit.advice import ms_text, size_text
+    from toolkit.recommend.explanation import ms_text, size_text
 
     choice = "chosen" if chosen else "out" if entry.excluded else "front" if entry.pareto else ""
     delta, same = entry.accuracy_delta, entry.agreement

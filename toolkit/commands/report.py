@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runtime.console import Output, output_options
 from runtime.errors import InputError
+from runtime.terminal.cli import Output, output_options
 from toolkit.commands._options import ENGINE, EXISTING, PATH, data_options, override_options
 
 if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
-    from toolkit.subject import Overrides, Subject
+    from toolkit.trained_model import Overrides, Subject
 
 
 @click.command()
@@ -54,9 +54,9 @@ def command(
     from toolkit import report
     from toolkit.commands._reporter import RichReporter
     from toolkit.engines import check_engine
-    from toolkit.recommending import RecommendOptions
-    from toolkit.subject import resolve
-    from toolkit.verifying import VerifyOptions
+    from toolkit.parity.verify import VerifyOptions
+    from toolkit.recommend.measure import RecommendOptions
+    from toolkit.trained_model import resolve
 
     if markdown and card:
         raise click.UsageError("--markdown or --card, not both")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime.commands._options import constant
-from runtime.console import Output, output_options
+from runtime.terminal.cli import Output, output_options
 from toolkit.commands._options import EXISTING, PATH
-from toolkit.runs import DEFAULT_PARENT
+from toolkit.runs.run import DEFAULT_PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolkit.listing import RunRow
+    from toolkit.runs.listing import RunRow
 
 _LONGEST = 60  # characters of a value
 
@@ -25,7 +25,7 @@ _LONGEST = 60  # characters of a value
 @click.argument("folder", type=EXISTING, required=False)
 @click.option(
     "--sort",
-    type=constant("toolkit.listing", "KEYS"),
+    type=constant("toolkit.runs.listing", "KEYS"),
     default="started",
     show_default=True,
     help="name, accuracy, seconds, …",
@@ -42,7 +42,7 @@ def command(
     A verdict is pass after `toolkit verify --golden`, checked after `toolkit export` alone,
     fail for a file written by --force, stale for one made from another model.
     """
-    from toolkit.listing import differences, find, list_runs
+    from toolkit.runs.listing import differences, find, list_runs
 
     folder = folder or DEFAULT_PARENT
     if compare:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime.console import Names, Output, output_options
+from runtime.terminal.cli import Names, Output, output_options
 from toolkit import architectures, datasets
 from toolkit.architectures.base import PADDINGS
 from toolkit.commands._options import EXISTING, PATH, data_options
-from toolkit.recipe import OPTIMIZERS, PRECISIONS, SCHEDULES
+from toolkit.training.options import OPTIMIZERS, PRECISIONS, SCHEDULES
 
 if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
-    from toolkit.training import TrainResult
+    from toolkit.training.train import TrainResult
 
 
 def _listed() -> str:
@@ -36,7 +36,7 @@ def _from_file(context: click.Context, option: click.Parameter, path: Path | Non
     """Take the defaults of all options from a file."""
     del option
     if path is not None:
-        from toolkit.train_config import read_config
+        from toolkit.training.config import read_config
 
         found = read_config(path)
         renamed = {"data": "data_path"}
@@ -121,10 +121,10 @@ def command(
     Without options: the tutorial network on MNIST, 30 epochs. A quick try:
     toolkit train --dataset digits --epochs 10
     """
-    from exporters.tensorflow_setup import import_tensorflow
-    from toolkit import training
+    from exporters.keras_model.tensorflow_setup import import_tensorflow
     from toolkit.commands._reporter import RichReporter
-    from toolkit.recipe import TrainOptions
+    from toolkit.training import train
+    from toolkit.training.options import TrainOptions
 
     if resume is not None:
         _refuse_new_options()
@@ -133,10 +133,10 @@ def command(
         import_tensorflow()
     try:
         if resume is not None:
-            result = training.resume(resume, reporter, data.path)
+            result = train.resume(resume, reporter, data.path)
         else:
-            result = training.train(TrainOptions(**options), data, out, reporter)
-    except training.TrainingInterruptedError as error:
+            result = train.train(TrainOptions(**options), data, out, reporter)
+    except train.TrainingInterruptedError as error:
         raise KeyboardInterrupt(_how_to_go_on(error)) from None
     _show(result, output)
 

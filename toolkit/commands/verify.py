@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime.console import Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED
+from runtime.terminal.cli import Output, output_options
 from toolkit.commands._options import (
     PATH,
     ArtifactChoice,
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from toolkit.parity.budgets import Budgets
     from toolkit.parity.controls import ControlResult
     from toolkit.parity.matrix import MatrixCell
-    from toolkit.subject import Overrides
-    from toolkit.verifying import Verification
+    from toolkit.parity.verify import Verification
+    from toolkit.trained_model import Overrides
 
 
 @click.command()
@@ -65,8 +65,8 @@ def command(
     for `runtime verify` on the device.
     """
     from toolkit.commands._reporter import RichReporter
-    from toolkit.subject import resolve
-    from toolkit.verifying import VerifyOptions, prepare
+    from toolkit.parity.verify import VerifyOptions, prepare
+    from toolkit.trained_model import resolve
 
     reporter = RichReporter(output)
     engine = replace(choice.engine, threads=threads)
@@ -74,7 +74,7 @@ def command(
     if budgets.origin:
         reporter.say(f"Limits are taken from {budgets.origin}")
     if flips:
-        from toolkit.flips import require_folder
+        from toolkit.parity.flips import require_folder
 
         require_folder(flips)
     job = prepare(resolve(choice.against, data, overrides, reporter), options, reporter)
@@ -110,7 +110,7 @@ def _show(
 
 
 def _flips(job: Verification, report: ParityReport, folder: Path, output: Output) -> dict[str, Any]:
-    from toolkit.flips import write_flips
+    from toolkit.parity.flips import write_flips
 
     page = write_flips(report, job.images, folder)
     output.say(f"Flipped images: {page}")
@@ -118,7 +118,7 @@ def _flips(job: Verification, report: ParityReport, folder: Path, output: Output
 
 
 def _say_golden(job: Verification, output: Output) -> None:
-    from runtime import artifact as artifacts
+    from runtime.modelfile import artifact as artifacts
 
     sealed = [artifacts.read(file.path) for file in job.files]
     for file in sealed:

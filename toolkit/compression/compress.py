@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exporters.source import run_keras
+from exporters.keras_model.source import run_keras
 from runtime.errors import ExportError, ParityError
-from toolkit import checkpoint, runs
-from toolkit.checkpoint import State
-from toolkit.compression.lessons import prepare
+from toolkit.compression.distillation_data import prepare
 from toolkit.compression.search import Search, Student, Target
-from toolkit.epochs import run_epochs
-from toolkit.feeding import Schedule
+from toolkit.datasets.splits import train_validation
 from toolkit.files import write_json
 from toolkit.parity.statistics import mcnemar, paired_interval
-from toolkit.rates import Cosine
-from toolkit.record import describe, write_results
-from toolkit.splits import train_validation
-from toolkit.subject import Overrides
-from toolkit.training import TrainingInterruptedError
+from toolkit.runs import run as runs
+from toolkit.trained_model import Overrides
+from toolkit.training import checkpoint
+from toolkit.training.checkpoint import State
+from toolkit.training.input_pipeline import Schedule
+from toolkit.training.loop import run_epochs
+from toolkit.training.results import describe, write_results
+from toolkit.training.schedules import Cosine
+from toolkit.training.train import TrainingInterruptedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
 
-    from toolkit.compression.lessons import Lessons
+    from toolkit.compression.distillation_data import Lessons
     from toolkit.compression.options import CompressOptions
-    from toolkit.record import TrainReporter
-    from toolkit.subject import Subject
+    from toolkit.trained_model import Subject
+    from toolkit.training.results import TrainReporter
 
 RECORD = "compression.json"
 _TRIAL_EPOCHS = 2

@@ -12,13 +12,13 @@ from exporters import formats
 from exporters.calibration import CalibrationOptions
 from runtime.benchmark import measure_interleaved
 from runtime.errors import ExportError
-from runtime.quiet import silenced
-from toolkit import exporting
+from runtime.terminal.silence import silenced
 from toolkit.compression.channels import find
 from toolkit.compression.importance import importance
 from toolkit.compression.narrowing import Cut, largest_kernel, narrowed
 from toolkit.compression.strides import pooled
 from toolkit.compression.widths import keep, ladder
+from toolkit.export import export
 from toolkit.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     import keras
 
     from exporters.base import ExportRequest
-    from runtime.artifact import Artifact
+    from runtime.modelfile.artifact import Artifact
     from toolkit.compression.widths import Widths
-    from toolkit.subject import Subject
+    from toolkit.trained_model import Subject
 
 TIMED_FORMAT = "tflite-int8"
 _KERNELS = (None, 3)  # as they are; no side above 3
@@ -122,8 +122,8 @@ class Search:
         batch = subject.spec.apply(data.x_train[chosen])
         truth, kind = data.y_train[chosen], subject.source.scores
         self._scores = importance(self._model, self._channels, batch, truth, kind)
-        options = exporting.ExportOptions((TIMED_FORMAT,), calibration=_CALIBRATION)
-        self._request = exporting.build_request(subject, options, calibrate=True)
+        options = export.ExportOptions((TIMED_FORMAT,), calibration=_CALIBRATION)
+        self._request = export.build_request(subject, options, calibrate=True)
         self._exporter = formats.registry()[TIMED_FORMAT]()
         self._teacher = self._draft(self._request)
         self._pixels, self._spec = data.x_train[chosen[:1]], subject.spec

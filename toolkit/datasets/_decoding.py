@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from runtime.preprocess import PreprocessSpec
+    from runtime.preprocessing.spec import PreprocessSpec
     from toolkit.progress import Reporter
 
 IN_MEMORY = 64_000_000  # bytes of pixels; more are kept on disk

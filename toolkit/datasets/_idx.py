@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from runtime.errors import DataError
-from runtime.preprocess import PreprocessSpec
+from runtime.preprocessing.spec import PreprocessSpec
 from toolkit.datasets._download import Download, fetch, keras_cache
 from toolkit.datasets.base import DataOptions, Dataset, DatasetSource
 

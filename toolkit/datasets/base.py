@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from runtime.errors import DataError
-from runtime.preprocess import PreprocessSpec
+from runtime.preprocessing.spec import PreprocessSpec
 from toolkit.progress import SILENT, Reporter
 
 if TYPE_CHECKING:

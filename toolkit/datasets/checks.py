@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from runtime.preprocess import PreprocessSpec
+    from runtime.preprocessing.spec import PreprocessSpec
     from toolkit.datasets.base import Dataset
 
 _CHUNK = 4096  # images looked at together: bounds the memory where they lie on disk

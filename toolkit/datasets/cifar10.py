@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from runtime.errors import DataError
-from runtime.preprocess import PreprocessSpec
+from runtime.preprocessing.spec import PreprocessSpec
 from toolkit.datasets._download import Download, fetch, sha256_of
 from toolkit.datasets.base import DataOptions, Dataset, DatasetSource
 

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from runtime.errors import MissingDependencyError
-from runtime.preprocess import PreprocessSpec
+from runtime.preprocessing.spec import PreprocessSpec
 from toolkit.datasets.base import DataOptions, Dataset, DatasetSource
-from toolkit.splits import stratified
+from toolkit.datasets.splits import stratified
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,6 +66,6 @@ def _bundled() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def _enlarge(image: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.uint8]:
-    from runtime.ink import center_ink
+    from runtime.preprocessing.digits.framing import center_ink
 
     return center_ink(Image.fromarray(image), spec.height, spec.width).pixels[..., None]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from runtime.errors import DataError
-from runtime.images import IMAGE_SUFFIXES
-from runtime.preprocess import PreprocessSpec
+from runtime.preprocessing.decode import IMAGE_SUFFIXES
+from runtime.preprocessing.spec import PreprocessSpec
 from toolkit.datasets._decoding import decode_all, decode_one
 from toolkit.datasets.base import DataOptions, Dataset, DatasetSource
-from toolkit.splits import stratified
+from toolkit.datasets.splits import stratified
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from runtime.errors import DataError
-from runtime.preprocess import PreprocessSpec, check_float_pixels
+from runtime.preprocessing.spec import PreprocessSpec, check_float_pixels
 from toolkit.datasets._idx import read_arrays, read_npz
 from toolkit.datasets.base import DataOptions, Dataset, DatasetSource
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from exporters.multiply_adds import count
+from exporters.keras_model.multiply_adds import count
 from toolkit.explain.fields import Field, field_of
 from toolkit.explain.words import explain
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import keras
 
-    from exporters.source import KerasSource
+    from exporters.keras_model.source import KerasSource
 
 _PIXEL = Field()
 

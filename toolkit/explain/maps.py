@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.files import write_atomically
+from runtime.modelfile.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from exporters.source import KerasSource
+    from exporters.keras_model.source import KerasSource
     from toolkit.inspection import GraphView
 
 _SHOWN = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "MaxPooling2D", "AveragePooling2D")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runtime.errors import ArtifactError
-from toolkit.inspection._graph_proto import DEQUANTIZE, QUANTIZE
+from toolkit.inspection._onnx_graph import DEQUANTIZE, QUANTIZE
 
 if TYPE_CHECKING:
-    from toolkit.inspection._graph_proto import OnnxGraph
+    from toolkit.inspection._onnx_graph import OnnxGraph
     from toolkit.inspection.base import Coding
 
 _ACTIVATIONS = ("Relu", "Clip")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from runtime.backends.quantization import dequantize, quantize
 from runtime.errors import InputError
-from runtime.quantization import dequantize, quantize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from exporters.conversion import converting
-from exporters.layer_names import short_name, unique_names
+from exporters.keras_model.layer_names import short_name, unique_names
 from runtime.backends.tensors import image_layout
-from toolkit.inspection._graph_proto import DEQUANTIZE, OnnxGraph, attribute, run
 from toolkit.inspection._groups import RESHAPING, Group, groups, has_kernel, input_quantizer, source
+from toolkit.inspection._onnx_graph import DEQUANTIZE, OnnxGraph, attribute, run
 from toolkit.inspection.base import INPUT, Coding, GraphView, Kernel, Layer, decode, encode
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class OnnxView(GraphView):
 
     @cached_property
     def _prepared(self) -> GraphView:
-        from exporters.onnx_quantize import prepare
+        from exporters.onnx.quantize import prepare
 
         with converting("onnx-int8"):
             return OnnxView(prepare(self._graph.model).SerializeToString())

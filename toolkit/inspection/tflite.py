@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from exporters.layer_names import layer_of, short_name, unique_names
+from exporters.keras_model.layer_names import layer_of, short_name, unique_names
 from runtime.errors import ArtifactError
-from toolkit.inspection._flatbuffer import TfliteGraph, run
+from toolkit.inspection._tflite_graph import TfliteGraph, run
 from toolkit.inspection.base import (
     INPUT,
     Coding,

@@ -8,7 +8,7 @@ import numpy as np
 
 from exporters.check import agreement
 from runtime.errors import ArtifactError, ExportError, InputError
-from runtime.preprocess import PreprocessSpec
+from runtime.preprocessing.spec import PreprocessSpec
 from toolkit.diagnosis.constants import changed
 from toolkit.inspection import GraphView, view
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from exporters.budget import ParityBudget
-    from runtime.artifact import Artifact
-    from runtime.classifier import Classifier
+    from runtime.model import Classifier
+    from runtime.modelfile.artifact import Artifact
     from toolkit.parity.reference import Reference
 
 _CLIPPED = 0.01  # share of input values beyond what the quantized input holds

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exporters.tflite_graph import pack, parse
+from exporters.tflite.graph import pack, parse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from exporters.budget import ParityBudget
-    from runtime.classifier import Classifier
+    from runtime.model import Classifier
     from toolkit.inspection import GraphView
     from toolkit.parity.reference import Reference
 

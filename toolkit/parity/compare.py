@@ -12,13 +12,13 @@ import numpy as np
 from exporters import budget as budgets
 from exporters import formats
 from runtime.backends import AUTO, BackendOptions
-from runtime.classifier import Classifier, open_silently
 from runtime.errors import (
     BackendError,
     DeviceUnavailableError,
     InputError,
     MissingDependencyError,
 )
+from runtime.model import Classifier, open_silently
 from toolkit.parity import audits, words
 from toolkit.parity.causes import Failure, explain, input_range, preprocessing
 from toolkit.parity.metrics import measure
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from exporters.budget import ParityBudget
-    from runtime.artifact import Artifact
+    from runtime.modelfile.artifact import Artifact
     from toolkit.inspection import GraphView
     from toolkit.parity.reference import Reference
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exporters import formats
-from runtime import artifact as artifacts
 from runtime.backends import AUTO, BackendOptions, open_backend
-from runtime.classifier import from_artifact
 from runtime.errors import BackendError, ExportError, InputError
-from runtime.quiet import silenced
+from runtime.model import from_artifact
+from runtime.modelfile import artifact as artifacts
+from runtime.terminal.silence import silenced
 from toolkit.parity.breaking import flip_weight_byte, shift_zero_point
 from toolkit.parity.compare import Candidate, compare
 from toolkit.parity.metrics import allclose
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from exporters.base import ExportRequest
     from exporters.budget import ParityBudget
-    from runtime.artifact import Artifact
-    from runtime.manifest import Manifest
+    from runtime.modelfile.artifact import Artifact
+    from runtime.modelfile.manifest import Manifest
     from toolkit.parity.reference import Reference
 
 _NOISE_IMAGES, _DARK = 128, 26  # noise in a tenth of the pixel range

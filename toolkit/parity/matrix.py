@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runtime.backends import BackendOptions, for_suffix
-from runtime.classifier import Classifier, open_silently
 from runtime.errors import BackendError, InputError
-from runtime.prediction import margins
+from runtime.model import Classifier, open_silently
+from runtime.tasks.classification import margins
 from toolkit.parity.report import FAIL, PASS, REFUSED
 from toolkit.progress import SILENT, Reporter
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from exporters.budget import ParityBudget
-    from runtime.artifact import Artifact
+    from runtime.modelfile.artifact import Artifact
 
 BATCHES, THREADS = (1, 7, 64), (1, 2)
 _IMAGES, _IMAGES_OF_SLOW_FILES = 256, 64

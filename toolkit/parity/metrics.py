@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runtime.errors import MissingDependencyError
-from runtime.manifest import Accuracy
-from runtime.prediction import margins
+from runtime.modelfile.manifest import Accuracy
+from runtime.tasks.classification import margins
 from toolkit.parity.statistics import Interval, mcnemar, paired_interval, wilson
 
 if TYPE_CHECKING:

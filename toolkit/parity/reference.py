@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from exporters.source import KerasSource
-    from runtime.preprocess import PreprocessSpec
-    from toolkit.subject import Subject
+    from exporters.keras_model.source import KerasSource
+    from runtime.preprocessing.spec import PreprocessSpec
+    from toolkit.trained_model import Subject
 
 _STEP = 1000  # images between two steps of the bar
 

@@ -6,7 +6,7 @@ import io
 import re
 from typing import TYPE_CHECKING, Any
 
-from runtime.quiet import silenced
+from runtime.terminal.silence import silenced
 from toolkit.plots import confusion_figure, history_figure
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from toolkit.choosing import Measured
-    from toolkit.evaluation import Evaluation
+    from toolkit.evaluation.metrics import Evaluation
+    from toolkit.recommend.choice import Measured
 
 _INK = "#0a0b0c"  # stands for the colour of the page's text
 _STYLE: Any = {

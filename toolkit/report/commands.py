@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from exporters import formats
 from toolkit import typed
-from toolkit.runs import config_beside
-from toolkit.subject import Overrides, Subject
+from toolkit.runs.run import config_beside
+from toolkit.trained_model import Overrides, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

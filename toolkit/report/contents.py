@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime import artifact as artifacts
-from runtime.classifier import open_silently
-from toolkit import runs
-from toolkit.evaluation import Evaluation, evaluate
+from runtime.model import open_silently
+from runtime.modelfile import artifact as artifacts
+from toolkit.evaluation.metrics import Evaluation, evaluate
 from toolkit.files import read_json
-from toolkit.flips import sheet
+from toolkit.parity.flips import sheet
 from toolkit.parity.reference import Reference
+from toolkit.parity.verify import prepare
 from toolkit.progress import SILENT, Reporter
-from toolkit.recommending import recommend
+from toolkit.recommend.measure import recommend
 from toolkit.report.commands import commands
-from toolkit.verifying import prepare
+from toolkit.runs import run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runtime.artifact import Artifact
-    from toolkit.choosing import Measured
-    from toolkit.recommending import Recommendation, RecommendOptions
-    from toolkit.subject import Subject
+    from runtime.modelfile.artifact import Artifact
+    from toolkit.recommend.choice import Measured
+    from toolkit.recommend.measure import Recommendation, RecommendOptions
+    from toolkit.trained_model import Subject
 
 _CHUNK = 500  # images between two steps of the progress bar
 
@@ -92,7 +92,7 @@ def gather(subject: Subject, options: RecommendOptions, reporter: Reporter = SIL
         name=subject.name,
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         training=training,
-        history=_history(folder / runs.HISTORY) if training else (),
+        history=_history(folder / run.HISTORY) if training else (),
         keras=evaluate(answers, truth, subject.labels),
         chosen=_evaluated(measured.chosen, subject, measured.images, reporter),
         measured=measured,
@@ -106,9 +106,9 @@ def gather(subject: Subject, options: RecommendOptions, reporter: Reporter = SIL
 
 def _training(folder: Path) -> dict[str, Any]:
     """Return configuration and results of a run folder; empty where it is none."""
-    if not (folder / runs.CONFIG).is_file() or not (folder / runs.METRICS).is_file():
+    if not (folder / run.CONFIG).is_file() or not (folder / run.METRICS).is_file():
         return {}
-    return {"config": read_json(folder / runs.CONFIG), "metrics": read_json(folder / runs.METRICS)}
+    return {"config": read_json(folder / run.CONFIG), "metrics": read_json(folder / run.METRICS)}
 
 
 def _history(path: Path) -> tuple[dict[str, float], ...]:

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtime.distributions import installed_version
-from runtime.files import write_atomically
-from toolkit.advice import ms_text
-from toolkit.pages import render
+from runtime.modelfile.files import write_atomically
 from toolkit.parity.markdown import markdown as parity_markdown
 from toolkit.parity.words import listed, of_several
+from toolkit.recommend.explanation import ms_text
 from toolkit.report import charts
+from toolkit.templates.page import render
 
 if TYPE_CHECKING:
-    from toolkit.choosing import Measured
     from toolkit.parity import ParityReport
+    from toolkit.recommend.choice import Measured
     from toolkit.report.contents import Contents
 
 HTML, MARKDOWN, CARD = "report.html", "report.md", "card.md"

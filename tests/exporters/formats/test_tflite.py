@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from exporters import tflite_graph
 from exporters.formats import registry, tflite
-from exporters.source import KerasSource
-from exporters.tensorflow_setup import import_tensorflow
-from runtime import artifact as artifacts
+from exporters.keras_model.source import KerasSource
+from exporters.keras_model.tensorflow_setup import import_tensorflow
+from exporters.tflite import graph as tflite_graph
 from runtime.errors import ExportError
+from runtime.modelfile import artifact as artifacts
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +109,10 @@ def test_calibration_images_are_fed_one_by_one(rng):
 
 def test_other_calibration_images_give_other_scales(subject, exports, tmp_path):
     from exporters.calibration import CalibrationOptions
-    from toolkit import exporting
+    from toolkit.export import export
 
-    options = exporting.ExportOptions((), tmp_path, CalibrationOptions(3))
-    request = exporting.build_request(subject, options, calibrate=True)
+    options = export.ExportOptions((), tmp_path, CalibrationOptions(3))
+    request = export.build_request(subject, options, calibrate=True)
     file = registry()["tflite-int8"]()._convert(replace(request, out=tmp_path))
     assert file != exports["tflite-int8"].read_bytes()[: len(file)]
 
@@ -120,7 +120,7 @@ def test_other_calibration_images_give_other_scales(subject, exports, tmp_path):
 @pytest.mark.parametrize("name", ["tflite-int8", "tflite-int16x8"])
 def test_each_calibration_image_is_run_once(subject, tmp_path, monkeypatch, name):
     from exporters.calibration import CalibrationOptions
-    from toolkit import exporting
+    from toolkit.export import export
 
     fed, feeder = [], tflite._feeder
 
@@ -133,6 +133,6 @@ def test_each_calibration_image_is_run_once(subject, tmp_path, monkeypatch, name
         return feed
 
     monkeypatch.setattr(tflite, "_feeder", counted)
-    options = exporting.ExportOptions((), tmp_path, CalibrationOptions(4))
-    registry()[name]().draft(exporting.build_request(subject, options, calibrate=True))
+    options = export.ExportOptions((), tmp_path, CalibrationOptions(4))
+    registry()[name]().draft(export.build_request(subject, options, calibrate=True))
     assert sum(fed) in (4, 5)  # the converter looks at the first one to see its type

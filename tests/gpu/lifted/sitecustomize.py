@@ -6,15 +6,15 @@ real shaders and buffers, on a machine that has no GPU.
 
 from __future__ import annotations
 
-from runtime.backends import _adapters, _plugin
+from runtime.backends.gpu import adapters, plugin
 
-_adapters.Adapter.is_software = property(lambda self: False)
+adapters.Adapter.is_software = property(lambda self: False)
 
 
 def _device(ort, provider):
-    _plugin.register(ort, provider.name, provider.plugin)
+    plugin.register(ort, provider.name, provider.plugin)
     offered = [d for d in ort.get_ep_devices() if d.ep_name == provider.ort]
-    return offered[0], _adapters.vulkan_adapters()[0].name
+    return offered[0], adapters.vulkan_adapters()[0].name
 
 
-_plugin.device = _device
+plugin.device = _device

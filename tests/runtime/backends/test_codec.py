@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from runtime.backends import _codec
 from runtime.backends._codec import Codec
+from runtime.backends.quantization import dequantize
 from runtime.errors import InputError
-from runtime.manifest import TensorSpec
-from runtime.preprocess import PreprocessSpec
-from runtime.quantization import dequantize
+from runtime.modelfile.manifest import TensorSpec
+from runtime.preprocessing.spec import PreprocessSpec
 
 SCALES = st.floats(2.0**-13, 4.0, width=32)
 UNITS = st.floats(-2.0, 2.0, width=32)

@@ -14,12 +14,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from runtime import artifact as artifacts
 from runtime.backends import BackendOptions
-from runtime.backends._tflite_tensors import image_tensors
 from runtime.backends.litert import LiteRt
 from runtime.backends.openvino import OpenVino
+from runtime.backends.openvino_tensors import image_tensors
 from runtime.errors import BackendError
+from runtime.modelfile import artifact as artifacts
 
 if not OpenVino.installed():  # importorskip would import it with its telemetry
     pytest.skip("openvino is not installed", allow_module_level=True)

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from runtime import artifact as artifacts
 from runtime.backends.tflite_runtime import TfliteRuntime
 from runtime.errors import BackendError
+from runtime.modelfile import artifact as artifacts
 
 
 def test_tflite_runtime_says_what_mends_numpy_2(exports, monkeypatch):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from runtime import artifact as artifacts
 from runtime.benchmark.fresh import Fresh
 from runtime.benchmark.latency import Latency
 from runtime.benchmark.result import BenchResult, Power, Setting, Timing
-from runtime.classifier import from_artifact
 from runtime.host import PowerState, host
+from runtime.model import from_artifact
+from runtime.modelfile import artifact as artifacts
 
 MODELS = Path(__file__).parents[3] / "examples" / "models"
 

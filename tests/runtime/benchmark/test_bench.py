@@ -9,17 +9,17 @@ import pytest
 from PIL import Image
 
 import runtime
-from runtime import artifact as artifacts
 from runtime.backends import BackendOptions
 from runtime.benchmark import bench as module
 from runtime.benchmark.bench import BenchOptions, bench, settled
 from runtime.benchmark.fresh import measure_fresh
-from runtime.benchmark.peak import Peak, Peaks
 from runtime.benchmark.picture import SIZE, picture
-from runtime.benchmark.scenarios import find, play
 from runtime.benchmark.throughput import images_per_second, measure_throughput
 from runtime.errors import BackendError, InputError, UnknownNameError
 from runtime.host import PowerState
+from runtime.modelfile import artifact as artifacts
+from toolkit.benchmarking.peak import Peak, Peaks
+from toolkit.benchmarking.scenarios import find, play
 
 KEYS = {
     *("backend", "device", "threads", "latency_ms", "images_per_second", "load_ms", "first_ms"),

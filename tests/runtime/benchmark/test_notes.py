@@ -6,10 +6,10 @@ import pytest
 
 from runtime.benchmark.latency import Latency
 from runtime.benchmark.notes import remarks
-from runtime.benchmark.peak import Peak, Peaks
 from runtime.benchmark.result import Power, Timing
 from runtime.benchmark.throughput import Rate
 from runtime.host import PowerState, host, risen
+from toolkit.benchmarking.peak import Peak, Peaks
 
 
 class Engine:

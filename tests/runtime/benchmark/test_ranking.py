@@ -8,17 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from runtime import artifact as artifacts
-from runtime import tuned
 from runtime.backends import for_suffix
-from runtime.benchmark import contenders as module
-from runtime.benchmark.contenders import Contender, contenders
+from runtime.backends import preferred as tuned
+from runtime.benchmark import candidates as module
+from runtime.benchmark.candidates import Contender, contenders
 from runtime.benchmark.latency import Latency
 from runtime.benchmark.ranking import Ranked, Ranking, RankOptions, rank
 from runtime.commands._ranking_text import text
 from runtime.errors import BackendError, InputError
 from runtime.host import host
-from runtime.probe import Probe
+from runtime.modelfile import artifact as artifacts
+from runtime.workers.probe import Probe
 
 SHORT = RankOptions(threads=(1,), batches=(1, 4), seconds=0.02)
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime import artifact as artifacts
-from runtime.manifest import Created, Manifest, Quantization, Requirements, TensorSpec
-from runtime.preprocess import PreprocessSpec
+from runtime.modelfile import artifact as artifacts
+from runtime.modelfile.manifest import Created, Manifest, Quantization, Requirements, TensorSpec
+from runtime.preprocessing.spec import PreprocessSpec
 
 FOLDER = Path(__file__).parents[3] / "runtime" / "doctor"
 SIDE, PLACES, FILTERS, CLASSES = 4, 4, 8, 4

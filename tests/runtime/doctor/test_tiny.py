@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import artifact as artifacts
-from runtime.classifier import from_artifact
 from runtime.doctor.diagnoses import ANSWER
 from runtime.doctor.examine import _FOLDER
+from runtime.model import from_artifact
+from runtime.modelfile import artifact as artifacts
 
 NAMES = ["tiny.tflite", "tiny.onnx", "tiny-float.tflite", "tiny-float.onnx"]
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from exporters import formats
-from exporters.tensorflow_setup import import_tensorflow
-from runtime.console import Output
+from exporters.keras_model.tensorflow_setup import import_tensorflow
 from runtime.errors import InputError
+from runtime.terminal.cli import Output
 from toolkit.architectures import BuildOptions, registry
 from toolkit.architectures.pretrained import Pretrained
 from toolkit.datasets import DataOptions
@@ -56,9 +56,9 @@ def test_valid_padding_is_honoured_or_refused(name):
 def trained(name, data, parent, limit):
     """Return a short training, as a subject."""
     from toolkit.commands._reporter import RichReporter
-    from toolkit.recipe import TrainOptions
-    from toolkit.subject import resolve
-    from toolkit.training import train
+    from toolkit.trained_model import resolve
+    from toolkit.training.options import TrainOptions
+    from toolkit.training.train import train
 
     epochs = 20 if name == "mobilenet-small" else 5  # its averages of batch norm come slowly
     options = TrainOptions(
@@ -72,8 +72,8 @@ def trained(name, data, parent, limit):
 @pytest.mark.parametrize("kind", ["grey", "colour"])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_format_passes_the_gate(name, kind, request, tmp_path):
-    from toolkit.exporting import ExportOptions, export
-    from toolkit.verifying import VerifyOptions, verify
+    from toolkit.export.export import ExportOptions, export
+    from toolkit.parity.verify import VerifyOptions, verify
 
     data = DataOptions(name="digits")
     if kind == "colour":

@@ -40,13 +40,13 @@ def test_images_that_are_too_small_for_valid_padding_are_refused():
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run of two epochs on the digits."""
-    from exporters.tensorflow_setup import import_tensorflow
-    from runtime.console import Output
+    from exporters.keras_model.tensorflow_setup import import_tensorflow
+    from runtime.terminal.cli import Output
     from toolkit.commands._reporter import RichReporter
     from toolkit.datasets import DataOptions
-    from toolkit.recipe import TrainOptions
-    from toolkit.subject import resolve
-    from toolkit.training import train
+    from toolkit.trained_model import resolve
+    from toolkit.training.options import TrainOptions
+    from toolkit.training.train import train
 
     import_tensorflow()
     options = TrainOptions(architecture="mobilenet-small", epochs=2, learning_rate=0.01)
@@ -57,8 +57,8 @@ def trained(tmp_path_factory):
 
 @pytest.mark.slow
 def test_every_format_passes_the_gate(trained):
-    from toolkit.exporting import ExportOptions, export
-    from toolkit.verifying import VerifyOptions, verify
+    from toolkit.export.export import ExportOptions, export
+    from toolkit.parity.verify import VerifyOptions, verify
 
     paths = tuple(file.path for file in export(trained, ExportOptions(()), on_failure=print))
     assert len(paths) >= 6

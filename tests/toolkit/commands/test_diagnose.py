@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import artifact as artifacts
+from runtime.modelfile import artifact as artifacts
 
 KERAS = str(Path(__file__).parents[3] / "examples" / "models" / "mnist-cnn.keras")
 
@@ -117,7 +117,7 @@ def test_the_table_cuts_long_names_and_no_numbers():
 
     from toolkit.commands.diagnose import table
     from toolkit.diagnosis import Diagnosis, LayerDiagnosis
-    from toolkit.diagnosis.file import FileDiagnosis
+    from toolkit.diagnosis.diagnose import FileDiagnosis
 
     numbers = (0, 12.5, 11.25, -0.5, 1.0, 1.0, 8)
     layer = LayerDiagnosis(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import runtime
-from runtime import artifact as artifacts
+from runtime.modelfile import artifact as artifacts
 
 ROOT = Path(__file__).parents[3]
 
@@ -212,7 +212,7 @@ def test_a_search_says_what_it_did(toolkit_cli, own, tmp_path):
 
 
 def test_a_search_without_a_way_out_writes_nothing(toolkit_cli, own, tmp_path, monkeypatch):
-    from toolkit.mending import Mender
+    from toolkit.quantization_search.judge import Mender
 
     judge = Mender.judge
     monkeypatch.setattr(Mender, "judge", lambda *a: (judge(*a)[0], ("7.00 points lost",)))

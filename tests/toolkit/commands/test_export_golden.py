@@ -3,7 +3,7 @@
 import re
 import shlex
 
-from runtime import artifact as artifacts
+from runtime.modelfile import artifact as artifacts
 
 
 def test_golden_inputs_that_go_with_an_old_file_are_told(toolkit_cli, own, tmp_path):

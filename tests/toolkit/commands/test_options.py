@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from toolkit.commands._options import _size, data_options, override_options
 from toolkit.datasets import DataOptions
-from toolkit.subject import Overrides
+from toolkit.trained_model import Overrides
 
 
 @pytest.mark.parametrize(

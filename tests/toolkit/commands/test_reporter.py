@@ -5,8 +5,8 @@ import sys
 import pytest
 from rich.table import Table
 
-from runtime.console import Output
 from runtime.errors import MissingDependencyError
+from runtime.terminal.cli import Output
 from toolkit.commands._reporter import RichReporter, render
 
 ROW = {"loss": 0.51234, "accuracy": 0.9, "learning_rate": 0.001, "seconds": 2.4, "other": 1.0}

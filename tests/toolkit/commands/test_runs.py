@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from runtime.errors import InputError, UnknownNameError
-from toolkit import listing, runs
 from toolkit.files import write_json
+from toolkit.runs import listing, run
 
 
 @pytest.fixture
@@ -18,10 +18,10 @@ def folder(tmp_path, digits_run):
     for name, accuracy, seconds in (("a-digits-cnn", 0.5, 9.0), ("b-digits-cnn", 0.75, 3.5)):
         path = parent / name
         path.mkdir()
-        shutil.copy(digits_run.model, path / runs.MODEL)
-        write_json(path / runs.CONFIG, digits_run.config | {"options": {"seed": accuracy}})
+        shutil.copy(digits_run.model, path / run.MODEL)
+        write_json(path / run.CONFIG, digits_run.config | {"options": {"seed": accuracy}})
         metrics = {"test_accuracy": accuracy, "seconds": seconds, "parameters": 1234, "epochs": 2}
-        write_json(path / runs.METRICS, metrics)
+        write_json(path / run.METRICS, metrics)
     (parent / "latest").symlink_to("a-digits-cnn")
     return parent
 
@@ -50,7 +50,7 @@ def test_sorted_by_a_key(folder, exports, key, first):
 
 
 def test_runs_without_the_value_come_last(folder):
-    (folder / "b-digits-cnn" / runs.METRICS).unlink()
+    (folder / "b-digits-cnn" / run.METRICS).unlink()
     assert [row.accuracy for row in listing.list_runs(folder, "accuracy")] == [0.5, None]
 
 
@@ -72,7 +72,7 @@ def test_a_file_of_another_model_is_stale_and_a_cut_one_damaged(folder, exports)
     place.mkdir()
     (place / "cut.tflite").write_bytes(exports["tflite-int8"].read_bytes()[:-400])
     shutil.copy(exports["onnx-int8"], place)
-    (folder / "a-digits-cnn" / runs.MODEL).write_bytes(b"another model")
+    (folder / "a-digits-cnn" / run.MODEL).write_bytes(b"another model")
     found = verdicts(folder)
     assert found.pop("onnx-int8") == "stale"
     assert set(found.values()) <= {"damaged", "not verified"}
@@ -90,9 +90,9 @@ def test_a_verified_file_passes(toolkit_cli, folder, exports):
 
 
 def test_unfinished_and_damaged_folders_are_shown_as_such(toolkit_cli, folder):
-    runs.start(folder, "digits-cnn")
-    (folder / "b-digits-cnn" / runs.CONFIG).write_text("{")
-    (folder / "a-digits-cnn" / runs.MODEL).unlink()
+    run.start(folder, "digits-cnn")
+    (folder / "b-digits-cnn" / run.CONFIG).write_text("{")
+    (folder / "a-digits-cnn" / run.MODEL).unlink()
     (folder / "notes").mkdir()
     record = json.loads(toolkit_cli("runs", folder, "--json").stdout)
     status = {row["name"][0]: row["status"] for row in record}
@@ -103,7 +103,7 @@ def test_unfinished_and_damaged_folders_are_shown_as_such(toolkit_cli, folder):
 
 @pytest.mark.parametrize("text", ["[]", '{"name": 1', '{"other": 1}'])
 def test_a_strange_configuration_is_no_crash(toolkit_cli, folder, text):
-    (folder / "a-digits-cnn" / runs.CONFIG).write_text(text)
+    (folder / "a-digits-cnn" / run.CONFIG).write_text(text)
     result = toolkit_cli("runs", folder, "--json")
     assert result.exit_code == 0
     assert [row["status"] for row in json.loads(result.stdout)] == ["finished", "damaged"]

@@ -11,7 +11,7 @@ pty = pytest.importorskip("pty", reason="no pseudo terminals on this system")
 
 WATCHED = """
 import time
-from runtime.console import Output
+from runtime.terminal.cli import Output
 from toolkit.commands._reporter import RichReporter
 reporter = RichReporter(Output({options}))
 with reporter.task("answering", 4) as tick:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from exporters.formats import registry
-from runtime import artifact as artifacts
-from toolkit import exporting
+from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
-from toolkit.subject import resolve
+from toolkit.export import export
+from toolkit.trained_model import resolve
 
 KERAS = str(Path(__file__).parents[3] / "examples" / "models" / "mnist-cnn.keras")
 
@@ -26,8 +26,8 @@ def stranger(digits_run, tmp_path_factory):
     model = keras.models.clone_model(keras.models.load_model(digits_run.model))
     model.save(folder / "digits-cnn.keras")
     other = resolve(folder / "digits-cnn.keras", DataOptions(name="digits"))
-    options = exporting.ExportOptions((), folder)
-    request = exporting.build_request(other, options, calibrate=False)
+    options = export.ExportOptions((), folder)
+    request = export.build_request(other, options, calibrate=False)
     return registry()["tflite"]().export(request).path
 
 

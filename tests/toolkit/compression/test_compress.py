@@ -14,8 +14,8 @@ from toolkit.compression import CompressOptions, Compressor
 from toolkit.compression.search import Search, Target
 from toolkit.datasets import DataOptions
 from toolkit.report.commands import commands
-from toolkit.runs import open_run
-from toolkit.subject import resolve
+from toolkit.runs.run import open_run
+from toolkit.trained_model import resolve
 
 pytest.importorskip("tensorflow", reason="the workstation side is not installed")
 pytestmark = pytest.mark.slow
@@ -192,7 +192,7 @@ def test_a_student_that_loses_too_much_is_an_error_and_stays(subject, tmp_path):
 
 
 def quiet():
-    from runtime.console import Output
+    from runtime.terminal.cli import Output
     from toolkit.commands._reporter import RichReporter
 
     return RichReporter(Output(quiet=True))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from runtime.errors import DataError
-from runtime.preprocess import PreprocessSpec
+from runtime.preprocessing.spec import PreprocessSpec
 from toolkit.datasets import DataOptions, load_dataset
 from toolkit.datasets.checks import checked, findings
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from exporters.formats import registry
-from exporters.tflite_graph import pack, parse
-from runtime import artifact as artifacts
+from exporters.tflite.graph import pack, parse
+from runtime.modelfile import artifact as artifacts
 from toolkit.diagnosis.constants import changed
 from toolkit.inspection import view
 from toolkit.parity import Reference
@@ -37,8 +37,8 @@ def test_one_flipped_byte_is_found_in_its_layer(exports, reference, name):
 def folded(rgb_model, tmp_path_factory):
     """A model with batch norm and depthwise layers in every format, and its reference."""
     from toolkit.datasets import DataOptions
-    from toolkit.exporting import ExportOptions, export
-    from toolkit.subject import Overrides, resolve
+    from toolkit.export.export import ExportOptions, export
+    from toolkit.trained_model import Overrides, resolve
 
     data = DataOptions(path=rgb_model / "colors.npz")
     subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
@@ -97,7 +97,7 @@ def test_a_weight_scale_is_found_although_it_changes_many_weights(exports, refer
 def test_the_same_network_after_another_training_is_told_in_one_sentence(exports, subject):
     import keras
 
-    from exporters.source import KerasSource
+    from exporters.keras_model.source import KerasSource
     from toolkit.parity.reference import float_view
 
     keras.utils.set_random_seed(5)

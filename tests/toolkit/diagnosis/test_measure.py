@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from exporters.formats import registry
-from exporters.quantization import QuantizationOptions
-from runtime import artifact as artifacts
+from exporters.quantization_options import QuantizationOptions
 from runtime.errors import ArtifactError, InputError
-from toolkit import exporting
+from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
 from toolkit.diagnosis import Diagnosis, diagnose
-from toolkit.diagnosis.file import DiagnoseOptions, diagnose_file
+from toolkit.diagnosis.diagnose import DiagnoseOptions, diagnose_file
+from toolkit.export import export
 from toolkit.inspection import view
 from toolkit.plots import plot_diagnosis
-from toolkit.subject import Overrides, resolve
+from toolkit.trained_model import Overrides, resolve
 
 CONV, DEPTHWISE, DENSE, POOL, RESHAPE = 3, 4, 9, 17, 22  # BuiltinOperator of the TFLite schema
 INT8 = ("tflite-int8", "onnx-int8")
@@ -105,7 +105,7 @@ class Case:
 
     def __init__(self, subject, files=None):
         self.subject = subject
-        self.request = exporting.build_request(subject, exporting.ExportOptions(()), calibrate=True)
+        self.request = export.build_request(subject, export.ExportOptions(()), calibrate=True)
         self.files = {name: (files or {}).get(name) or self.draft(name) for name in INT8}
         self.batch = subject.spec.apply(subject.dataset.x_train[:24])
 

@@ -39,7 +39,7 @@ def test_every_layer_has_an_explanation(rows):
 
 
 def test_a_model_of_the_users_own(rgb_model):
-    from exporters.source import load_keras
+    from exporters.keras_model.source import load_keras
 
     source = load_keras(rgb_model / "colors.keras")
     found = describe(source)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from exporters.tensorflow_setup import import_tensorflow
+from exporters.keras_model.tensorflow_setup import import_tensorflow
 from toolkit.explain.fields import WHOLE, Field
 from toolkit.explain.layers import fields
 

@@ -9,10 +9,10 @@ pytest.importorskip("tensorflow", reason="the workstation side is not installed"
 from runtime.errors import ArtifactError
 from toolkit.architectures import BuildOptions, registry
 from toolkit.datasets import DataOptions
-from toolkit.exporting import ExportOptions, export
+from toolkit.export.export import ExportOptions, export
 from toolkit.inspection import view
 from toolkit.inspection.alignment import align
-from toolkit.subject import resolve
+from toolkit.trained_model import resolve
 
 
 @pytest.fixture(scope="module")

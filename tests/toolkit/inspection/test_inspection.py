@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from exporters.formats import registry
-from exporters.quantization import QuantizationOptions
-from runtime import artifact as artifacts
+from exporters.quantization_options import QuantizationOptions
 from runtime.backends import for_suffix
 from runtime.errors import ArtifactError, InputError
-from toolkit import exporting
+from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
+from toolkit.export import export
 from toolkit.inspection import INPUT, view
 from toolkit.inspection.alignment import align
-from toolkit.subject import Overrides, resolve
+from toolkit.trained_model import Overrides, resolve
 
 FORMATS = [name for name in registry() if name.startswith(("tflite", "onnx"))]
 QUANTIZED = ["tflite-int8", "tflite-int16x8", "onnx-int8"]
@@ -47,7 +47,7 @@ def colors(rgb_model):
     """A network with batch norm, ReLU6 and a depthwise convolution."""
     data = DataOptions(path=rgb_model / "colors.npz")
     subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    return exporting.build_request(subject, exporting.ExportOptions(()), calibrate=True)
+    return export.build_request(subject, export.ExportOptions(()), calibrate=True)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def residual():
     import keras
     from keras import layers
 
-    from exporters.source import KerasSource
+    from exporters.keras_model.source import KerasSource
 
     image = keras.Input((8, 8, 1), name="image")
     left = layers.Conv2D(4, 3, padding="same", activation="relu", name="left")(image)

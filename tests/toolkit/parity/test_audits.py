@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from runtime.classifier import LoadOptions, load
-from runtime.preprocess import PreprocessSpec
+from runtime.model import LoadOptions, load
+from runtime.preprocessing.spec import PreprocessSpec
 from toolkit.inspection import TensorRange
 from toolkit.parity import Reference, audits, budget_for
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from exporters.budget import EXACT, INTEGER, ParityBudget
-from runtime import artifact as artifacts
 from runtime.backends import Backend
 from runtime.errors import InputError, MissingDependencyError, UnknownNameError
+from runtime.modelfile import artifact as artifacts
 from toolkit.parity import (
     FAIL,
     PASS,

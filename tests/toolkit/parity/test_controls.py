@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from runtime import artifact as artifacts
 from runtime.errors import InputError
-from toolkit import exporting
+from runtime.modelfile import artifact as artifacts
+from toolkit.export import export
 from toolkit.parity import Reference, budget_for
 from toolkit.parity.controls import CONTROLS, Base, self_check
 
@@ -23,7 +23,7 @@ CAUSES = {
 
 @pytest.fixture(scope="module")
 def request_(subject):
-    return exporting.build_request(subject, exporting.ExportOptions(()), calibrate=True)
+    return export.build_request(subject, export.ExportOptions(()), calibrate=True)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """The report as Markdown."""
 
-from runtime import artifact as artifacts
+from runtime.modelfile import artifact as artifacts
 from toolkit.engines import engines_for
 from toolkit.parity import Candidate, Reference, compare
 from toolkit.parity.markdown import markdown

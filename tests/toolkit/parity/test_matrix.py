@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from runtime import artifact as artifacts
 from runtime.backends import for_suffix
 from runtime.backends.onnxruntime import OnnxRuntime
 from runtime.errors import EdgeError, InputError
+from runtime.modelfile import artifact as artifacts
 from toolkit.parity import budget_for
 from toolkit.parity.matrix import BATCHES, THREADS, engine_matrix
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from exporters import formats
-from toolkit.advice import ms_text
-from toolkit.choosing import Measured
 from toolkit.datasets import DataOptions
-from toolkit.evaluation import evaluate
-from toolkit.exporting import ExportOptions, export
-from toolkit.recommending import RecommendOptions
+from toolkit.evaluation.metrics import evaluate
+from toolkit.export.export import ExportOptions, export
+from toolkit.parity.verify import VerifyOptions
+from toolkit.recommend.choice import Measured
+from toolkit.recommend.explanation import ms_text
+from toolkit.recommend.measure import RecommendOptions
 from toolkit.report import CARD, HTML, MARKDOWN, charts, gather, write
 from toolkit.report.commands import commands
-from toolkit.subject import Overrides, resolve
-from toolkit.verifying import VerifyOptions
+from toolkit.trained_model import Overrides, resolve
 
 pytest.importorskip("jinja2", reason="the workstation side is not installed")
 VOID = {"meta", "img", "br", "link", "input", "hr"}

@@ -1,0 +1,34 @@
+"""The first import of TensorFlow in a process, done right."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+from runtime.backends.tflite_runtime import TfliteRuntime
+from runtime.errors import EdgeError, MissingDependencyError
+from runtime.terminal.silence import silenced
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow without its start-up messages.
+
+    tflite-runtime, where it works, is imported first: loaded after TensorFlow 2.21 its
+    constructor fails ("vector::reserve"), because both carry the same C++ symbols; in
+    this order both work.
+
+    Raises:
+        MissingDependencyError: TensorFlow is not installed.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with contextlib.suppress(EdgeError):
+        TfliteRuntime.preload()
+    try:
+        with silenced():
+            import keras  # noqa: F401
+            import tensorflow as tf  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError("tensorflow", "export", "train and convert models") from error

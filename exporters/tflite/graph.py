@@ -1,0 +1,110 @@
+"""From Keras to TFLite: static batch, built-in operators, all weights inside."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from exporters.conversion import converting
+from runtime.errors import ExportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporters.keras_model.source import KerasSource
+
+CUSTOM = 32  # BuiltinOperator.CUSTOM in the TFLite schema; Flex operators are custom ones
+
+
+def convert(
+    source: KerasSource, format_name: str, configure: Callable[[Any], None] | None = None
+) -> bytes:
+    """Run TensorFlow's TFLiteConverter on a model.
+
+    Args:
+        source: the model.
+        format_name: named in errors.
+        configure: sets options of the converter; None leaves everything in float32.
+
+    Raises:
+        ExportError: the conversion failed, or lost the weights.
+    """
+    import tensorflow as tf
+
+    with converting(format_name, _reason):
+        converter = tf.lite.TFLiteConverter.from_keras_model(_static(source))
+        if configure is not None:
+            configure(converter)
+        payload: bytes = converter.convert()
+    _check_weights(payload, source)
+    return payload
+
+
+def operators(payload: bytes, format_name: str) -> dict[str, int]:
+    """Return the operators of a file with their versions, by name.
+
+    Raises:
+        ExportError: one is no built-in operator.
+    """
+    found: dict[str, int] = {}
+    for code in parse(payload).operatorCodes:
+        number = max(code.builtinCode, code.deprecatedBuiltinCode)
+        if number == CUSTOM:
+            raise ExportError(
+                f"format {format_name}: the model needs the operator {code.customCode!r}, "
+                "which plain TFLite engines do not have"
+            )
+        found[_operator_name(number)] = int(code.version)
+    return dict(sorted(found.items()))
+
+
+def parse(payload: bytes) -> Any:
+    """Return the flatbuffer as the schema's ``ModelT``."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    return schema.ModelT.InitFromPackedBuf(payload, 0)
+
+
+def pack(model: Any) -> bytes:
+    """Return the flatbuffer of a schema's ``ModelT``."""
+    import flatbuffers
+
+    builder = flatbuffers.Builder(1 << 16)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _static(source: KerasSource) -> Any:
+    """Wrap the model in one with batch 1, so that no operator computes shapes at run time."""
+    import keras
+
+    image = keras.Input(batch_shape=(1, *source.image_shape), name="image")
+    return keras.Model(image, source.model(image, training=False), name=source.model.name)
+
+
+def _check_weights(payload: bytes, source: KerasSource) -> None:
+    """Refuse a file too small for its weights; a known converter bug drops them silently."""
+    weights = source.model.count_params()
+    if len(payload) < weights // 4:  # a quarter byte a weight
+        raise ExportError(
+            f"the converter wrote {len(payload):,} bytes for {weights:,} weights: they are missing"
+        )
+
+
+def _operator_name(number: int) -> str:
+    from ai_edge_litert import schema_py_generated as schema
+
+    names: dict[int, str] = {
+        v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)
+    }
+    return names.get(number, str(number))
+
+
+def _reason(error: Exception) -> str:
+    """Return the part of a converter's message that says what is wrong."""
+    if missing := re.findall(r"'tf\.(\w+)' op is neither", str(error)):
+        names = ", ".join(sorted(set(missing)))
+        return f"the model needs {names}, which plain TFLite engines do not have"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if "error:" in line or "not supported" in line]
+    return (telling or lines or [type(error).__name__])[0][:300]

@@ -1,0 +1,1 @@
+"""The model file: container, manifest, golden inputs and digest."""

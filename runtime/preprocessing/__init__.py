@@ -1,0 +1,1 @@
+"""From an image file or an array to model input."""

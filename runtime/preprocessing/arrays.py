@@ -1,0 +1,42 @@
+"""From a bare array to an image of the model's size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runtime.errors import InputError
+from runtime.preprocessing.spec import CHANNELS, Prepared, check_float_pixels
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from runtime.preprocessing.spec import PreprocessSpec
+
+
+def prepare_array(image: NDArray[Any], spec: PreprocessSpec) -> Prepared:
+    """Bring an array to the model's size; one that has it is taken as it is.
+
+    Args:
+        image: (h, w), (h, w, 1) or (h, w, 3); uint8 0…255 or float 0…1.
+        spec: the preprocessing.
+
+    Raises:
+        InputError: wrong shape, dtype or range.
+    """
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in CHANNELS):
+        raise InputError(f"expected (h, w), (h, w, 1) or (h, w, 3), got shape {image.shape}")
+    if image.size == 0:
+        raise InputError(f"the image is empty: shape {image.shape}")
+    if image.dtype != np.uint8:
+        check_float_pixels(image)
+    if spec.matches(image[None]):
+        return Prepared(image, ("an array of the model's size, taken as it is",))
+    from PIL import Image
+
+    if image.dtype != np.uint8:
+        image = np.round(image * 255.0).astype(np.uint8)
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    return spec.prepare(Image.fromarray(np.ascontiguousarray(image)))

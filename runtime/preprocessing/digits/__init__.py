@@ -1,0 +1,1 @@
+"""Photos of handwritten digits: find the strokes, cut them out, frame them like MNIST."""

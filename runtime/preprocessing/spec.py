@@ -1,0 +1,239 @@
+"""The one way from an image to model input.
+
+Training, calibration, parity and prediction all call :class:`PreprocessSpec`,
+and the spec travels inside the model file, so laptop and device cannot differ.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runtime.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from PIL import Image
+
+FITS = ("stretch", "pad", "center-of-mass")
+POLARITIES = ("as-is", "invert", "auto")
+CHANNELS = (1, 3)  # grey or RGB
+_PIXEL_MAX = 255.0
+# Pixels of a photo's longest side that are decoded: what the search for ink looks at.
+# The other fits average all pixels, as training did.
+_LEAST_SIDE = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An image at model size, and what was done to get there.
+
+    Attributes:
+        pixels: uint8 (height, width, channels), 0…255, in the polarity of training.
+        steps: what was done, in order, one short sentence each.
+    """
+
+    pixels: NDArray[np.uint8]
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PreprocessSpec:
+    """How an image becomes a float32 NHWC batch in model units.
+
+    A pixel p (0…255) of channel c becomes ``(p * scale - mean[c]) / std[c]``.
+
+    Attributes:
+        height: rows of the model input, in pixels.
+        width: columns of the model input, in pixels.
+        channels: 1 (grey) or 3 (RGB).
+        scale: factor on the pixel value; 1/255 maps to 0…1.
+        mean: one value for all channels or one a channel, in scaled units.
+        std: like ``mean``; not zero.
+        fit: how an image of another size is brought to model size: ``stretch``
+            (aspect ignored), ``pad`` (aspect kept, background added), or
+            ``center-of-mass`` (the framing of MNIST: crop to the ink, fit it into
+            20/28 of the side, put its centre of mass in the middle).
+        polarity: ``as-is``, ``invert``, or ``auto`` (an image that is dark on
+            light is inverted, because the training images are light on dark).
+    """
+
+    height: int
+    width: int
+    channels: int = 1
+    scale: float = 1.0 / _PIXEL_MAX
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    fit: str = "stretch"
+    polarity: str = "as-is"
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            InputError: a field is out of its range.
+        """
+        if min(self.height, self.width) < 1:
+            raise InputError(f"image size must be positive, not {self.height}x{self.width}")
+        if self.channels not in CHANNELS:
+            raise InputError(f"channels must be 1 (grey) or 3 (RGB), not {self.channels}")
+        for kind, name, known in (
+            ("fit", self.fit, FITS),
+            ("polarity", self.polarity, POLARITIES),
+        ):
+            if name not in known:
+                raise InputError(str(UnknownNameError(kind, name, known)))
+        if self.fit == "center-of-mass" and self.channels != 1:
+            raise InputError("fit 'center-of-mass' works on grey images (channels 1) only")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) not in (1, self.channels):
+                raise InputError(f"{name} needs 1 or {self.channels} values, not {len(values)}")
+        numbers = (self.scale, *self.mean, *self.std)
+        if not all(math.isfinite(n) for n in numbers) or self.scale == 0 or 0 in self.std:
+            raise InputError("scale and std must be finite and not zero, mean finite")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of one input."""
+        return (self.height, self.width, self.channels)
+
+    def matches(self, images: NDArray[Any]) -> bool:
+        """Whether a batch (n, h, w) or (n, h, w, c) has the size of the model input."""
+        shape = images.shape[1:]
+        return shape == self.shape or (self.channels == 1 and shape == self.shape[:2])
+
+    def check(self, images: NDArray[Any]) -> None:
+        """Refuse a batch of images that have another size than the model input.
+
+        Raises:
+            InputError: wrong shape.
+        """
+        if not self.matches(images):
+            raise InputError(
+                f"expected images of shape (n, {', '.join(map(str, self.shape))}), "
+                f"got {tuple(images.shape)}"
+            )
+
+    def apply(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Turn images of the model's size into model input.
+
+        Args:
+            images: (n, height, width) or (n, height, width, channels); uint8
+                0…255, or floating point 0…1.
+
+        Returns:
+            float32 (n, height, width, channels) in model units.
+
+        Raises:
+            InputError: wrong shape or dtype, or float values outside 0…1.
+        """
+        self.check(images)
+        return self._apply(images.reshape(len(images), *self.shape))
+
+    def _apply(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        factor = self.scale
+        if images.dtype != np.uint8:
+            check_float_pixels(images)
+            factor = self.scale * _PIXEL_MAX
+        batch = np.multiply(images, np.float32(factor), dtype=np.float32)
+        if any(self.mean):
+            batch -= np.asarray(self.mean, np.float32)
+        if any(value != 1.0 for value in self.std):
+            batch /= np.asarray(self.std, np.float32)
+        return batch
+
+    def prepare(self, image: Image.Image) -> Prepared:
+        """Bring a decoded picture to model size, polarity and framing.
+
+        Args:
+            image: mode ``L`` or ``RGB``, any size.
+
+        Returns:
+            The pixels at model size, with the list of what was done.
+
+        Raises:
+            InputError: nothing can be made of the image (for example: it is blank).
+        """
+        from runtime.preprocessing.resize import frame
+
+        return frame(image, self)
+
+    def decode(self, source: Path | str | bytes) -> Image.Image:
+        """Decode an image file, as large as :meth:`prepare` needs it.
+
+        Raises:
+            InputError: the file cannot be read, or is no image.
+        """
+        from runtime.preprocessing.decode import decode
+
+        return decode(source, _LEAST_SIDE if self.fit == "center-of-mass" else 0)
+
+    def from_file(self, path: Path) -> NDArray[np.uint8]:
+        """Read an image file and bring it to model size.
+
+        Returns:
+            uint8 (height, width, channels).
+
+        Raises:
+            InputError: the file cannot be read, or is no image.
+        """
+        return self.prepare(self.decode(path)).pixels
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> PreprocessSpec:
+        """Build a spec from what :meth:`to_json` gave.
+
+        Raises:
+            InputError: a field is missing, unknown or of the wrong type.
+        """
+        try:
+            fields = dict(values)
+            fields["mean"] = tuple(float(v) for v in fields["mean"])
+            fields["std"] = tuple(float(v) for v in fields["std"])
+            return cls(**fields)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"broken preprocessing record: {error}") from error
+
+
+def check_float_pixels(images: NDArray[Any]) -> None:
+    """Refuse an array that is neither uint8 nor floating point in 0…1.
+
+    Raises:
+        InputError: another dtype, or a value outside 0…1 (NaN included).
+    """
+    check_pixel_type(images.dtype)
+    if images.size and not (images.min() >= 0.0 and images.max() <= 1.0):
+        if np.isnan(images).any():
+            raise InputError("float pixels must lie in 0…1, some are no number (NaN)")
+        raise InputError(
+            f"float pixels must lie in 0…1, got {images.min():g}…{images.max():g}; "
+            "divide by 255, or pass uint8"
+        )
+
+
+def check_pixel_type(dtype: np.dtype[Any]) -> None:
+    """Refuse what is neither uint8 nor floating point.
+
+    Raises:
+        InputError: another dtype.
+    """
+    if dtype == np.uint8 or np.issubdtype(dtype, np.floating):
+        return
+    how = "astype('float32')" if dtype == np.bool_ else "astype('uint8') or divide by its maximum"
+    raise InputError(
+        f"expected uint8 pixels (0…255) or floats (0…1), got dtype {dtype}; "
+        f"convert with array.{how}"
+    )

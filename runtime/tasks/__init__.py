@@ -1,0 +1,1 @@
+"""What the output of a model means; one module a task."""

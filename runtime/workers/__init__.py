@@ -1,0 +1,1 @@
+"""Everything that runs beside the caller: threads and processes."""

@@ -1,0 +1,60 @@
+"""Biases of channels that faded in training."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from exporters.formats import registry
+from exporters.keras_model.source import KerasSource
+from exporters.quantization_options import QuantizationOptions
+from exporters.tflite import quantize
+from runtime.backends.litert import LiteRt
+from runtime.modelfile.artifact import Artifact
+from toolkit.diagnosis.constants import changed
+from toolkit.export import export
+from toolkit.inspection import view
+from toolkit.parity.reference import float_view
+
+
+@pytest.fixture(scope="module")
+def request_(subject):
+    """A network with a channel that answers its bias alone, which int32 cannot hold."""
+    import keras
+
+    model = keras.models.clone_model(subject.source.model)
+    model.set_weights(subject.source.model.get_weights())
+    layer = model.layers[1]
+    kernel, bias = (np.array(values) for values in layer.get_weights())
+    kernel[..., 0], bias[0] = 1e-10, 0.4
+    layer.set_weights([kernel, bias])
+    source = KerasSource(model, subject.source.path, subject.source.sha256)
+    request = export.build_request(subject, export.ExportOptions(()), calibrate=True)
+    options = QuantizationOptions(method="percentile")
+    return replace(request, source=source, quantization=options)
+
+
+def test_the_bias_of_a_faded_channel_is_kept(request_):
+    payload = registry()["tflite-int8"]().draft(request_).data
+    assert changed(view(payload, ".tflite"), float_view(request_.source, ".tflite")) == ()
+    answers = LiteRt(Artifact(request_.out / "x.tflite", payload, None, "")).run(
+        request_.check.batch
+    )
+    expected = request_.source.predict(request_.check.batch)
+    assert (answers.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.97
+
+
+def test_without_the_mending_the_bias_is_lost(request_, monkeypatch):
+    """If a later release of ai-edge-quantizer keeps it, the mending can go."""
+    monkeypatch.setattr(quantize, "mend_biases", lambda *_: None)
+    payload = registry()["tflite-int8"]().draft(request_).data
+    (text,) = changed(view(payload, ".tflite"), float_view(request_.source, ".tflite"))
+    assert "1 of 32 biases is not the Keras model's" in text
+
+
+def test_a_file_without_such_a_channel_stays_as_it_is(subject, monkeypatch):
+    request = export.build_request(subject, export.ExportOptions(()), calibrate=True)
+    request = replace(request, quantization=QuantizationOptions(method="percentile"))
+    mended = registry()["tflite-int8"]().draft(request).data
+    monkeypatch.setattr(quantize, "mend_biases", lambda *_: None)
+    assert registry()["tflite-int8"]().draft(request).data == mended

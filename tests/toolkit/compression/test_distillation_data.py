@@ -1,0 +1,42 @@
+"""What a student learns from."""
+
+import numpy as np
+import pytest
+
+from toolkit.compression.distillation_data import prepare
+from toolkit.compression.options import CompressOptions
+from toolkit.progress import SILENT
+from toolkit.training.input_pipeline import Schedule
+
+pytest.importorskip("tensorflow", reason="the workstation side is not installed")
+
+
+@pytest.fixture(scope="module")
+def lessons(subject):
+    training, validation = subject.training[:60], subject.training[60:80]
+    return prepare(subject, training, validation, CompressOptions(copies=2), SILENT)
+
+
+def test_the_teacher_answers_and_the_truth_has_its_share(lessons, subject):
+    chosen = subject.training[:60]
+    originals = subject.dataset.x_train[chosen]
+    np.testing.assert_array_equal(lessons.images[0], originals)
+    assert lessons.images.shape == (3, 60, 28, 28, 1)
+    teacher = subject.source.predict(subject.spec.apply(originals))
+    truth = np.eye(10)[subject.dataset.y_train[chosen]]
+    np.testing.assert_allclose(lessons.answers[0], 0.9 * teacher + 0.1 * truth, atol=1e-6)
+    np.testing.assert_allclose(lessons.answers.sum(axis=2), 1, atol=1e-5)
+
+
+def test_an_epoch_shows_each_image_once_in_some_copy(lessons):
+    feed = lessons.feed(Schedule(2, 16, seed=5))
+    first, again, second = (list(feed(n).as_numpy_iterator()) for n in (1, 1, 2))
+    x = np.concatenate([batch for batch, _ in first])
+    np.testing.assert_array_equal(x, np.concatenate([batch for batch, _ in again]))
+    assert (x != np.concatenate([batch for batch, _ in second])).any()
+    known = lessons.spec.apply(lessons.images.reshape(-1, 28, 28, 1)).reshape(3, 60, -1)
+    found = sorted(
+        next(n for n in range(60) if (known[:, n] == row.ravel()).all(axis=1).any()) for row in x
+    )
+    assert len(x) == 60
+    assert len(set(found)) >= 59  # two images may be alike

@@ -1,0 +1,1 @@
+"""Latency of several model files on this workstation, side by side."""

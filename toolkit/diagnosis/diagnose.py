@@ -1,0 +1,124 @@
+"""Diagnoses a model file against the Keras model that it was made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from exporters.calibration import CalibrationOptions, stratified_sample
+from runtime.backends import for_suffix
+from runtime.errors import InputError
+from toolkit.diagnosis.measure import diagnose
+from toolkit.inspection import view
+from toolkit.parity.reference import float_view
+from toolkit.parity.verify import VerifyOptions, prepare
+from toolkit.progress import SILENT, Reporter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from toolkit.diagnosis.report import Diagnosis
+    from toolkit.trained_model import Subject
+
+DEFAULT_IMAGES = 128
+_INTEGER = {".tflite": "tflite-int8", ".onnx": "onnx-int8"}
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnoseOptions:
+    """Which images are run.
+
+    Attributes:
+        images: how many training images; the test images stay untouched.
+        seed: the same seed draws the same images. That of the calibration is 0: another
+            one shows what calibration did not see.
+    """
+
+    images: int = DEFAULT_IMAGES
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the fields.
+
+        Raises:
+            InputError: fewer than one image, or a negative seed.
+        """
+        if self.images < 1:
+            raise InputError(f"--images must be at least 1, not {self.images}")
+        if self.seed < 0:
+            raise InputError(f"--seed must not be negative, not {self.seed}")
+
+
+@dataclass(frozen=True, slots=True)
+class FileDiagnosis:
+    """The diagnosis of one file.
+
+    Attributes:
+        path: the file.
+        format: the export format, ``unknown`` where the file does not say.
+        backend: the engine that ran it.
+        found: its layers.
+    """
+
+    path: Path
+    format: str
+    backend: str
+    found: Diagnosis
+
+    @property
+    def next_format(self) -> str | None:
+        """The format to export again for a remedy; None if there is nothing to mend."""
+        if self.found.is_exact or (self.found.is_good and not self.found.notes):
+            return None
+        return _INTEGER[self.path.suffix.lower()] if self.format == "unknown" else self.format
+
+    @property
+    def advice(self) -> str:
+        """Say in a sentence which layer is worst, and what to do."""
+        worst = self.found.worst
+        if self.found.is_exact:
+            least = "no difference at all" if worst.own_sqnr > 1e3 else f"{worst.own_sqnr:.0f} dB"
+            return f"Nothing to diagnose: each layer gives what it gives in float ({least})."
+        if worst.wrong:
+            return f"Layer {worst.name} is damaged: {worst.remark}. Export the file again."
+        what = f"The worst layer is {worst.name}: alone it is at {worst.own_sqnr:.0f} dB"
+        if worst.remark:
+            what = f"{what}; {worst.remark}"
+        if self.found.is_good:
+            last = self.found.in_order[-1]
+            return f"{what}. No layer stands out; all together leave {last.sqnr:.0f} dB at the end."
+        return f"{what}. Let the export find a calibration or layers to leave in float."
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object."""
+        head = {"format": self.format, "path": str(self.path), "backend": self.backend}
+        return head | self.found.to_json() | {"advice": self.advice}
+
+
+def diagnose_file(
+    subject: Subject, path: Path, options: DiagnoseOptions, reporter: Reporter = SILENT
+) -> FileDiagnosis:
+    """Compare a file layer by layer with the Keras model, on training images.
+
+    Raises:
+        InputError: no such file.
+        ArtifactError: it is damaged, or made from another network.
+        ExportError: the Keras model cannot be converted.
+        BackendError: the engine refuses it.
+    """
+    job = prepare(subject, VerifyOptions((path,)), reporter)
+    (file,), subject = job.files, job.subject
+    inside = view(file.data, file.suffix)
+    original = float_view(subject.source, file.suffix)
+    found = diagnose(inside, original, _images(subject, options), reporter)
+    return FileDiagnosis(path, file.format, for_suffix(file.suffix)[0].name, found)
+
+
+def _images(subject: Subject, options: DiagnoseOptions) -> NDArray[np.float32]:
+    dataset = subject.dataset
+    wanted = CalibrationOptions(options.images, options.seed)
+    chosen = stratified_sample(dataset.y_train, subject.training, wanted)
+    return subject.spec.apply(dataset.x_train[chosen])

@@ -1,0 +1,1 @@
+"""Accuracy, per-class metrics and confusion matrices of models and model files."""

@@ -1,0 +1,202 @@
+"""Evaluates model files beside the Keras model that they were made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runtime.backends import AUTO
+from runtime.errors import BackendError, InputError, MissingDependencyError
+from runtime.model import LoadOptions, open_silently
+from runtime.modelfile import artifact as artifacts
+from toolkit.evaluation.metrics import evaluate
+from toolkit.parity.compare import answers_in_order
+from toolkit.parity.reference import Reference
+from toolkit.progress import SILENT, Reporter
+from toolkit.runs.run import CONFIG, MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from runtime.model import Classifier
+    from runtime.modelfile.artifact import Artifact
+    from toolkit.evaluation.metrics import Evaluation
+    from toolkit.trained_model import Subject
+
+MEASURES = ("precision", "recall", "f1")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileEvaluation:
+    """How well a model file answers, beside Keras on the same images.
+
+    Attributes:
+        format: of the file.
+        path: of the file.
+        backend: the engine that ran it.
+        evaluation: of the file's answers.
+        reference: of the Keras model's answers.
+        agreement: share of images with Keras's label, 0…1.
+        notes: what should be known of the comparison.
+    """
+
+    format: str
+    path: Path
+    backend: str
+    evaluation: Evaluation
+    reference: Evaluation
+    agreement: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def accuracy_delta(self) -> float:
+        """Accuracy of the file minus that of Keras, -1…1."""
+        return self.evaluation.accuracy - self.reference.accuracy
+
+    @property
+    def difference(self) -> dict[str, dict[str, float]]:
+        """Precision, recall and F1 of each class: the file's minus Keras's, -1…1."""
+        ours, theirs = self.evaluation.per_class, self.reference.per_class
+        return {
+            label: {name: row[name] - theirs[label][name] for name in MEASURES}
+            for label, row in ours.items()
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values, without those of the Keras model."""
+        return {
+            "format": self.format,
+            "path": str(self.path),
+            "backend": self.backend,
+            **self.evaluation.to_json(),
+            "accuracy_delta": self.accuracy_delta,
+            "agreement": self.agreement,
+            "difference": self.difference,
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """The Keras model and its files on the same images.
+
+    Attributes:
+        reference: of the Keras model.
+        files: one entry a file, in the order given.
+        refused: files that no engine ran, and why, in words.
+    """
+
+    reference: Evaluation
+    files: tuple[FileEvaluation, ...] = ()
+    refused: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values: those of the Keras model, and ``artifacts``."""
+        record = self.reference.to_json()
+        return record | {
+            "artifacts": [file.to_json() for file in self.files],
+            "refused": list(self.refused),
+        }
+
+
+def home(file: Path) -> Path | None:
+    """Return the run folder in whose ``exports/`` a model file lies, or None."""
+    folder = file.resolve().parent.parent
+    own = file.resolve().parent.name == "exports"
+    return folder if own and all((folder / part).is_file() for part in (MODEL, CONFIG)) else None
+
+
+def evaluate_keras(subject: Subject) -> Evaluation:
+    """Evaluate the Keras model of a subject on all its test images."""
+    images, truth = _test_images(subject, None)
+    return evaluate(Reference.of(subject).answer(images), truth, subject.labels)
+
+
+def evaluate_files(
+    subject: Subject,
+    files: Sequence[Artifact],
+    limit: int | None = None,
+    backend: str = AUTO,
+    reporter: Reporter = SILENT,
+) -> Comparison:
+    """Evaluate model files, each in its real engine, and the Keras model, on test images.
+
+    Args:
+        subject: the Keras model with its data.
+        files: the model files.
+        limit: use only the first n test images.
+        backend: the engine; ``auto`` takes the preferred one for each file.
+        reporter: shows progress.
+
+    Raises:
+        InputError: fewer than one image, or a file for other images or classes.
+        BackendError: no engine runs any of the files.
+        MissingDependencyError: an engine or scikit-learn is not installed.
+    """
+    images, truth = _test_images(subject, limit)
+    reference = Reference.of(subject)
+    expected = reference.answer(images, reporter)
+    keras = evaluate(expected, truth, subject.labels)
+    found: list[FileEvaluation] = []
+    refused: list[tuple[str, BackendError]] = []
+    for file in files:
+        try:
+            opened = open_silently(file, backend, options=_stated(file, subject))
+            with opened:
+                _require(opened, subject)
+                answers = answers_in_order(opened, reference, images, reporter)
+        except MissingDependencyError:
+            raise
+        except BackendError as error:
+            refused.append((f"{file.path.name}: {error}", error))
+            continue
+        same = float((answers.argmax(axis=1) == expected.argmax(axis=1)).mean())
+        result = evaluate(answers, truth, subject.labels)
+        name, notes = opened.backend.name, (*_strange(file, subject), *opened.notes)
+        found.append(FileEvaluation(file.format, file.path, name, result, keras, same, notes))
+    if refused and not found:
+        raise refused[0][1]
+    return Comparison(keras, tuple(found), tuple(text for text, _ in refused))
+
+
+def read_files(paths: Sequence[Path]) -> tuple[Artifact, ...]:
+    """Read model files.
+
+    Raises:
+        InputError: there is no such file.
+        ArtifactError: one is damaged.
+    """
+    return tuple(artifacts.read(path) for path in paths)
+
+
+def _test_images(
+    subject: Subject, limit: int | None
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit must be at least 1, not {limit}")
+    return subject.dataset.x_test[:limit], subject.dataset.y_test[:limit]
+
+
+def _stated(file: Artifact, subject: Subject) -> LoadOptions | None:
+    """Tell a file of another tool, which says nothing of itself, what Keras's images are."""
+    return None if file.manifest else LoadOptions(subject.labels, lambda _: subject.spec)
+
+
+def _require(opened: Classifier, subject: Subject) -> None:
+    if opened.spec.shape != subject.spec.shape or len(opened.labels) != len(subject.labels):
+        raise InputError(
+            f"{opened.artifact.path} takes {opened.spec.shape} images and tells "
+            f"{len(opened.labels)} classes apart, but {subject.source.path} takes "
+            f"{subject.spec.shape} and tells {len(subject.labels)}; name the model it was made "
+            "from: --against RUN"
+        )
+
+
+def _strange(file: Artifact, subject: Subject) -> tuple[str, ...]:
+    if file.manifest is None or file.manifest.created.source_sha256 == subject.source.sha256:
+        return ()
+    return (f"{file.path.name} was not made from this Keras model: {subject.source.path}",)

@@ -1,0 +1,1 @@
+"""From a trained model to model files in one or more formats."""

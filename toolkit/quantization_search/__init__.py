@@ -1,0 +1,1 @@
+"""The search for quantization settings with which a file passes."""

@@ -1,0 +1,139 @@
+"""Searches for quantization settings that keep the accuracy: calibration first, then floats."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exporters.check import Checked, probabilities
+from runtime.errors import ParityError
+from toolkit.export.export import build_request
+from toolkit.parity import words
+from toolkit.parity.metrics import measure
+from toolkit.quantization_search.attempts import HEADING, Mending, failure, points
+from toolkit.quantization_search.search import Search
+from toolkit.quantization_search.validation_images import hold_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from exporters.base import Exporter
+    from exporters.budget import ParityBudget
+    from runtime.backends import Backend
+    from runtime.modelfile.artifact import Artifact
+    from toolkit.export.export import ExportOptions
+    from toolkit.parity.metrics import Metrics
+    from toolkit.progress import Reporter
+    from toolkit.trained_model import Subject
+
+_CHUNK = 500  # images in memory as float32
+
+
+class Mender:
+    """Finds, for one model, the files that lose no more than a limit."""
+
+    def __init__(self, subject: Subject, options: ExportOptions, reporter: Reporter) -> None:
+        """Set the validation images aside and ask Keras about them.
+
+        Args:
+            subject: the model with its data.
+            options: what to write; ``max_drop`` is the limit, 0 if it is None.
+            reporter: told about every attempt.
+
+        Raises:
+            DataError: there are too few images.
+        """
+        self.held_out, self.subject = hold_out(subject)
+        self.options, self.reporter = options, reporter
+        self.max_drop = options.max_drop or 0.0
+        self._expected = self._in_chunks(subject.source.predict)
+        if self.held_out.remark:
+            reporter.say(self.held_out.remark)
+
+    @property
+    def dataset(self) -> str:
+        """The validation images in words."""
+        return f"{len(self.held_out.truth):,} {self.held_out.dataset}"
+
+    def mend(self, exporter: Exporter) -> tuple[Artifact, Mending]:
+        """Try settings until one passes, and write that file.
+
+        Returns:
+            The file as it was read back from disk, and what was tried.
+
+        Raises:
+            ParityError: nothing helps.
+            ExportError: the model cannot be converted.
+        """
+        request = build_request(self.subject, self.options, calibrate=exporter.needs_calibration)
+        grain = "" if request.quantization.per_channel else ", one scale a layer's weights"
+        self.reporter.say(
+            f"{exporter.name}{grain}: at most {self.max_drop:g} points of accuracy on "
+            f"{self.dataset}\n{HEADING}"
+        )
+        search = Search(self, exporter)
+        found = search.run(request)
+        attempts = tuple(search.attempts)
+        if found is None:
+            raise ParityError(failure(exporter.name, self.max_drop, self.dataset, attempts))
+        images, dataset = len(self.held_out.truth), self.held_out.dataset
+        # The search decides, not the few images of a plain export.
+        checked = Checked(found.numbers.as_accuracy(dataset), None)
+        artifact = exporter.write(found.request, found.draft, checked)
+        return artifact, Mending(
+            exporter.name, self.max_drop, dataset, images, attempts, found.attempt
+        )
+
+    def judge(self, exporter: Exporter, backend: Backend) -> tuple[Metrics, tuple[str, ...]]:
+        """Measure an open file on the validation images.
+
+        Returns:
+            The numbers, and what is beyond the limits, in words. A loss counts even where
+            chance alone would explain it: a search finds such luck, in both directions.
+
+        Raises:
+            ParityError: the answers are not finite.
+        """
+        source = self.subject.source
+        answers = self._in_chunks(lambda batch: probabilities(backend, source, batch))
+        budget = self._budget(exporter)
+        found = measure(
+            self._expected, answers, self.held_out.truth, self.subject.labels, budget.tie_margin
+        )
+        reasons = words.reasons(found, budget)
+        drop = -100 * found.accuracy_delta
+        if drop > self.max_drop + 1e-9:
+            reasons = (f"{points(drop)} points lost (limit {self.max_drop:g})", *reasons)
+        return found, reasons
+
+    def _budget(self, exporter: Exporter) -> ParityBudget:
+        """Return the format's limits with room for the luck of a search.
+
+        The drop is judged apart. Of labels, a search stops at the first file that passes:
+        one that is just within the limit here is beyond it on other images every other
+        time. So no more may differ than a file at the limit shows in one of twenty draws.
+        """
+        from scipy.stats import binom
+
+        images = len(self.held_out.truth)
+        flips = float(binom.ppf(0.05, images, 1 - exporter.budget.min_agreement))
+        return replace(exporter.budget, max_drop=100.0, min_agreement=1 - flips / images)
+
+    def sample(self, count: int) -> NDArray[np.float32]:
+        """Return some validation images in model units, spread over all of them."""
+        chosen = np.linspace(0, len(self.held_out.truth) - 1, count).round().astype(np.int64)
+        return self.subject.spec.apply(self.held_out.images[np.unique(chosen)])
+
+    def _in_chunks(
+        self, answer: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        images = self.held_out.images
+        parts = [
+            answer(self.subject.spec.apply(images[start : start + _CHUNK]))
+            for start in range(0, len(images), _CHUNK)
+        ]
+        return np.concatenate(parts)

@@ -1,0 +1,1 @@
+"""Which model file to deploy, and why."""

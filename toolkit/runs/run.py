@@ -1,0 +1,173 @@
+"""The run folder: what one training leaves behind, and where the latest one is."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from runtime.errors import InputError
+from runtime.preprocessing.spec import PreprocessSpec
+from toolkit import typed
+from toolkit.datasets import DataOptions, Dataset, load_dataset
+from toolkit.files import read_json
+from toolkit.progress import SILENT, Reporter
+from toolkit.training import checkpoint
+
+DEFAULT_PARENT = Path("runs")
+PARTIAL = ".partial"
+MODEL, CONFIG, METRICS, HISTORY = "model.keras", "config.json", "metrics.json", "history.csv"
+LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run folder.
+
+    Attributes:
+        path: the folder.
+        config: what ``config.json`` holds: options, data, versions.
+    """
+
+    path: Path
+    config: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The name that artifacts of this run carry, for example ``mnist-cnn``."""
+        return str(self.config["name"])
+
+    @property
+    def model(self) -> Path:
+        """The trained model, a ``.keras`` file."""
+        return self.path / MODEL
+
+    @property
+    def exports(self) -> Path:
+        """Where ``toolkit export`` writes the artifacts of this run."""
+        return self.path / "exports"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The class names."""
+        return tuple(self.config["data"]["labels"])
+
+    @property
+    def spec(self) -> PreprocessSpec:
+        """How an image becomes model input."""
+        return PreprocessSpec.from_json(self.config["preprocess"])
+
+    def dataset(self, path: Path | None = None, reporter: Reporter = SILENT) -> Dataset:
+        """Load the data of this run again.
+
+        Args:
+            path: where the data is now, if not where it was.
+            reporter: told about slow reading.
+
+        Raises:
+            DataError: the data cannot be found.
+        """
+        return load_dataset(data_options(self.config["data"], path), reporter)
+
+
+def data_options(record: dict[str, Any], path: Path | None = None) -> DataOptions:
+    """Turn the ``data`` record of a configuration back into options."""
+    options = dict(record["options"])
+    stored = options.get("path")
+    options["path"] = path or (Path(stored) if stored else None)
+    if options.get("image_size"):
+        options["image_size"] = tuple(options["image_size"])
+    return DataOptions(**options)
+
+
+def slug(text: str) -> str:
+    """Turn any text into a part of a file name: letters, digits, ``.``, ``_`` and ``-``."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "model"
+
+
+def open_run(path: Path) -> Run:
+    """Open a run folder, or a folder of runs (then its latest one).
+
+    Raises:
+        InputError: there is no finished run.
+    """
+    if (path / LATEST / CONFIG).is_file() and not (path / CONFIG).is_file():
+        path = path / LATEST
+    if not (path / MODEL).is_file() or not (path / CONFIG).is_file():
+        hint = f"; go on with: {way_on(path)}" if PARTIAL in path.name else ""
+        raise InputError(f"{path} is not a finished run folder{hint}")
+    return Run(path.resolve() if path.is_symlink() else path, read_json(path / CONFIG))
+
+
+def way_on(folder: Path) -> str:
+    """Return the command that goes on with an unfinished training.
+
+    After a failure it starts from the best weights, on the same data: the last epoch, with the
+    same recipe, would fail again.
+    """
+    if not checkpoint.has_failed(folder):
+        return f"toolkit train --resume {shlex.quote(str(folder))}"
+    data = data_options(read_json(folder / CONFIG)["data"])
+    words = [f"--from {shlex.quote(str(checkpoint.best_path(folder)))}", *typed.options(data, None)]
+    if data.image_size:
+        words.append(f"--image-size {'x'.join(map(str, data.image_size))}")
+    if data.channels:
+        words.append(f"--channels {data.channels}")
+    return f"toolkit train {' '.join(words)}"
+
+
+def config_beside(model: Path) -> dict[str, Any] | None:
+    """Return the record of the training that lies beside a ``.keras`` file, or None."""
+    path = model.parent / CONFIG
+    if not path.is_file():
+        return None
+    config: dict[str, Any] = read_json(path)
+    known = isinstance(config, dict) and {"options", "data", "name"} <= config.keys()
+    return config if known and model.stem in (config["name"], Path(MODEL).stem) else None
+
+
+def latest_run(parent: Path = DEFAULT_PARENT) -> Run:
+    """Open the run that finished last.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not (parent / LATEST / CONFIG).is_file():
+        raise InputError(f"no run in {parent}/ yet; train a model first: toolkit train")
+    link = parent / LATEST
+    target = parent / link.readlink() if link.is_symlink() else link
+    return open_run(target)
+
+
+def start(parent: Path, name: str) -> Path:
+    """Make the folder of a new run, under a name that marks it as unfinished."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    for attempt in range(100):
+        suffix = f"-{attempt + 1}" if attempt else ""
+        path = parent / f"{stamp}-{name}{suffix}{PARTIAL}"
+        if path.with_name(path.name.removesuffix(PARTIAL)).exists():
+            continue
+        try:
+            path.mkdir(parents=True, exist_ok=False)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise InputError(f"cannot make {path}: {error.strerror}") from error
+        return path
+    raise InputError(f"cannot make a new folder in {parent}")
+
+
+def finish(partial: Path) -> Path:
+    """Give a complete run its final name and let ``latest`` point to it."""
+    final = partial.with_name(partial.name.removesuffix(PARTIAL))
+    if final != partial:
+        partial.rename(final)
+    link = final.parent / f".{LATEST}.{os.getpid()}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(final.name)
+    link.replace(final.parent / LATEST)
+    return final

@@ -1,0 +1,1 @@
+"""Pages and texts made from Jinja templates."""

@@ -1,0 +1,229 @@
+"""What a command works on: a Keras model with its data, labels and preprocessing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exporters.keras_model.source import KerasSource, load_keras
+from runtime.errors import DataError, InputError, UnknownNameError
+from toolkit.datasets import DataOptions, Dataset, load_dataset
+from toolkit.datasets.splits import train_validation
+from toolkit.progress import SILENT, Reporter
+from toolkit.runs import run as runs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from runtime.preprocessing.spec import PreprocessSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What a user says about a model of their own; None keeps what the data says.
+
+    Attributes:
+        name: of the model and its artifacts.
+        labels: the class names.
+        scale: see :class:`PreprocessSpec`.
+        mean: see :class:`PreprocessSpec`.
+        std: see :class:`PreprocessSpec`.
+    """
+
+    name: str | None = None
+    labels: tuple[str, ...] | None = None
+    scale: float | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+    def spec(self, spec: PreprocessSpec) -> PreprocessSpec:
+        """Return a spec with these numbers instead of its own."""
+        changes = {"scale": self.scale, "mean": self.mean, "std": self.std}
+        return replace(spec, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A loaded Keras model and everything that belongs to it.
+
+    Attributes:
+        source: the model.
+        name: of the model and its artifacts.
+        labels: the class names.
+        spec: how an image becomes model input.
+        dataset: training and test images.
+        training: int64, indices of the training images that were neither validation
+            images nor left out: what calibration may use.
+        exports: where artifacts go.
+        stated: what the user said of a bare ``.keras`` file; None for a run, or a file
+            beside its ``config.json``, which have a record of their own.
+        lineage: what ``toolkit compress`` recorded of the teacher; empty if nobody taught it.
+        data: loads the dataset again, in the size of the model.
+    """
+
+    source: KerasSource
+    name: str
+    labels: tuple[str, ...]
+    spec: PreprocessSpec
+    dataset: Dataset
+    training: NDArray[np.int64]
+    exports: Path
+    stated: Overrides | None = None
+    lineage: dict[str, Any] = field(default_factory=dict)
+    data: DataOptions = field(default_factory=DataOptions)
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit each other.
+
+        Raises:
+            InputError: names the first thing that does not fit.
+        """
+        self.source.require(self.spec, self.labels)
+        classes = 1 + int(max(self.dataset.y_train.max(), self.dataset.y_test.max()))
+        if classes > self.source.classes:
+            raise InputError(
+                f"{self.dataset.name} has {classes} classes, the model {self.source.classes}"
+            )
+
+
+def resolve(
+    model: Path | None,
+    data: DataOptions,
+    overrides: Overrides = Overrides(),
+    reporter: Reporter = SILENT,
+) -> Subject:
+    """Load a run, a ``.keras`` file, or (with None) the latest run.
+
+    Args:
+        model: a run folder, a ``.keras`` file, or None.
+        data: overrides the data of a run; needed for a ``.keras`` file.
+        overrides: labels and numbers of a user's own model.
+        reporter: told about slow reading.
+
+    Raises:
+        InputError: there is no such model.
+        DataError: the data is missing, or none was named.
+    """
+    if model is not None and model.suffix == ".keras":
+        return _from_file(model, data, overrides, reporter)
+    if model is not None and model.is_file():
+        raise InputError(f"{model} is no run folder and no .keras file")
+    run = runs.latest_run() if model is None else runs.open_run(model)
+    return _from_run(run, data, overrides, reporter)
+
+
+def _load(path: Path, reporter: Reporter) -> KerasSource:
+    """Load a Keras model; most of the seconds are TensorFlow's own start."""
+    with reporter.task("starting TensorFlow", 1) as tick:
+        source = load_keras(path)
+        tick(1)
+    return source
+
+
+def _from_run(run: runs.Run, data: DataOptions, extra: Overrides, reporter: Reporter) -> Subject:
+    own = data.name is None and data.path is None
+    dataset = run.dataset(reporter=reporter) if own else load_dataset(data, reporter)
+    dataset, training = _training_part(dataset, run.config)
+    return Subject(
+        source=_load(run.model, reporter),
+        name=extra.name or run.name,
+        labels=extra.labels or run.labels,
+        spec=extra.spec(_adapted(run.spec, data)),
+        dataset=in_order(dataset, extra.labels or run.labels, reporter),
+        training=training,
+        exports=run.exports,
+        lineage=run.config.get("lineage", {}),
+        data=runs.data_options(run.config["data"]) if own else data,
+    )
+
+
+def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Reporter) -> Subject:
+    if data.name is None and data.path is None:
+        raise DataError(
+            f"{path} does not say what it was trained on; name its data, from which images are "
+            "taken for calibration and comparison: --data PATH, or --dataset mnist"
+        )
+    source = _load(path, reporter)
+    height, width, channels = source.image_shape
+    if (data.image_size or (height, width), data.channels or channels) != (
+        (height, width),
+        channels,
+    ):
+        raise InputError(
+            f"{path} takes images of {height}x{width} with {channels} channels; --image-size and "
+            "--channels cannot change that"
+        )
+    sized = replace(data, image_size=(height, width), channels=channels)
+    config = runs.config_beside(path)
+    dataset, training = _training_part(load_dataset(sized, reporter), config)
+    labels, spec = extra.labels, dataset.spec
+    stated: Overrides | None = extra
+    if config:  # the record of its training is worth more than what its exports say
+        run = runs.Run(path.parent, config)
+        labels, spec, stated = extra.labels or run.labels, _adapted(run.spec, data), None
+    return Subject(
+        source=source,
+        name=extra.name or runs.slug(path.stem),
+        labels=labels or dataset.labels,
+        spec=extra.spec(spec),
+        dataset=in_order(dataset, labels, reporter),
+        training=training,
+        exports=Path(),
+        stated=stated,
+        lineage=config.get("lineage", {}) if config else {},
+        data=sized,
+    )
+
+
+def _training_part(
+    dataset: Dataset, config: dict[str, Any] | None
+) -> tuple[Dataset, NDArray[np.int64]]:
+    """Return the data as it was trained on, and its training indices.
+
+    Without a record of the training, or with other data, all training images may be used.
+    """
+    if config:
+        options = config["options"]
+        trained = dataset.limited(options["limit"])
+        if trained.checksum == config["data"]["sha256"]:
+            part, _ = train_validation(trained, options["validation_split"], options["seed"])
+            return trained, part
+    return dataset, np.arange(len(dataset.y_train))
+
+
+def _adapted(spec: PreprocessSpec, data: DataOptions) -> PreprocessSpec:
+    """Return the preprocessing of a run with the fit and polarity that were asked for."""
+    size = data.image_size or (spec.height, spec.width)
+    if (*size, data.channels or spec.channels) != spec.shape:
+        raise InputError(f"the model of the run takes {spec.shape}; its size cannot be changed")
+    return replace(spec, fit=data.fit or spec.fit, polarity=data.polarity or spec.polarity)
+
+
+def in_order(dataset: Dataset, labels: tuple[str, ...] | None, reporter: Reporter) -> Dataset:
+    """Number the classes of the data as the model does, where both use the same names.
+
+    Args:
+        dataset: its classes are numbered in the order of its own labels.
+        labels: those of the model; None if they are not known.
+        reporter: told where the names differ.
+
+    Raises:
+        UnknownNameError: some of the names are those of the data and others are not, which
+            looks like a slip.
+    """
+    if labels is None or labels == dataset.labels:
+        return dataset
+    if len(labels) != len(dataset.labels):
+        return dataset  # refused where the model is known
+    if unknown := set(labels) - set(dataset.labels):
+        if len(unknown) < len(labels):
+            raise UnknownNameError("label", min(unknown), dataset.labels)
+        pairs = ", ".join(f"{a} = {b}" for a, b in zip(dataset.labels, labels, strict=True))
+        reporter.say(f"the classes of {dataset.name} are taken in their order: {pairs}")
+        return dataset
+    index = np.array([labels.index(name) for name in dataset.labels])
+    y_train, y_test = index[dataset.y_train], index[dataset.y_test]
+    return replace(dataset, labels=labels, y_train=y_train, y_test=y_test)

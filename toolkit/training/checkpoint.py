@@ -1,0 +1,114 @@
+"""The state of an unfinished training: enough to go on to the same end."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runtime.errors import InputError
+from toolkit.files import read_json, write_json
+from toolkit.training import schedules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import keras
+
+    from toolkit.training.schedules import Rule
+
+FOLDER = "checkpoint"
+_STATE, _BEST, _FAILED = "state.json", "best.keras", "failed"
+
+
+@dataclass(slots=True)
+class State:
+    """Where a training stands after a whole epoch.
+
+    Attributes:
+        rule: decides the learning rate.
+        history: one row an epoch: loss, accuracy, learning rate, seconds.
+        best_epoch: the epoch (from 1) with the highest watched accuracy; the later
+            one where two are equal. 0 before the first.
+        best_value: that accuracy.
+    """
+
+    rule: Rule
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_value: float = -1.0
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done."""
+        return len(self.history)
+
+
+def save(folder: Path, model: keras.Model, state: State, *, is_best: bool) -> None:
+    """Write the model with its optimizer, then the state that names it."""
+    target = folder / FOLDER
+    target.mkdir(exist_ok=True)
+    last, best = target / _last(state.epoch), target / _BEST
+    _put(last, model.save)
+    if is_best:  # a copy, so that Keras writes the same file only once
+        _put(best, lambda path: shutil.copyfile(last, path))
+    write_json(target / _STATE, asdict(state) | {"rule": schedules.to_json(state.rule)})
+    for gone in (_last(state.epoch - 1), _FAILED):
+        (target / gone).unlink(missing_ok=True)
+
+
+def exists(folder: Path) -> bool:
+    """Whether :func:`save` has finished at least once."""
+    return (folder / FOLDER / _STATE).is_file()
+
+
+def mark_failed(folder: Path) -> None:
+    """Note that the training failed: to go on from its last epoch would fail again."""
+    (folder / FOLDER / _FAILED).touch()
+
+
+def has_failed(folder: Path) -> bool:
+    """Whether :func:`mark_failed` was the last that happened."""
+    return (folder / FOLDER / _FAILED).exists()
+
+
+def best_path(folder: Path) -> Path:
+    """Return where the model of the best epoch lies."""
+    return folder / FOLDER / _BEST
+
+
+def restore(folder: Path) -> tuple[keras.Model, State]:
+    """Read back what :func:`save` wrote.
+
+    Raises:
+        InputError: the folder holds no checkpoint.
+    """
+    import keras
+
+    try:
+        record: dict[str, Any] = read_json(folder / FOLDER / _STATE)
+        record["rule"] = schedules.from_json(record["rule"])
+        state = State(**record)
+        model = keras.models.load_model(folder / FOLDER / _last(state.epoch), safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{folder} holds no checkpoint to go on from ({error})") from error
+    return model, state
+
+
+def load_best(folder: Path) -> keras.Model:
+    """Load the model of the best epoch, without its optimizer."""
+    import keras
+
+    return keras.models.load_model(best_path(folder), compile=False, safe_mode=True)
+
+
+def _last(epoch: int) -> str:
+    return f"last-{epoch}.keras"
+
+
+def _put(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file under another name first, so that it is whole or not there."""
+    temporary = path.with_name(f".tmp-{path.name}")
+    write(temporary)
+    temporary.replace(path)

@@ -1,0 +1,208 @@
+"""Trains a model and writes a run folder."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runtime.errors import EdgeError, InputError
+from toolkit.datasets import load_dataset
+from toolkit.datasets.checks import checked
+from toolkit.datasets.splits import train_validation
+from toolkit.files import read_json, write_json
+from toolkit.runs import run as runs
+from toolkit.training import checkpoint
+from toolkit.training import model as networks
+from toolkit.training.augmentation import Augmented, Moves
+from toolkit.training.checkpoint import State
+from toolkit.training.config import RECIPE, write_config
+from toolkit.training.input_pipeline import ModelInput, Schedule, TrainingData
+from toolkit.training.loop import run_epochs
+from toolkit.training.model import in_precision
+from toolkit.training.monitor import TrainingFailedError
+from toolkit.training.options import FLOAT32, TrainOptions
+from toolkit.training.results import describe, write_results
+from toolkit.training.tensorboard import logged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import keras
+
+    from toolkit.datasets import DataOptions, Dataset
+    from toolkit.training.input_pipeline import EpochData
+    from toolkit.training.results import TrainReporter
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a training came to.
+
+    Attributes:
+        run: the finished run folder.
+        metrics: what ``metrics.json`` holds.
+    """
+
+    run: runs.Run
+    metrics: dict[str, Any]
+
+
+class TrainingInterruptedError(KeyboardInterrupt):
+    """Ctrl-C during training; ``path`` holds the checkpoint, or is None if there is none."""
+
+    def __init__(self, path: Path | None, state: State) -> None:
+        """Keep where the training stands."""
+        super().__init__()
+        self.path = path
+        self.state = state
+
+
+def train(
+    options: TrainOptions, data: DataOptions, parent: Path, reporter: TrainReporter
+) -> TrainResult:
+    """Train a model.
+
+    Args:
+        options: the recipe.
+        data: the dataset.
+        parent: the folder in which the run folder is made.
+        reporter: shows progress.
+
+    Returns:
+        The run folder and its metrics.
+
+    Raises:
+        DataError: the data is missing or wrong.
+        InputError: an option is out of range.
+        TrainingInterruptedError: Ctrl-C; the checkpoint stays.
+    """
+    networks.require_known(options)  # before minutes of loading data
+    options = options.resolved()  # what config.json records and a resumed training repeats
+    dataset = checked(load_dataset(data, reporter).limited(options.limit))
+    for note in dataset.notes:
+        reporter.say(note)
+    _make_deterministic(options)
+    network = networks.build(options, dataset)
+    model = compiled(network.model, options)
+    name = f"{runs.slug(dataset.name)}-{network.short}"
+    folder = runs.start(parent, name)
+    config = {"name": name} | describe(asdict(options), data, dataset)
+    write_json(folder / runs.CONFIG, config)
+    write_config(folder / RECIPE, config)
+    return _train(folder, model, State(options.rule()), options, dataset, reporter)
+
+
+def resume(folder: Path, reporter: TrainReporter, data_path: Path | None = None) -> TrainResult:
+    """Go on with a training that was interrupted, to the same end.
+
+    Args:
+        folder: an unfinished run folder (``….partial``).
+        reporter: shows progress.
+        data_path: where the data is now, if not where it was.
+
+    Raises:
+        InputError: the folder is finished, holds no checkpoint or the record of another
+            version, or the data is not that of the first part.
+        DataError: the data is missing.
+    """
+    if not (folder / checkpoint.FOLDER).is_dir():
+        reason = "is finished" if (folder / runs.MODEL).is_file() else "holds no checkpoint"
+        raise InputError(f"{folder} {reason}; nothing to resume")
+    options, data, checksum = _recorded(folder, data_path)
+    dataset = load_dataset(data, reporter).limited(options.limit)
+    if dataset.checksum != checksum:
+        raise InputError(f"{dataset.origin} is not the data that {folder} was trained on")
+    _make_deterministic(options)
+    model, state = checkpoint.restore(folder)
+    return _train(folder, model, state, options, dataset, reporter)
+
+
+def _recorded(folder: Path, data_path: Path | None) -> tuple[TrainOptions, DataOptions, str]:
+    """Read the recipe; what an older version did not record yet has its default."""
+    try:
+        config = read_json(folder / runs.CONFIG)
+        options = TrainOptions(**config["options"])
+        return options, runs.data_options(config["data"], data_path), config["data"]["sha256"]
+    except EdgeError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder / runs.CONFIG} is not a record that this version can go on from "
+            f"({type(error).__name__}: {error}); start again: toolkit train"
+        ) from error
+
+
+def _train(
+    folder: Path,
+    model: keras.Model,
+    state: State,
+    options: TrainOptions,
+    dataset: Dataset,
+    reporter: TrainReporter,
+) -> TrainResult:
+    schedule = Schedule(options.epochs, options.batch_size, options.seed)
+    try:
+        data = _epoch_data(dataset, options, reporter)
+        with logged(reporter, folder, enabled=options.tensorboard) as told:
+            run_epochs(folder, model, state, data, schedule, told)
+    except BaseException as error:
+        kept = checkpoint.exists(folder)
+        if not kept:
+            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, KeyboardInterrupt):
+            raise TrainingInterruptedError(folder if kept else None, state) from None
+        if isinstance(error, TrainingFailedError):
+            if kept:
+                checkpoint.mark_failed(folder)
+            raise error.leaving(runs.way_on(folder) if kept else None, state) from error
+        raise
+    final = in_precision(checkpoint.load_best(folder), FLOAT32)
+    metrics = write_results(folder, final, state, dataset)
+    shutil.rmtree(folder / checkpoint.FOLDER)
+    return TrainResult(runs.open_run(runs.finish(folder)), metrics)
+
+
+def _epoch_data(dataset: Dataset, options: TrainOptions, reporter: TrainReporter) -> EpochData:
+    data = training_data(dataset, options)
+    if len(data) < len(data.x_validation):
+        reporter.say(
+            f"Only {len(data):,} images are trained on: {len(data.x_validation):,} are set aside "
+            f"by --validation-split {options.validation_split:g}"
+        )
+    return Augmented(data, Moves.of(options)) if options.augment else data
+
+
+def training_data(dataset: Dataset, options: TrainOptions) -> TrainingData:
+    """Split off the validation images; all become model input and one-hot rows."""
+    train_part, validation = train_validation(dataset, options.validation_split, options.seed)
+    one_hot = np.eye(len(dataset.labels), dtype=np.float32)
+    return TrainingData(
+        x=ModelInput(dataset.x_train, train_part, dataset.spec),
+        y=one_hot[dataset.y_train[train_part]],
+        x_validation=ModelInput(dataset.x_train, validation, dataset.spec),
+        y_validation=one_hot[dataset.y_train[validation]],
+    )
+
+
+def compiled(model: keras.Model, options: TrainOptions) -> keras.Model:
+    """Make a network ready to train; the same one comes back.
+
+    Args:
+        model: gives probabilities.
+        options: the optimizer.
+    """
+    model.compile(
+        optimizer=options.new_optimizer(), loss="categorical_crossentropy", metrics=["accuracy"]
+    )
+    return model
+
+
+def _make_deterministic(options: TrainOptions) -> None:
+    """Let TensorFlow sum in one order always; in this process that cannot be taken back."""
+    if options.deterministic:
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
