@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from runtime.modelfile.artifact import Artifact
-    from runtime.preprocessing.spec import Prepared, PreprocessSpec
+    from runtime.preprocessing.prepared import Prepared
+    from runtime.preprocessing.spec import PreprocessSpec
     from runtime.workers.workers import Crew
 
 

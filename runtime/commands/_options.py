@@ -33,6 +33,12 @@ def _engines() -> tuple[str, ...]:
     return (AUTO, *registry())
 
 
+def _fits() -> tuple[str, ...]:
+    from runtime.preprocessing.fits import fits
+
+    return tuple(fits())
+
+
 def constant(module: str, name: str) -> Names:
     """Complete with a constant of a module, which is imported only then."""
     return Names(lambda: getattr(importlib.import_module(module), name))
@@ -40,8 +46,8 @@ def constant(module: str, name: str) -> Names:
 
 ENGINE = Names(_engines)
 DEVICE = constant("runtime.backends.options", "DEVICES")
-FIT = constant("runtime.preprocessing.spec", "FITS")
-POLARITY = constant("runtime.preprocessing.spec", "POLARITIES")
+FIT = Names(_fits)
+POLARITY = constant("runtime.preprocessing.fits", "POLARITIES")
 _PRECISION = constant("runtime.backends.options", "PRECISIONS")
 _PROVIDER = constant("runtime.backends.gpu.providers", "BY_NAME")
 

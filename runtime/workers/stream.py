@@ -12,7 +12,7 @@ import numpy as np
 
 from runtime.errors import InputError
 from runtime.preprocessing.decode import is_picture, unusable
-from runtime.preprocessing.spec import Prepared
+from runtime.preprocessing.prepared import Prepared
 from runtime.tasks.classification import Prediction
 
 if TYPE_CHECKING:

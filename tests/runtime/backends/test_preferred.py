@@ -20,7 +20,7 @@ from runtime.backends.preferred import Choice, Tuned
 from runtime.errors import BackendError, InputError
 from runtime.modelfile import artifact as artifacts
 
-MODEL = Path(__file__).parents[2] / "examples" / "models" / "mnist-cnn.int8.onnx"
+MODEL = Path(__file__).parents[3] / "examples" / "models" / "mnist-cnn.int8.onnx"
 ENGINES = for_suffix(".onnx")
 
 

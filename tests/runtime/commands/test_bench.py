@@ -14,7 +14,7 @@ import pytest
 from runtime.benchmark import bench as module
 from toolkit.benchmarking.peak import Peak, Peaks
 
-MODELS = Path(__file__).parents[2] / "examples" / "models"
+MODELS = Path(__file__).parents[3] / "examples" / "models"
 MODEL = MODELS / "mnist-cnn.int8.tflite"
 
 

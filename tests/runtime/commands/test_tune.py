@@ -10,7 +10,7 @@ import pytest
 
 from runtime.backends import for_suffix
 
-MODEL = Path(__file__).parents[2] / "examples" / "models" / "mnist-cnn.int8.onnx"
+MODEL = Path(__file__).parents[3] / "examples" / "models" / "mnist-cnn.int8.onnx"
 NAMES = [backend.name for backend in for_suffix(".onnx")]
 SHORT = ("--seconds", 0.05, "--threads", 1, "--batch", "1,4")
 

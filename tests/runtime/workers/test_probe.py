@@ -40,7 +40,7 @@ def test_no_tensorflow_is_loaded_by_it():
         "m.run_once(sys.argv[1], 'auto', '{}'); "
         "sys.exit(bool({'tensorflow', 'keras', 'toolkit', 'exporters'} & set(sys.modules)))"
     )
-    model = Path(__file__).parents[2] / "examples/models/mnist-cnn.int8.tflite"
+    model = Path(__file__).parents[3] / "examples/models/mnist-cnn.int8.tflite"
     subprocess.run([sys.executable, "-c", code, str(model)], check=True, capture_output=True)
 
 
@@ -125,5 +125,5 @@ def test_what_the_user_put_first_in_the_search_path_comes_first_there_too(tmp_pa
     (tmp_path / "ai_edge_litert").mkdir()
     (tmp_path / "ai_edge_litert" / "__init__.py").write_text("import os; os.kill(os.getpid(), 4)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    model = Path(__file__).parents[2] / "examples/models/mnist-cnn.int8.tflite"
+    model = Path(__file__).parents[3] / "examples/models/mnist-cnn.int8.tflite"
     assert probe.probe(model, "litert").code == -4

@@ -17,7 +17,7 @@ from toolkit.engines import ALL
 
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("onnxruntime")
-MODELS = Path(__file__).parents[2] / "examples" / "models"
+MODELS = Path(__file__).parents[3] / "examples" / "models"
 FLOAT, INT8 = MODELS / "mnist-cnn.float32.tflite", MODELS / "mnist-cnn.int8.tflite"
 ONNX = MODELS / "mnist-cnn.int8.onnx"
 
