@@ -10,9 +10,9 @@ from runtime.backends._wheels import Wheels
 from runtime.backends.base import Backend
 from runtime.backends.options import BackendOptions
 from runtime.backends.tensors import image_layout
-from runtime.distributions import installed_version
 from runtime.errors import BackendError
 from runtime.modelfile.manifest import TensorSpec
+from runtime.registry import installed_version
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

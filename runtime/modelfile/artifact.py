@@ -67,7 +67,7 @@ def read(path: Path | str) -> Artifact:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        from runtime.nearest import did_you_mean
+        from runtime.errors import did_you_mean
 
         raise InputError(f"no such file: {path}{did_you_mean(path)}") from error
     except OSError as error:

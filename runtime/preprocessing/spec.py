@@ -171,6 +171,21 @@ class PreprocessSpec:
         """
         return self.prepare(self.decode(path)).pixels
 
+    @classmethod
+    def assumed(cls, shape: tuple[int, int, int]) -> PreprocessSpec:
+        """Return what is assumed for a model file that does not state its preprocessing.
+
+        28x28 grey is taken for a digit model and framed like MNIST; anything else is
+        padded to size.
+
+        Args:
+            shape: height, width and channels of the model input.
+        """
+        height, width, channels = shape
+        if shape == (28, 28, 1):
+            return cls(height, width, channels, fit="center-of-mass", polarity="auto")
+        return cls(height, width, channels, fit="pad")
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}

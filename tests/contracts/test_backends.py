@@ -11,7 +11,7 @@ import pytest
 from exporters import formats
 from exporters.budget import ON_GPU
 from exporters.check import agreement
-from runtime.backends import BackendOptions, for_suffix, open_backend, registry
+from runtime.backends import BackendOptions, for_suffix, registry
 from runtime.errors import (
     BackendError,
     DeviceUnavailableError,
@@ -19,6 +19,7 @@ from runtime.errors import (
     MissingDependencyError,
 )
 from runtime.modelfile import artifact as artifacts
+from runtime.workers.opening import open_backend
 
 BACKENDS = registry()
 FORMATS = formats.registry()

@@ -19,8 +19,8 @@ from runtime.errors import (
     MissingDependencyError,
     UnknownNameError,
 )
-from runtime.model import LoadOptions
 from runtime.modelfile import artifact as artifacts
+from runtime.session import LoadOptions
 from runtime.tasks.classification import softmax
 
 

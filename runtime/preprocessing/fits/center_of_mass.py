@@ -20,6 +20,7 @@ class CenterOfMass(Fit):
     decoded_side: ClassVar[int] = 160  # what the segmentation looks at
 
     def fit(self, image: Image.Image, shape: tuple[int, int, int], polarity: str) -> Prepared:
+        """Segment, crop, fit and centre the strokes of a digit; see :meth:`Fit.fit`."""
         from runtime.preprocessing.digits.framing import frame_digit
 
         height, width, _ = shape

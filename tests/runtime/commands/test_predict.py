@@ -277,7 +277,7 @@ def test_interrupts_and_surprises(runtime_cli, model, digit_files, monkeypatch, 
     def fail(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr("runtime.model.Classifier.prepare", fail)
+    monkeypatch.setattr("runtime.session.Session.prepare", fail)
     result = runtime_cli("predict", model, digit_files[0])
     assert result.exit_code == (130 if isinstance(error, KeyboardInterrupt) else 1)
     assert "Traceback" not in result.stderr

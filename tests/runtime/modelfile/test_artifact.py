@@ -8,9 +8,10 @@ import shutil
 
 import pytest
 
-from runtime.backends import BackendOptions, open_backend
+from runtime.backends import BackendOptions
 from runtime.errors import ArtifactError, BackendError, InputError, IntegrityError
 from runtime.modelfile import artifact as artifacts
+from runtime.workers.opening import open_backend
 
 KINDS = ["tflite", "tflite-int8", "tflite-int16x8", "onnx", "onnx-int8"]
 

@@ -1,4 +1,4 @@
-"""Companions: processes that answer image files for a classifier."""
+"""Worker processes: processes that answer image files for a classifier."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from PIL import Image
 
 import runtime
 from runtime.errors import BackendError, InputError
+from runtime.workers.process import Channel
 
 
-def test_companions_have_the_labels_and_the_preprocessing_of_the_options(
+def test_processes_have_the_labels_and_the_preprocessing_of_the_options(
     exports, digits, tmp_path, asked, wait_until_ready
 ):
     names = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -34,11 +35,11 @@ def test_companions_have_the_labels_and_the_preprocessing_of_the_options(
     assert [one.steps for one in together] == [one.steps for one in alone]
 
 
-def test_a_companion_that_dies_is_told_and_another_takes_its_place(crowd, files, wait_until_ready):
+def test_a_process_that_dies_is_told_and_another_takes_its_place(crowd, files, wait_until_ready):
     found = crowd.predict_stream(files)
     for _ in range(70):
         next(found)
-    for one in crowd.crew.companions(2).workers:
+    for one in crowd.workers.processes(2).workers:
         one._process.kill()
     with pytest.raises(BackendError, match=r"ended with code -9: out of memory\?; --threads 1"):
         list(found)
@@ -46,20 +47,20 @@ def test_a_companion_that_dies_is_told_and_another_takes_its_place(crowd, files,
     assert len(list(crowd.predict_stream(files))) == 300
 
 
-def test_an_engine_that_fails_in_a_companion_is_told_and_goes_on(crowd, files):
-    (worker, _) = crowd.crew.companions(2).workers
-    assert len(worker.answer(files[:3]).notes) == 3
-    worker._send(("no such folder", files))
+def test_an_engine_that_fails_in_a_process_is_told_and_goes_on(crowd, files):
+    (worker, _) = crowd.workers.processes(2).workers
+    assert len(worker.predict(files[:3]).notes) == 3
+    worker.send(("no such folder", files))
     with pytest.raises(BackendError, match="FileNotFoundError"):
-        worker._receive()
-    assert len(worker.answer(files[:3]).notes) == 3
+        worker.receive()
+    assert len(worker.predict(files[:3]).notes) == 3
 
 
-def test_a_companion_that_cannot_open_the_file_says_why(classifier, images, monkeypatch):
+def test_a_process_that_cannot_open_the_file_says_why(classifier, images, monkeypatch):
     monkeypatch.setattr(classifier.backend, "name", "litert")  # refuses .onnx
-    team = classifier.crew.companions(2)
+    team = classifier.workers.processes(2)
     with pytest.raises(BackendError, match="litert"):
-        team.workers[0].answer(images[:1])
+        team.workers[0].predict(images[:1])
 
 
 def test_relative_names_are_those_of_the_folder_where_the_user_stands(crowd, files, monkeypatch):
@@ -71,16 +72,16 @@ def test_relative_names_are_those_of_the_folder_where_the_user_stands(crowd, fil
         assert good == [folder == files[0].parent] * 100
 
 
-def test_what_is_no_image_is_told_at_its_place_by_companions_too(crowd, files, asked):
+def test_what_is_no_image_is_told_at_its_place_by_processes_too(crowd, files, asked):
     found = list(crowd.predict_stream([*files[:50], lambda: None, *files[50:100]]))
     assert asked
     assert [n for n, one in enumerate(found) if isinstance(one, InputError)] == [50]
     assert str(found[50]) == "expected a path, bytes, picture or array, got function"
 
 
-def test_companions_end_with_their_classifier(tiny):
+def test_processes_end_with_their_classifier(tiny):
     with runtime.load(tiny.path, backend="onnxruntime") as opened:
-        processes = [one._process for one in opened.crew.companions(3).workers]
+        processes = [one._process for one in opened.workers.processes(3).workers]
     assert [process.returncode for process in processes] == [-signal.SIGKILL] * 3
 
 
@@ -90,7 +91,7 @@ def test_a_system_without_processes_is_told(classifier, monkeypatch):
 
     monkeypatch.setattr("subprocess.Popen", refuse)
     with pytest.raises(BackendError, match=r"temporarily unavailable.*--threads 1"):
-        classifier.crew.companions(2)
+        classifier.workers.processes(2)
 
 
 @pytest.fixture
@@ -116,19 +117,18 @@ def test_what_python_prints_when_it_starts_is_no_answer(
 
 def test_one_that_prints_without_end_is_told(classifier, files, python_begins_with):
     python_begins_with("while True: print('x' * 999)")
-    (worker, _) = classifier.crew.companions(2).workers
+    (worker, _) = classifier.workers.processes(2).workers
     with pytest.raises(BackendError, match="prints without end; --threads 1"):
-        worker.answer(files[:1])
+        worker.predict(files[:1])
 
 
 @pytest.mark.parametrize("noise", [b"noise", b"cos\nno_such\n.", b"(lp0\n0."])
 def test_noise_instead_of_an_answer_is_told(crowd, files, noise):
-    (worker, _) = crowd.crew.companions(2).workers
-    worker.answer(files[:1])
-    worker._process.stdout.close()
-    worker._process.stdout = io.BytesIO(noise)
-    with pytest.raises(BackendError, match="answers with noise; --threads 1"):
-        worker.answer(files[:1])
+    (worker, _) = crowd.workers.processes(2).workers
+    worker.predict(files[:1])
+    worker._channel = Channel(io.BytesIO(noise), worker._process.stdin)
+    with pytest.raises(BackendError, match="replied with noise; --threads 1"):
+        worker.predict(files[:1])
     assert worker._process.wait(60) == -signal.SIGKILL
 
 
@@ -136,11 +136,11 @@ def test_one_that_dies_before_it_has_started_is_not_started_for_ever(
     classifier, python_begins_with
 ):
     python_begins_with("import os; os._exit(7)")
-    team = classifier.crew.companions(2)
+    team = classifier.workers.processes(2)
     for one in team.workers:
         one._process.wait(60)
     with pytest.raises(BackendError, match="ended with code 7; --threads 1"):
-        classifier.crew.companions(2)
+        classifier.workers.processes(2)
 
 
 def test_a_removed_folder_is_no_reason_to_stop(crowd, files, tmp_path, monkeypatch):

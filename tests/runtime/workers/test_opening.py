@@ -2,10 +2,11 @@
 
 import pytest
 
-from runtime.backends import BackendOptions, open_backend
+from runtime.backends import BackendOptions
 from runtime.backends.onnxruntime import OnnxRuntime
 from runtime.errors import DeviceUnavailableError, InputError
 from runtime.workers import probe as probing
+from runtime.workers.opening import open_backend
 from runtime.workers.probe import Probe
 
 pytest.importorskip("onnxruntime")

@@ -1,26 +1,33 @@
-"""What :mod:`toolkit.benchmarking.peak` starts: one engine at full speed, one thread."""
+"""Service of :mod:`toolkit.benchmarking.peak`: one engine at full speed, one thread."""
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.backends import Backend, BackendOptions, open_backend, registry
+from runtime.backends import Backend, BackendOptions, registry
 from runtime.benchmark.latency import repeat
 from runtime.errors import EdgeError
 from runtime.modelfile import artifact as artifacts
 from runtime.modelfile.artifact import Artifact
+from runtime.workers.opening import open_backend
 from toolkit.benchmarking.peak_networks import BUILDERS, FLOAT32, INT8, Chain
+
+if TYPE_CHECKING:
+    from runtime.workers.process import Channel
 
 # Which of the two is faster depends on engine, kind and processor: the better one counts.
 CHAINS = tuple(
     Chain(kind, layers, kernel) for kind in (FLOAT32, INT8) for layers, kernel in ((8, 1), (2, 3))
 )
 _SECONDS = 0.15  # of each chain
+
+
+def serve(channel: Channel) -> None:
+    """Receive the name of an engine, and reply once with its :func:`rates`."""
+    channel.send(rates(channel.receive()))
 
 
 def rates(backend: str) -> dict[str, Any]:
@@ -59,7 +66,3 @@ def _rate(chain: Chain, engine: Backend) -> float:
     batch = pixels.astype(np.float32)
     fastest = min(repeat(lambda: engine.run(batch), _SECONDS))
     return chain.multiply_adds / fastest * 1e9
-
-
-if __name__ == "__main__":
-    sys.stdout.write("\n" + json.dumps(rates(sys.argv[1])) + "\n")
