@@ -1,4 +1,4 @@
-"""The TFLite family, by TensorFlow's TFLiteConverter and ai-edge-quantizer."""
+"""The TFLite family, by TensorFlow's TFLiteConverter and litert-quantizer."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Int8(TfliteExporter):
     rank: ClassVar[int] = 3
 
     def _convert(self, request: ExportRequest) -> bytes:
-        """Use TFLiteConverter where it can do it, ai-edge-quantizer for the rest."""
+        """Use TFLiteConverter where it can do it, litert-quantizer for the rest."""
         options = request.quantization
         if options.method == MIN_MAX and not options.float_layers:
             return super()._convert(request)

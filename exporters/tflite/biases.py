@@ -1,4 +1,4 @@
-"""Mends biases that do not fit into int32, in files by ai-edge-quantizer."""
+"""Mends biases that do not fit into int32, in files by litert-quantizer."""
 
 from __future__ import annotations
 

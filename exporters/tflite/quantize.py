@@ -1,4 +1,4 @@
-"""Int8 TFLite files by ai-edge-quantizer: chosen ranges, layers left in float."""
+"""Int8 TFLite files by litert-quantizer: chosen ranges, layers left in float."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def quantize(
 ) -> bytes:
     """Quantize a model's float32 TFLite file to int8.
 
-    Input and output are int8 unless the layer there stays in float. ai-edge-quantizer's
+    Input and output are int8 unless the layer there stays in float. litert-quantizer's
     own calibration is a moving average of the extremes; ranges are taken here instead.
 
     Raises:
         ExportError: a layer that is to stay in float does not exist.
-        MissingDependencyError: ai-edge-quantizer is not installed.
+        MissingDependencyError: litert-quantizer is not installed.
     """
     try:
-        from ai_edge_quantizer.quantizer import Quantizer
+        from litert_quantizer.quantizer import Quantizer
     except ImportError as error:
         raise MissingDependencyError(
-            "ai-edge-quantizer", "export", "choose ranges or leave layers in float"
+            "litert-quantizer", "export", "choose ranges or leave layers in float"
         ) from error
     tool = Quantizer(source.tflite_graph)
     _set_recipe(tool, source.tflite_graph, options)
@@ -59,8 +59,8 @@ def _finished(payload: bytes, original: bytes) -> bytes:
 
 
 def _set_recipe(tool: Any, payload: bytes, options: QuantizationOptions) -> None:
-    from ai_edge_quantizer.algorithm_manager import AlgorithmName
-    from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
+    from litert_quantizer.algorithm_manager import AlgorithmName
+    from litert_quantizer.qtyping import QuantGranularity, TFLOperationName
 
     everything = TFLOperationName.ALL_SUPPORTED
     grain = QuantGranularity.CHANNELWISE if options.per_channel else QuantGranularity.TENSORWISE

@@ -45,7 +45,7 @@ def test_the_bias_of_a_faded_channel_is_kept(request_):
 
 
 def test_without_the_mending_the_bias_is_lost(request_, monkeypatch):
-    """If a later release of ai-edge-quantizer keeps it, the mending can go."""
+    """If a later release of litert-quantizer keeps it, the mending can go."""
     monkeypatch.setattr(quantize, "mend_biases", lambda *_: None)
     payload = registry()["tflite-int8"]().draft(request_).data
     (text,) = changed(view(payload, ".tflite"), float_view(request_.source, ".tflite"))

@@ -1,4 +1,4 @@
-"""Files by ai-edge-quantizer: in one piece, int8 at the ends, ranges as asked."""
+"""Files by litert-quantizer: in one piece, int8 at the ends, ranges as asked."""
 
 from dataclasses import replace
 

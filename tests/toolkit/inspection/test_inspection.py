@@ -199,8 +199,8 @@ def test_a_layer_with_two_inputs_runs_alone(residual, rng, suffix):
 
 
 def test_int4_weights_are_read(subject, files, tmp_path):
-    """Two weights a byte, as ai-edge-quantizer writes them."""
-    from ai_edge_quantizer import quantizer, recipe
+    """Two weights a byte, as litert-quantizer writes them."""
+    from litert_quantizer import quantizer, recipe
 
     (tmp_path / "float.tflite").write_bytes(subject.source.tflite_graph)
     tool = quantizer.Quantizer(str(tmp_path / "float.tflite"))
