@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from exporters.check import Checked, CheckImages, compare
+from exporters.check import Checked, compare
 from exporters.keras_model.layer_names import short_name
 from exporters.quantization_options import QuantizationOptions
+from exporters.request import ExportRequest
 from runtime.backends import BackendOptions, for_suffix
-from runtime.errors import (
-    BackendError,
-    CalibrationError,
-    ExportError,
-    InputError,
-    ParityError,
-)
+from runtime.errors import BackendError, ExportError, ParityError
 from runtime.modelfile import artifact as artifacts
 from runtime.modelfile.artifact import Artifact
 from runtime.modelfile.files import write_atomically
@@ -28,74 +21,8 @@ from runtime.terminal.silence import silenced
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from exporters.budget import ParityBudget
-    from exporters.calibration import CalibrationSet
-    from exporters.keras_model.source import KerasSource
     from runtime.backends import Backend
-    from runtime.preprocessing.spec import PreprocessSpec
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-@dataclass(frozen=True, eq=False)
-class ExportRequest:
-    """What to export, and what a file needs to know about it.
-
-    Attributes:
-        source: the Keras model.
-        name: the model's name; files are called ``name.variant.suffix``.
-        labels: the class names.
-        spec: how an image becomes model input.
-        check: real images on which each file is compared with Keras.
-        calibration: training images; needed by the quantized formats.
-        dataset: what the model was trained on.
-        out: the folder to write to.
-        versions: of the packages at work, recorded in the file.
-        quantization: choices that a format may leave; one that cannot honour them refuses.
-        force: write a file that fails the check all the same, and record why it failed.
-        lineage: see :class:`Created`.
-    """
-
-    source: KerasSource
-    name: str
-    labels: tuple[str, ...]
-    spec: PreprocessSpec
-    check: CheckImages
-    calibration: CalibrationSet | None
-    dataset: str
-    out: Path
-    versions: dict[str, str] = field(default_factory=dict)
-    quantization: QuantizationOptions = field(default_factory=QuantizationOptions)
-    force: bool = False
-    lineage: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Check that the parts fit each other.
-
-        Raises:
-            InputError: names the first thing that does not fit.
-        """
-        if not _NAME.fullmatch(self.name):
-            raise InputError(f"'{self.name}' cannot be a file name: use letters, digits, . _ -")
-        self.source.require(self.spec, self.labels)
-
-    @cached_property
-    def reference(self) -> NDArray[np.float32]:
-        """What Keras answers to the check images, (n, classes); asked once for all formats."""
-        return self.source.predict(self.check.batch)
-
-    def require_calibration(self, format_name: str) -> CalibrationSet:
-        """Return the calibration images.
-
-        Raises:
-            CalibrationError: there are none.
-        """
-        if self.calibration is None:
-            raise CalibrationError(f"format {format_name} needs calibration images: --data PATH")
-        return self.calibration
 
 
 class Exporter(ABC):

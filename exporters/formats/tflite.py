@@ -6,9 +6,10 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from exporters import budget
-from exporters.base import Exporter, ExportRequest
+from exporters.base import Exporter
 from exporters.conversion import converting
 from exporters.quantization_options import ENTROPY, MIN_MAX, MSE, PERCENTILE
+from exporters.request import ExportRequest
 from exporters.tflite import graph, quantize
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Float32(TfliteExporter):
     rank: ClassVar[int] = 0
 
     def _convert(self, request: ExportRequest) -> bytes:
-        return request.source.tflite_graph
+        return request.graphs.tflite
 
     def _configure(self, converter: Any, request: ExportRequest) -> None:
         """Need nothing: float32 is the converter's default."""
@@ -105,7 +106,7 @@ class Int8(TfliteExporter):
             return super()._convert(request)
         calibration = request.require_calibration(self.name)
         with converting(self.name):
-            return quantize.quantize(request.source, calibration, options)
+            return quantize.quantize(request.graphs.tflite, calibration, options)
 
     def _configure(self, converter: Any, request: ExportRequest) -> None:
         import tensorflow as tf

@@ -7,10 +7,11 @@ import re
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from exporters.keras_model.multiply_adds import count
 from exporters.keras_model.tensorflow_setup import import_tensorflow
 from runtime.errors import ExportError, InputError
 from runtime.tasks.classification import softmax
@@ -91,30 +92,7 @@ class KerasSource:
     @cached_property
     def multiply_adds(self) -> int | None:
         """Multiply-adds of one image; None where a layer cannot be counted."""
-        from exporters.keras_model.multiply_adds import count
-
         return count(self.model, self.image_shape)
-
-    @cached_property
-    def onnx_graph(self) -> Any:
-        """The model as a float32 ``onnx.ModelProto``; converted once, shared by all formats."""
-        from exporters.onnx.graph import convert
-
-        return convert(self)
-
-    @cached_property
-    def onnx_prepared(self) -> Any:
-        """The float ``onnx.ModelProto`` that is quantized; its nodes are the layers there."""
-        from exporters.onnx.quantize import prepare
-
-        return prepare(self.onnx_graph)
-
-    @cached_property
-    def tflite_graph(self) -> bytes:
-        """The model as a float32 TFLite file; converted once, shared by all who need it."""
-        from exporters.tflite.graph import convert
-
-        return convert(self, "tflite")
 
 
 def run_keras(model: keras.Model, batch: NDArray[np.float32]) -> NDArray[np.float32]:

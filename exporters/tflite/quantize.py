@@ -16,14 +16,11 @@ from runtime.errors import ExportError, MissingDependencyError
 
 if TYPE_CHECKING:
     from exporters.calibration import CalibrationSet
-    from exporters.keras_model.source import KerasSource
     from exporters.quantization_options import QuantizationOptions
 
 
-def quantize(
-    source: KerasSource, calibration: CalibrationSet, options: QuantizationOptions
-) -> bytes:
-    """Quantize a model's float32 TFLite file to int8.
+def quantize(payload: bytes, calibration: CalibrationSet, options: QuantizationOptions) -> bytes:
+    """Quantize a float32 TFLite file to int8.
 
     Input and output are int8 unless the layer there stays in float. ai-edge-quantizer's
     own calibration is a moving average of the extremes; ranges are taken here instead.
@@ -38,11 +35,11 @@ def quantize(
         raise MissingDependencyError(
             "ai-edge-quantizer", "export", "choose ranges or leave layers in float"
         ) from error
-    tool = Quantizer(source.tflite_graph)
-    _set_recipe(tool, source.tflite_graph, options)
-    ranges = _calibrate(tool, source, calibration, options.method)
+    tool = Quantizer(payload)
+    _set_recipe(tool, payload, options)
+    ranges = _calibrate(tool, payload, calibration, options.method)
     result = tool.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
-    return _finished(bytes(result.quantized_model), source.tflite_graph)
+    return _finished(bytes(result.quantized_model), payload)
 
 
 def _finished(payload: bytes, original: bytes) -> bytes:
@@ -98,11 +95,11 @@ def _check_layers(payload: bytes, keys: tuple[str, ...]) -> tuple[bool, bool]:
 
 
 def _calibrate(
-    tool: Any, source: KerasSource, calibration: CalibrationSet, method: str
+    tool: Any, payload: bytes, calibration: CalibrationSet, method: str
 ) -> dict[str, Any]:
     """Put our ranges where the tool expects those of its own calibration."""
-    own = _own_ranges(tool, source, calibration.batch[:1])
-    ranges = _ranges(source, calibration, method)
+    own = _own_ranges(tool, payload, calibration.batch[:1])
+    ranges = _ranges(payload, calibration, method)
     return {
         name: {
             "min": np.full_like(values["min"], ranges[name][0]),
@@ -113,8 +110,8 @@ def _calibrate(
     }
 
 
-def _own_ranges(tool: Any, source: KerasSource, image: Any) -> dict[str, Any]:
-    graph = parse(source.tflite_graph)
+def _own_ranges(tool: Any, payload: bytes, image: Any) -> dict[str, Any]:
+    graph = parse(payload)
     signature = graph.signatureDefs[0]
     data = {signature.inputs[0].name.decode(): image}
     found: dict[str, Any] = tool.calibrate({signature.signatureKey.decode(): [data]}, num_threads=1)
@@ -122,8 +119,7 @@ def _own_ranges(tool: Any, source: KerasSource, image: Any) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=2)  # a search quantizes many times with the same images
-def _ranges(source: KerasSource, calibration: CalibrationSet, method: str) -> dict[str, Range]:
-    payload = source.tflite_graph
+def _ranges(payload: bytes, calibration: CalibrationSet, method: str) -> dict[str, Range]:
     graph = parse(payload).subgraphs[0]
     image = graph.tensors[graph.inputs[0]].name.decode()
     made = [i for op in graph.operators for i in op.outputs]

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from exporters import base, formats
-from exporters.base import ExportRequest
 from exporters.check import CheckImages
+from exporters.graphs import FloatGraphs
 from exporters.keras_model.source import KerasSource
 from exporters.quantization_options import QuantizationOptions
+from exporters.request import ExportRequest
 from runtime.errors import BackendError, CalibrationError, ExportError, InputError
 from runtime.preprocessing.spec import PreprocessSpec
 
@@ -25,7 +26,7 @@ def request_(tmp_path):
     labels, spec = ("a", "b", "c"), PreprocessSpec(8, 8, 1)
     model = SimpleNamespace(inputs=[tensor(8, 8, 1)], outputs=[tensor(3)])
     source = KerasSource(model, tmp_path / "net.keras", "")
-    return ExportRequest(source, "net", labels, spec, check, None, "x", tmp_path)
+    return ExportRequest(FloatGraphs(source), "net", labels, spec, check, None, "x", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["mnist-cnn", "a", "v1.2_b", "7"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from exporters.formats import registry, tflite
+from exporters.graphs import FloatGraphs
 from exporters.keras_model.source import KerasSource
 from exporters.keras_model.tensorflow_setup import import_tensorflow
 from exporters.tflite import graph as tflite_graph
@@ -41,7 +42,7 @@ def test_an_operator_that_needs_flex_is_refused(keras, tmp_path):
     model = keras.Sequential([keras.Input((4, 4, 1)), Odd(), layers.Flatten(), layers.Dense(2)])
     source = KerasSource(model, tmp_path / "odd.keras", "")
     with pytest.raises(ExportError, match="format tflite: the model needs Digamma, which plain"):
-        registry()["tflite"]()._convert(SimpleNamespace(source=source))
+        registry()["tflite"]()._convert(SimpleNamespace(graphs=FloatGraphs(source)))
 
 
 def test_a_custom_operator_is_refused():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from exporters.formats import registry
+from exporters.graphs import FloatGraphs
 from exporters.keras_model.source import KerasSource
 from exporters.quantization_options import QuantizationOptions
 from exporters.tflite import quantize
@@ -31,12 +32,12 @@ def request_(subject):
     source = KerasSource(model, subject.source.path, subject.source.sha256)
     request = export.build_request(subject, export.ExportOptions(()), calibrate=True)
     options = QuantizationOptions(method="percentile")
-    return replace(request, source=source, quantization=options)
+    return replace(request, graphs=FloatGraphs(source), quantization=options)
 
 
 def test_the_bias_of_a_faded_channel_is_kept(request_):
     payload = registry()["tflite-int8"]().draft(request_).data
-    assert changed(view(payload, ".tflite"), float_view(request_.source, ".tflite")) == ()
+    assert changed(view(payload, ".tflite"), float_view(request_.graphs, ".tflite")) == ()
     answers = LiteRt(Artifact(request_.out / "x.tflite", payload, None, "")).run(
         request_.check.batch
     )
@@ -48,7 +49,7 @@ def test_without_the_mending_the_bias_is_lost(request_, monkeypatch):
     """If a later release of ai-edge-quantizer keeps it, the mending can go."""
     monkeypatch.setattr(quantize, "mend_biases", lambda *_: None)
     payload = registry()["tflite-int8"]().draft(request_).data
-    (text,) = changed(view(payload, ".tflite"), float_view(request_.source, ".tflite"))
+    (text,) = changed(view(payload, ".tflite"), float_view(request_.graphs, ".tflite"))
     assert "1 of 32 biases is not the Keras model's" in text
 
 
