@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from exporters.conversion import converting
+from exporters.conversion import converting, timed
 from exporters.onnx import graph as onnx_graph
 from exporters.onnx.quantize import prepare
 from exporters.tflite import graph as tflite_graph
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class FloatGraphs:
-    """Float32 conversions of one Keras model; each is made when it is first read.
+    """Float32 conversions of one Keras model; each is made on first access.
 
     Attributes:
         source: the Keras model.
@@ -33,18 +33,20 @@ class FloatGraphs:
     @cached_property
     def tflite(self) -> bytes:
         """The float32 TFLite file."""
-        return tflite_graph.convert(self.source, "tflite")
+        with timed(self._name, "a float32 TFLite graph"):
+            return tflite_graph.convert(self.source, "tflite")
 
     @cached_property
     def onnx(self) -> Any:
         """The float32 ``onnx.ModelProto``."""
-        return onnx_graph.convert(self.source)
+        with timed(self._name, "a float32 ONNX graph"):
+            return onnx_graph.convert(self.source)
 
     @cached_property
     def onnx_prepared(self) -> Any:
-        """The ``onnx.ModelProto`` that is quantized: shapes inferred, constants folded."""
+        """The ``onnx.ModelProto`` to quantize: shapes inferred, constants folded."""
         graph = self.onnx
-        with converting("onnx-int8"):
+        with timed(self._name, "a prepared ONNX graph"), converting("onnx-int8"):
             return prepare(graph)
 
     def to_bytes(self, suffix: str) -> bytes:
@@ -52,7 +54,18 @@ class FloatGraphs:
 
         Args:
             suffix: ``.tflite`` or ``.onnx``.
+
+        Raises:
+            ExportError: the model cannot be converted.
+
+        Example::
+
+            Path("model.onnx").write_bytes(graphs.to_bytes(".onnx"))
         """
         if suffix == ".tflite":
             return self.tflite
         return bytes(self.onnx.SerializeToString())
+
+    @property
+    def _name(self) -> str:
+        return str(self.source.path)

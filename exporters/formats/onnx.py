@@ -1,4 +1,4 @@
-"""The ONNX family: tf2onnx makes the graph, ONNX Runtime's tools quantize it."""
+"""ONNX formats: converted by tf2onnx, quantized by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from exporters.request import ExportRequest
 
 
 class OnnxExporter(Exporter):
-    """What the formats share: a free batch size and the operator set."""
+    """Base class of the ONNX formats: dynamic batch size, one operator set."""
 
     suffix: ClassVar[str] = ".onnx"
 
@@ -39,7 +39,7 @@ class Float32(OnnxExporter):
 
 
 class Float16(OnnxExporter):
-    """Weights and arithmetic in float16, float32 in and out; made for GPUs."""
+    """Weights and arithmetic in float16, float32 in and out; for GPUs."""
 
     name: ClassVar[str] = "onnx-float16"
     variant: ClassVar[str] = "float16"
@@ -56,7 +56,7 @@ class Float16(OnnxExporter):
         copy.CopyFrom(request.graphs.onnx)
         with converting(self.name):
             model = convert_float_to_float16(copy, keep_io_types=True)
-            OnnxModel(model).topological_sort()  # its casts stand at the end otherwise
+            OnnxModel(model).topological_sort()  # the new casts stand at the end otherwise
         check(onnx, model)
         return bytes(model.SerializeToString())
 

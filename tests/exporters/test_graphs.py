@@ -1,14 +1,20 @@
 """The float32 graphs of a model: converted when asked for, and once."""
 
+import logging
+from types import SimpleNamespace
+
 import pytest
 
 from exporters import graphs
 from exporters.graphs import FloatGraphs
 
+MODEL = SimpleNamespace(path="net.keras")
+
 
 @pytest.fixture
-def conversions(monkeypatch):
+def conversions(monkeypatch, caplog):
     """What is converted, in order; the converters are stubs that return new objects."""
+    caplog.set_level(logging.DEBUG, "exporters")
     found = []
 
     def stub(name):
@@ -25,7 +31,7 @@ def conversions(monkeypatch):
 
 
 def test_each_graph_is_converted_once(conversions):
-    made = FloatGraphs(None)
+    made = FloatGraphs(MODEL)
     assert conversions == []
     assert made.onnx_prepared is made.onnx_prepared
     assert made.onnx is made.onnx
@@ -34,8 +40,17 @@ def test_each_graph_is_converted_once(conversions):
 
 
 def test_another_model_has_graphs_of_its_own(conversions):
-    assert FloatGraphs(None).tflite is not FloatGraphs(None).tflite
+    assert FloatGraphs(MODEL).tflite is not FloatGraphs(MODEL).tflite
     assert conversions == ["tflite", "tflite"]
+
+
+def test_each_conversion_is_logged_once(conversions, caplog):
+    made = FloatGraphs(MODEL)
+    assert made.onnx_prepared is made.onnx_prepared
+    assert [message.partition(" in ")[0] for message in caplog.messages] == [
+        "net.keras: converted to a float32 ONNX graph",
+        "net.keras: converted to a prepared ONNX graph",
+    ]
 
 
 def test_the_suffix_says_which_graph_a_file_is(subject):
