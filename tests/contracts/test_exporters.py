@@ -7,8 +7,8 @@ import pytest
 
 import runtime
 from exporters import formats
-from exporters.base import ExportRequest
 from exporters.check import agreement
+from exporters.request import ExportRequest
 from runtime.errors import ExportError, ParityError
 from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
@@ -211,7 +211,7 @@ def test_without_calibration_a_quantized_format_says_what_it_needs(
 
 def test_a_file_that_answers_differently_is_not_written(name, exporter, rgb_request, tmp_path):
     """Other images than those that the engine gets stand for a wrong conversion."""
-    request = replace(rgb_request, source=Inverted(rgb_request.source), out=tmp_path / "out")
+    request = replace(rgb_request, graphs=inverted(rgb_request.graphs), out=tmp_path / "out")
     with pytest.raises(ParityError, match="not written") as found:
         exporter().export(request)
     assert not files_below(tmp_path)
@@ -220,7 +220,7 @@ def test_a_file_that_answers_differently_is_not_written(name, exporter, rgb_requ
 
 
 def test_a_refused_file_can_be_forced_and_says_so(name, exporter, rgb_request, tmp_path):
-    request = replace(rgb_request, source=Inverted(rgb_request.source), out=tmp_path, force=True)
+    request = replace(rgb_request, graphs=inverted(rgb_request.graphs), out=tmp_path, force=True)
     file = artifacts.read(exporter().export(request).path)
     assert "another label than Keras" in file.manifest.quantization.refusal
     assert file.manifest.accuracy.agreement < 0.9
@@ -231,17 +231,21 @@ def test_a_file_that_passes_is_not_marked_by_force(exporter, rgb_request, tmp_pa
     assert file.manifest.quantization.refusal is None
 
 
-class Inverted:
-    """A Keras model that tells the classes in the wrong order."""
+class Changed:
+    """An object of which some attributes are others."""
 
-    def __init__(self, source):
-        self._source = source
+    def __init__(self, original, **attributes):
+        self.__dict__.update(attributes, _original=original)
 
     def __getattr__(self, name):
-        return getattr(self._source, name)
+        return getattr(self._original, name)
 
-    def predict(self, batch):
-        return self._source.predict(batch)[:, ::-1]
+
+def inverted(graphs):
+    """The same graphs beside a Keras model that predicts the classes in the wrong order."""
+    predict = graphs.source.predict
+    source = Changed(graphs.source, predict=lambda batch: predict(batch)[:, ::-1])
+    return Changed(graphs, source=source)
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing(exporter, rgb_request, tmp_path, monkeypatch):
@@ -259,7 +263,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing(exporter, rgb_request, tmp
 def test_an_older_file_survives_a_failed_export(name, exporter, rgb_request, rgb_exports, tmp_path):
     path = tmp_path / rgb_exports[name].path.name
     path.write_bytes(b"older")
-    request = replace(rgb_request, source=Inverted(rgb_request.source), out=tmp_path)
+    request = replace(rgb_request, graphs=inverted(rgb_request.graphs), out=tmp_path)
     with pytest.raises(ParityError):
         exporter().export(request)
     assert path.read_bytes() == b"older"

@@ -75,7 +75,7 @@ def test_every_method_a_format_names_works_and_is_recorded(
 
 @pytest.mark.parametrize("name", [n for n, e in FORMATS.items() if e.mixed])
 def test_a_layer_left_in_float_is_in_float_and_recorded(name, exporter, rgb_request, tmp_path):
-    key = first_convolution(rgb_request.source, exporter.suffix)
+    key = first_convolution(rgb_request.graphs, exporter.suffix)
     options = QuantizationOptions(float_layers=(key,))
     file = exporter().export(replace(rgb_request, out=tmp_path, quantization=options))
     record = file.manifest.quantization
@@ -87,10 +87,10 @@ def test_a_layer_left_in_float_is_in_float_and_recorded(name, exporter, rgb_requ
         assert len(classifier.predict_batch(np.zeros((2, 32, 32, 3), np.uint8))) == 2
 
 
-def first_convolution(source, suffix):
+def first_convolution(graphs, suffix):
     if suffix == ".onnx":
-        return next(n.name for n in source.onnx_prepared.graph.node if n.op_type == "Conv")
-    model = tflite_graph.parse(source.tflite_graph)
+        return next(n.name for n in graphs.onnx_prepared.graph.node if n.op_type == "Conv")
+    model = tflite_graph.parse(graphs.tflite)
     (graph,) = model.subgraphs
     operator = next(
         op for op in graph.operators if model.operatorCodes[op.opcodeIndex].builtinCode == 3

@@ -109,7 +109,7 @@ def test_a_slip_in_one_label_is_told(rgb_model):
 
 def test_a_wrong_number_of_labels_is_refused(rgb_model):
     data = DataOptions(path=rgb_model / "colors.npz")
-    with pytest.raises(InputError, match=r"3 classes apart, but there are 2 labels"):
+    with pytest.raises(InputError, match=r"3 classes, but there are 2 labels"):
         resolve(rgb_model / "colors.keras", data, Overrides(labels=("a", "b")))
 
 

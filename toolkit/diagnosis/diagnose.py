@@ -112,7 +112,7 @@ def diagnose_file(
     job = prepare(subject, VerifyOptions((path,)), reporter)
     (file,), subject = job.files, job.subject
     inside = view(file.data, file.suffix)
-    original = float_view(subject.source, file.suffix)
+    original = float_view(subject.graphs, file.suffix)
     found = diagnose(inside, original, _images(subject, options), reporter)
     return FileDiagnosis(path, file.format, for_suffix(file.suffix)[0].name, found)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exporters import formats
-from exporters.base import Exporter, ExportRequest
+from exporters.base import Exporter
 from exporters.calibration import (
     CalibrationOptions,
     CalibrationSet,
@@ -19,6 +19,7 @@ from exporters.calibration import (
 )
 from exporters.check import CheckImages
 from exporters.quantization_options import QuantizationOptions
+from exporters.request import ExportRequest
 from runtime.errors import ArtifactError, ExportError, InputError, ParityError
 from runtime.modelfile import artifact as artifacts
 from runtime.registry import pick
@@ -200,7 +201,7 @@ def build_request(subject: Subject, options: ExportOptions, *, calibrate: bool) 
         calibrate: whether to draw calibration images.
     """
     return ExportRequest(
-        source=subject.source,
+        graphs=subject.graphs,
         name=subject.name,
         labels=subject.labels,
         spec=subject.spec,

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from exporters.base import ExportRequest
     from exporters.budget import ParityBudget
+    from exporters.request import ExportRequest
     from runtime.modelfile.artifact import Artifact
     from runtime.modelfile.manifest import Manifest
     from toolkit.parity.reference import Reference

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from exporters.keras_model.source import KerasSource
+    from exporters.graphs import FloatGraphs
     from runtime.preprocessing.spec import PreprocessSpec
     from toolkit.trained_model import Subject
 
@@ -45,12 +45,12 @@ class Reference:
     @classmethod
     def of(cls, subject: Subject) -> Reference:
         """Return the reference that a loaded model is."""
-        source = subject.source
+        graphs = subject.graphs
         return cls(
-            source.predict,
+            graphs.source.predict,
             subject.spec,
             subject.labels,
-            lambda suffix: float_view(source, suffix),
+            lambda suffix: float_view(graphs, suffix),
         )
 
     def float_view(self, suffix: str) -> GraphView | None:
@@ -72,12 +72,10 @@ class Reference:
         return np.concatenate(parts)
 
 
-def float_view(source: KerasSource, suffix: str) -> GraphView:
+def float_view(graphs: FloatGraphs, suffix: str) -> GraphView:
     """Return the float graph from which files with this suffix are made.
 
     Raises:
         ExportError: the model cannot be converted.
     """
-    if suffix == ".tflite":
-        return view(source.tflite_graph, suffix)
-    return view(source.onnx_graph.SerializeToString(), suffix)
+    return view(graphs.to_bytes(suffix), suffix)

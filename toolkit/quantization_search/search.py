@@ -16,8 +16,9 @@ from toolkit.quantization_search.attempts import Attempt, best
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from exporters.base import Exporter, ExportRequest
+    from exporters.base import Exporter
     from exporters.quantization_options import QuantizationOptions
+    from exporters.request import ExportRequest
     from runtime.modelfile.artifact import Artifact
     from toolkit.diagnosis import LayerDiagnosis
     from toolkit.inspection import GraphView
@@ -116,7 +117,7 @@ class Search:
         from toolkit.parity.reference import float_view
 
         suffix = self.exporter.suffix
-        self.original = self.original or float_view(self.mender.subject.source, suffix)
+        self.original = self.original or float_view(self.mender.subject.graphs, suffix)
         with silenced():
             found = diagnose(
                 view(base.draft.data, suffix), self.original, self.mender.sample(_DIAGNOSED)

@@ -18,7 +18,7 @@ def request_(subject, tmp_path_factory):
 
 
 def keys(request_):
-    (graph,) = tflite_graph.parse(request_.source.tflite_graph).subgraphs
+    (graph,) = tflite_graph.parse(request_.graphs.tflite).subgraphs
     return [graph.tensors[op.outputs[0]].name.decode() for op in graph.operators]
 
 

@@ -114,9 +114,7 @@ class Case:
         return registry()[name]().draft(request).data
 
     def diagnose(self, payload, suffix) -> Diagnosis:
-        source = self.subject.source
-        tflite = suffix == ".tflite"
-        original = source.tflite_graph if tflite else source.onnx_graph.SerializeToString()
+        original = self.subject.graphs.to_bytes(suffix)
         return diagnose(view(payload, suffix), view(original, suffix), self.batch)
 
 

@@ -26,9 +26,8 @@ def residual(tmp_path_factory):
 @pytest.mark.parametrize("name", ["tflite-int8", "onnx-int8"])
 def test_each_layer_is_paired_with_itself(residual, tmp_path, name):
     (file,) = export(residual, ExportOptions((name,), out=tmp_path, force=True))
-    inside, source = view(file.data, file.suffix), residual.source
-    graph = source.tflite_graph if name == "tflite-int8" else source.onnx_graph.SerializeToString()
-    reference, pairs = align(inside, view(graph, file.suffix))
+    inside = view(file.data, file.suffix)
+    reference, pairs = align(inside, view(residual.graphs.to_bytes(file.suffix), file.suffix))
     assert [mine.name for mine, _ in pairs] == [other.name for _, other in pairs]
     theirs = {kernel.layer: kernel.values.shape for kernel in reference.kernels()}
     assert {kernel.layer: kernel.values.shape for kernel in inside.kernels()} == theirs
