@@ -14,6 +14,8 @@ from runtime.backends._wheels import Wheels
 from runtime.backends.base import Backend
 from runtime.backends.tensors import image_layout
 from runtime.errors import BackendError
+from runtime.host import proc
+from runtime.host.processor import lacks_vnni
 from runtime.manifest import TensorSpec
 
 if TYPE_CHECKING:
@@ -113,15 +115,17 @@ def _settings(threads: int) -> dict[str, Any]:
 
     Two engines in two threads would both be pinned to the first core: nothing is pinned.
     ``f32`` forbids bfloat16 and float16 in float layers, which it takes by itself where the
-    processor has them; integer layers stay integer.
+    processor has them; integer layers stay integer, but for processors where their sums
+    saturate: there they are computed in float32.
     """
-    return {
+    settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
         "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": "f32",
         "ENABLE_CPU_PINNING": False,
     }
+    return settings | {"LP_TRANSFORMS_MODE": "NO"} if lacks_vnni(proc.ROOT) else settings
 
 
 def _compiled(core: Any, artifact: Artifact, settings: dict[str, Any]) -> Any:
