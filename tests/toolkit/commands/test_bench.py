@@ -24,7 +24,8 @@ def test_json_is_a_list_with_ratios(bench):
     assert base["baseline"] is True
     assert base["ratio"] == 1.0
     assert int8["ratio_interval"][0] <= int8["ratio"] <= int8["ratio_interval"][1]
-    assert f"Next: runtime bench {shlex.quote(str(INT8))} --backend litert" in result.stderr
+    fastest = min(base, int8, key=lambda row: row["ratio"])["path"]  # not int8 on every processor
+    assert f"Next: runtime bench {shlex.quote(fastest)} --backend litert" in result.stderr
     keys = "backend device threads latency_ms images_per_second load_ms first_ms peak_rss_mb host"
     assert int8.keys() >= set(keys.split())
 
