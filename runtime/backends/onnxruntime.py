@@ -59,7 +59,7 @@ class OnnxRuntime(Backend):
     def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
         """Look whether one of the providers is there at all."""
         from runtime.backends.gpu import onnxruntime
-        from runtime.backends.gpu.providers import wanted
+        from runtime.backends.providers import wanted
 
         ort: Any = cls._import()
         sought = wanted(providers)

@@ -56,7 +56,7 @@ class BackendOptions:
             )
 
     def _check_providers(self) -> None:
-        from runtime.backends.gpu.providers import BY_NAME
+        from runtime.backends.providers import BY_NAME
 
         for name in self.providers:
             if name not in BY_NAME:

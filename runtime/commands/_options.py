@@ -51,7 +51,7 @@ DEVICE = constant("runtime.backends.options", "DEVICES")
 FIT = Names(_fits)
 POLARITY = constant("runtime.preprocessing.fits", "POLARITIES")
 _PRECISION = constant("runtime.backends.options", "PRECISIONS")
-_PROVIDER = constant("runtime.backends.gpu.providers", "BY_NAME")
+_PROVIDER = constant("runtime.backends.providers", "BY_NAME")
 
 
 @dataclass(frozen=True, slots=True)
