@@ -10,8 +10,9 @@ from toolkit.files import read_json
 from toolkit.health import TrainingFailedError
 from toolkit.recipe import TrainOptions
 
+pytestmark = pytest.mark.usefixtures("no_plots")
 DIGITS = DataOptions(name="digits")
-FAST = TrainOptions(epochs=3, limit=150, padding="valid", seed=3)
+FAST = TrainOptions(architecture="small_network:build", epochs=3, limit=150, seed=3)
 
 
 @pytest.mark.parametrize(("before", "after"), [(86, 43), (3, 1), (2, 1)])

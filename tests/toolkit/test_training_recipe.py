@@ -19,8 +19,9 @@ from toolkit.rates import Plateau
 from toolkit.recipe import TrainOptions
 from toolkit.training import TrainingInterruptedError, train
 
+pytestmark = pytest.mark.usefixtures("no_plots")
 DIGITS = DataOptions(name="digits")
-SHORT = TrainOptions(epochs=2, limit=60, padding="valid")
+SHORT = TrainOptions(architecture="small_network:build", epochs=2, limit=60)
 
 
 def quiet():
