@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from toolkit.runs import Run
     from toolkit.subject import Subject
 
-ROOT = Path(__file__).parents[1]
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
 
 # A shell that starts the tests in the background lets them, and what they start, ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -39,6 +41,28 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Before any test imports TensorFlow: see exporters/tensorflow_setup.py.
 with contextlib.suppress(EdgeError):
     TfliteRuntime.preload()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files into an order that keeps two worker processes busy.
+
+    Those that need the exported files and those that do not take turns: while one worker builds
+    them, the other has something to do. The tests of the device side come last: they are the
+    shortest, and fill the gap at the end.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    last = [path for path in files if path.is_relative_to(TESTS / "runtime")]
+    first = [path for path in files if path not in last]
+    needing = [path for path in first if any("exports" in _fixtures(i) for i in files[path])]
+    others = [path for path in first if path not in needing]
+    turns = [path for pair in zip_longest(needing, others) for path in pair if path]
+    items[:] = [item for path in (*turns, *last) for item in files[path]]
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])  # a doctest has none
 
 
 @pytest.fixture(scope="session")

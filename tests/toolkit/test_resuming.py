@@ -97,7 +97,7 @@ def test_a_folder_without_checkpoint_cannot_be_resumed(tmp_path, new_recorder):
 
 def test_other_data_is_refused_and_moved_data_is_found(own_data, tmp_path, new_recorder, interrupt):
     path, arrays = own_data
-    options = TrainOptions(epochs=2, padding="valid")
+    options = replace(FAST, epochs=2)
     stopped = interrupt(tmp_path / "runs", options, DataOptions(path=path))
     moved = tmp_path / "moved.npz"
     path.rename(moved)
@@ -108,7 +108,7 @@ def test_other_data_is_refused_and_moved_data_is_found(own_data, tmp_path, new_r
         training.resume(stopped.path, new_recorder())
     assert (stopped.path / "checkpoint" / "state.json").is_file()
     result = training.resume(stopped.path, new_recorder(), moved)
-    assert result.run.name == "my-data-cnn"
+    assert result.run.name == "my-data-build"
 
 
 def test_what_auto_came_to_is_recorded_and_the_same_seed_gives_the_same_model(
