@@ -62,14 +62,15 @@ def test_files_of_one_format_are_told_apart_by_name(bench, tmp_path):
     assert "mnist-cnn.int8" in text
 
 
-def test_a_run_stands_for_its_exports(bench, digits_run, exports, monkeypatch):
-    result = bench(digits_run.path, "--no-peak", "--json")
+def test_a_run_stands_for_its_exports(bench, two_exports, monkeypatch):
+    run, names = two_exports
+    result = bench(run, "--no-peak", "--json")
     assert result.exit_code == 0, result.stderr
     formats = [one["format"] for one in json.loads(result.stdout)]
-    assert formats == list(exports)
-    monkeypatch.chdir(digits_run.path.parent.parent)
+    assert formats == names
+    monkeypatch.chdir(run.parent.parent)
     latest = json.loads(bench("--no-peak", "--json").stdout)
-    assert [one["format"] for one in latest] == list(exports)
+    assert [one["format"] for one in latest] == names
 
 
 @pytest.mark.parametrize(
