@@ -71,6 +71,15 @@ def test_packing_into_a_file_of_unknown_kind_is_refused(tmp_path, manifest):
         artifacts.pack(tmp_path / "model.pb", b"x", manifest)
 
 
+def test_a_digest_that_is_not_that_of_the_content_is_found(tiny, tmp_path):
+    damaged = bytearray(tiny.data)
+    damaged[len(damaged) // 2] ^= 1
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(damaged)
+    with pytest.raises(IntegrityError, match="copy it again"):
+        artifacts.read(path)
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_one_flipped_byte_anywhere_is_found(exports, tmp_path, name):
     source = exports[name]

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from exporters.formats import registry
 from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
 from toolkit.export import export
+from toolkit.parity.report import ArtifactParity, ParityReport
 from toolkit.trained_model import resolve
 
 KERAS = str(Path(__file__).parents[3] / "examples" / "models" / "mnist-cnn.keras")
@@ -78,6 +80,17 @@ def test_the_table_names_engine_verdict_and_reason(toolkit_cli, digits_run, expo
     assert "refused" in result.stdout
     assert "runs .onnx files" in " ".join(result.stdout.split())
     assert result.stdout.rstrip().endswith("Verdict: fail")
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("pass", 0), ("fail", 1)])
+def test_the_exit_code_is_that_of_the_verdict(toolkit_cli, monkeypatch, verdict, code):
+    entry = ArtifactParity("tflite", "a.tflite", "litert", verdict)
+    report = ParityReport(verdict, 0.9, 10, (entry,))
+    monkeypatch.setattr("toolkit.subject.resolve", lambda *_: None)
+    job = SimpleNamespace(compare=lambda reporter: report)
+    monkeypatch.setattr("toolkit.verifying.prepare", lambda *_: job)
+    result = toolkit_cli("verify", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["verdict"]) == (code, verdict)
 
 
 def test_another_model_under_the_same_name_fails(toolkit_cli, digits_run, stranger):

@@ -2,14 +2,16 @@
 
 import hashlib
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from exporters.calibration import CalibrationOptions, stratified_sample
-from runtime.errors import UnknownNameError
+from runtime.errors import ExportError, UnknownNameError
 from runtime.modelfile import artifact as artifacts
 from runtime.modelfile.manifest import Accuracy
+from runtime.preprocessing.spec import PreprocessSpec
 from toolkit.export import export as exporting
 from toolkit.export.export import ExportOptions, export, keras_warning, select
 
@@ -52,6 +54,16 @@ def test_the_calibration_record_can_be_checked_by_hand(subject, seed):
     assert counts.min() >= 8
 
 
+def test_calibration_draws_from_the_training_part_only(rng):
+    train, test = rng.integers(0, 256, (2, 30, 4, 4, 1), dtype=np.uint8)
+    y, spec = np.arange(30) % 3, PreprocessSpec(4, 4)
+    dataset = SimpleNamespace(name="mine", x_train=train, y_train=y, x_test=test, y_test=y)
+    subject = SimpleNamespace(dataset=dataset, training=np.arange(0, 30, 2), spec=spec)
+    drawn = exporting.draw_calibration(subject, CalibrationOptions(10))
+    allowed = {image.tobytes() for image in spec.apply(train[::2])}
+    assert {image.tobytes() for image in drawn.batch} < allowed
+
+
 def test_test_images_of_all_classes_check_the_files(subject):
     check = exporting._check_images(subject)
     assert len(check.batch) == 256
@@ -77,9 +89,21 @@ def test_a_model_that_guesses_is_warned_about(artifact):
     assert keras_warning(replace(artifact(0.1), manifest=None)) is None
 
 
+def test_the_error_of_a_single_format_is_raised(monkeypatch):
+    class Broken:
+        needs_calibration = False
+
+        def export(self, request):
+            raise ExportError("broken on purpose")
+
+    monkeypatch.setattr(exporting, "select", lambda names: [Broken])
+    monkeypatch.setattr(exporting, "build_request", lambda *args, **options: None)
+    with pytest.raises(ExportError, match="broken on purpose"):
+        list(export(None, ExportOptions(("tflite",))))
+
+
 def test_other_formats_go_on_where_one_fails(subject, tmp_path, monkeypatch):
     from exporters.formats.tflite import Float32
-    from runtime.errors import ExportError
 
     def broken(self, request):
         raise ExportError("broken on purpose")
