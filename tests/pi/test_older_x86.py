@@ -25,6 +25,13 @@ def emulator():
         pytest.skip(str(error))
 
 
+RUN_ONCE = """
+import json, sys
+from runtime.workers.probe_service import run_once
+print(json.dumps(run_once(sys.argv[1], sys.argv[2], {})))
+"""
+
+
 def need(engine):
     """Skip where an engine is not installed; importorskip would import it on this processor."""
     if not registry()[engine].installed():
@@ -33,7 +40,7 @@ def need(engine):
 
 def tiny(root, engine, flags):
     """Return what an engine predicts of the doctor's model."""
-    done = older_x86.run(root, flags, "-m", "runtime.child", TINY, engine, "{}")
+    done = older_x86.run(root, flags, "-c", RUN_ONCE, TINY, engine)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["probabilities"]
 
