@@ -79,10 +79,10 @@ def subject(digits_run: Run) -> Subject:
 @pytest.fixture(scope="session")
 def exports(subject: Subject) -> dict[str, Path]:
     """The run in every format: path by format name. Do not change these files."""
-    from toolkit.export.export import ExportOptions, export
+    from toolkit.export.export import export
+    from toolkit.export.request import ExportOptions
 
-    files = export(subject, ExportOptions(()))
-    return {file.manifest.format: file.path for file in files if file.manifest}
+    return {one.format: one.artifact.path for one in export(subject, ExportOptions(()))}
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from runtime.modelfile.artifact import Artifact
 from toolkit.diagnosis.constants import changed
 from toolkit.export import export
 from toolkit.inspection import view
-from toolkit.parity.reference import float_view
+from toolkit.inspection.float_view import float_view
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
 from toolkit.diagnosis import Diagnosis, diagnose
 from toolkit.diagnosis.diagnose import DiagnoseOptions, diagnose_file
+from toolkit.diagnosis.figures import plot_diagnosis
 from toolkit.export import export
 from toolkit.inspection import view
-from toolkit.plots import plot_diagnosis
 from toolkit.trained_model import Overrides, resolve
 
 CONV, DEPTHWISE, DENSE, POOL, RESHAPE = 3, 4, 9, 17, 22  # BuiltinOperator of the TFLite schema

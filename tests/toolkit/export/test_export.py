@@ -10,8 +10,9 @@ from exporters.calibration import CalibrationOptions, stratified_sample
 from runtime.errors import UnknownNameError
 from runtime.modelfile import artifact as artifacts
 from runtime.modelfile.manifest import Accuracy
-from toolkit.export import export as exporting
-from toolkit.export.export import ExportOptions, export, keras_warning, select
+from toolkit.export.export import export, select
+from toolkit.export.request import ExportOptions, build_request
+from toolkit.parity.words import keras_warning
 
 
 def test_no_name_selects_all_formats():
@@ -31,9 +32,9 @@ def test_a_mistyped_format_writes_nothing(subject, tmp_path):
 
 
 def test_files_go_to_the_run_or_where_asked(subject, tmp_path):
-    request = exporting.build_request(subject, ExportOptions(()), calibrate=False)
+    request = build_request(subject, ExportOptions(()), calibrate=False)
     assert request.out == subject.exports
-    request = exporting.build_request(subject, ExportOptions((), tmp_path), calibrate=False)
+    request = build_request(subject, ExportOptions((), tmp_path), calibrate=False)
     assert request.out == tmp_path
     assert request.calibration is None
 
@@ -41,7 +42,7 @@ def test_files_go_to_the_run_or_where_asked(subject, tmp_path):
 @pytest.mark.parametrize("seed", [0, 5])
 def test_the_calibration_record_can_be_checked_by_hand(subject, seed):
     options = ExportOptions((), calibration=CalibrationOptions(100, seed))
-    record = exporting.build_request(subject, options, calibrate=True).calibration.record
+    record = build_request(subject, options, calibrate=True).calibration.record
     indices = stratified_sample(
         subject.dataset.y_train, subject.training, CalibrationOptions(100, seed)
     )
@@ -53,7 +54,7 @@ def test_the_calibration_record_can_be_checked_by_hand(subject, seed):
 
 
 def test_test_images_of_all_classes_check_the_files(subject):
-    check = exporting._check_images(subject)
+    check = build_request(subject, ExportOptions(()), calibrate=False).check
     assert len(check.batch) == 256
     assert np.bincount(check.truth).min() >= 20
     assert len(np.unique(check.first(64).truth)) == 10
@@ -85,13 +86,12 @@ def test_other_formats_go_on_where_one_fails(subject, tmp_path, monkeypatch):
         raise ExportError("broken on purpose")
 
     monkeypatch.setattr(Float32, "_convert", broken)
-    failed = {}
-    options = ExportOptions(("tflite", "tflite-float16"), tmp_path)
-    done = list(export(subject, options, on_failure=lambda name, e: failed.update({name: e})))
-    assert [file.path.name for file in done] == ["digits-cnn.float16.tflite"]
-    assert list(failed) == ["tflite"]
+    failed, done = export(subject, ExportOptions(("tflite", "tflite-float16"), tmp_path))
+    assert (failed.format, str(failed.error)) == ("tflite", "broken on purpose")
+    assert (done.format, done.error, done.search) == ("tflite-float16", None, None)
+    assert done.artifact.path.name == "digits-cnn.float16.tflite"
     with pytest.raises(ExportError, match="broken on purpose"):
-        list(export(subject, options))
+        _ = failed.artifact
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ pytest.importorskip("tensorflow", reason="the workstation side is not installed"
 from runtime.errors import ArtifactError
 from toolkit.architectures import BuildOptions, registry
 from toolkit.datasets import DataOptions
-from toolkit.export.export import ExportOptions, export
+from toolkit.export.export import export
+from toolkit.export.request import ExportOptions
 from toolkit.inspection import view
 from toolkit.inspection.alignment import align
 from toolkit.trained_model import resolve
@@ -25,7 +26,9 @@ def residual(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["tflite-int8", "onnx-int8"])
 def test_each_layer_is_paired_with_itself(residual, tmp_path, name):
-    (file,) = export(residual, ExportOptions((name,), out=tmp_path, force=True))
+    (file,) = (
+        one.artifact for one in export(residual, ExportOptions((name,), out=tmp_path, force=True))
+    )
     inside, source = view(file.data, file.suffix), residual.source
     graph = source.tflite_graph if name == "tflite-int8" else source.onnx_graph.SerializeToString()
     reference, pairs = align(inside, view(graph, file.suffix))
