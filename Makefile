@@ -19,10 +19,10 @@ demo: $(VENV)/.installed-all
 	$(BIN)/toolkit demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m "not pi and not slow" --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not pi and not slow" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m "slow and not pi" --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m "slow and not pi" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-pi: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/pi -m pi --numprocesses 2

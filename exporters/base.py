@@ -1,24 +1,19 @@
-"""What an exporter is: one format, from request to a checked file on disk."""
+"""Base class of export formats: from an export request to a verified file on disk."""
 
 from __future__ import annotations
 
-import re
+import logging
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from exporters.check import Checked, CheckImages, compare
+from exporters.check import Checked, compare
+from exporters.conversion import timed
 from exporters.keras_model.layer_names import short_name
 from exporters.quantization_options import QuantizationOptions
+from exporters.request import ExportRequest
 from runtime.backends import BackendOptions, for_suffix
-from runtime.errors import (
-    BackendError,
-    CalibrationError,
-    ExportError,
-    InputError,
-    ParityError,
-)
+from runtime.errors import BackendError, ExportError, ParityError
 from runtime.modelfile import artifact as artifacts
 from runtime.modelfile.artifact import Artifact
 from runtime.modelfile.files import write_atomically
@@ -28,92 +23,35 @@ from runtime.terminal.silence import silenced
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from exporters.budget import ParityBudget
-    from exporters.calibration import CalibrationSet
-    from exporters.keras_model.source import KerasSource
     from runtime.backends import Backend
-    from runtime.preprocessing.spec import PreprocessSpec
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-@dataclass(frozen=True, eq=False)
-class ExportRequest:
-    """What to export, and what a file needs to know about it.
-
-    Attributes:
-        source: the Keras model.
-        name: the model's name; files are called ``name.variant.suffix``.
-        labels: the class names.
-        spec: how an image becomes model input.
-        check: real images on which each file is compared with Keras.
-        calibration: training images; needed by the quantized formats.
-        dataset: what the model was trained on.
-        out: the folder to write to.
-        versions: of the packages at work, recorded in the file.
-        quantization: choices that a format may leave; one that cannot honour them refuses.
-        force: write a file that fails the check all the same, and record why it failed.
-        lineage: see :class:`Created`.
-    """
-
-    source: KerasSource
-    name: str
-    labels: tuple[str, ...]
-    spec: PreprocessSpec
-    check: CheckImages
-    calibration: CalibrationSet | None
-    dataset: str
-    out: Path
-    versions: dict[str, str] = field(default_factory=dict)
-    quantization: QuantizationOptions = field(default_factory=QuantizationOptions)
-    force: bool = False
-    lineage: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Check that the parts fit each other.
-
-        Raises:
-            InputError: names the first thing that does not fit.
-        """
-        if not _NAME.fullmatch(self.name):
-            raise InputError(f"'{self.name}' cannot be a file name: use letters, digits, . _ -")
-        self.source.require(self.spec, self.labels)
-
-    @cached_property
-    def reference(self) -> NDArray[np.float32]:
-        """What Keras answers to the check images, (n, classes); asked once for all formats."""
-        return self.source.predict(self.check.batch)
-
-    def require_calibration(self, format_name: str) -> CalibrationSet:
-        """Return the calibration images.
-
-        Raises:
-            CalibrationError: there are none.
-        """
-        if self.calibration is None:
-            raise CalibrationError(f"format {format_name} needs calibration images: --data PATH")
-        return self.calibration
+_LOG = logging.getLogger("exporters")
 
 
 class Exporter(ABC):
-    """One export format; a file in ``formats`` with such a class adds it.
+    """Base class of an export format.
+
+    A class in :mod:`exporters.formats` that derives from it adds a format.
 
     Attributes:
-        name: what ``--format`` takes.
-        suffix: the file's ending.
-        variant: the part of the file name that tells formats of one suffix apart.
-        extra: the extra of this distribution that brings the converter.
+        name: format name, as ``--format`` takes it.
+        suffix: file suffix.
+        variant: part of the file name that distinguishes formats with the same suffix.
+        extra: extra of this distribution that installs the converter.
         needs_calibration: whether activations are quantized ahead of time.
-        scheme: how numbers are stored and computed by default, in words.
-        methods: how ranges can be taken from activations; empty without calibration.
-        per_tensor: whether all channels of a layer can be made to share one scale.
-        mixed: whether layers can be left in float.
-        budget: how far the file may be from Keras.
-        rank: order in lists.
-        check_images: how many images the check before writing uses.
+        scheme: default quantization scheme, in words.
+        methods: calibration methods; empty if the format is not calibrated.
+        per_tensor: whether weights can be quantized per tensor.
+        mixed: whether single layers can stay in float32.
+        budget: allowed difference between the file and the Keras model.
+        rank: position in lists of formats.
+        check_images: number of images the file is compared on before it is written.
+
+    Example::
+
+        exporter = registry()["tflite-int8"]()
+        artifact = exporter.export(request)
     """
 
     name: ClassVar[str]
@@ -131,45 +69,79 @@ class Exporter(ABC):
 
     @classmethod
     def file_name(cls, name: str) -> str:
-        """Return what the file of a model is called, for example ``mnist-cnn.int8.tflite``."""
+        """Return the file name of an exported model.
+
+        Example:
+            >>> from exporters.formats import registry
+            >>> registry()["tflite-int8"].file_name("mnist-cnn")
+            'mnist-cnn.int8.tflite'
+        """
         return f"{name}.{cls.variant}{cls.suffix}"
 
     def export(self, request: ExportRequest) -> Artifact:
-        """Convert, compare with Keras on real images, and write one file atomically.
+        """Convert the model, compare the result with Keras, and write one file atomically.
+
+        Args:
+            request: the model, its data and the options.
 
         Returns:
-            The file as it was read back from disk.
+            The file as read back from disk.
 
         Raises:
             CalibrationError: the format needs calibration images and there are none.
             ExportError: the model cannot be converted, or not with these options.
-            ParityError: the converted model answers differently; nothing is written,
-                except with ``force`` where the answers are finite.
+            ParityError: the predictions differ too much from Keras's; nothing is written.
+                With ``force`` the file is written, unless its outputs are not finite.
+
+        Example::
+
+            artifact = registry()["tflite"]().export(request)
+            print(artifact.path, artifact.manifest.accuracy.agreement)
         """
         return self.write(request, self.draft(request))
 
     def draft(self, request: ExportRequest) -> Artifact:
-        """Convert in memory: the engine's file, neither checked nor sealed.
+        """Convert the model in memory, without comparison and without manifest.
+
+        Args:
+            request: the model, its data and the options.
 
         Raises:
             CalibrationError: the format needs calibration images and there are none.
             ExportError: the model cannot be converted, or not with these options.
+
+        Example::
+
+            draft = registry()["tflite-int8"]().draft(request)
+            print(len(draft.data))
         """
         if self.needs_calibration:
             request.require_calibration(self.name)
         self._require(request.quantization)
         path = request.out / self.file_name(request.name)
-        return Artifact(path, self._convert(request), None, artifacts.UNSEALED)
+        with timed(request.name, self.name):
+            payload = self._convert(request)
+        return Artifact(path, payload, None, artifacts.UNSEALED)
 
     def write(
         self, request: ExportRequest, draft: Artifact, checked: Checked | None = None
     ) -> Artifact:
-        """Check a draft of the same request, seal it and write it; see :meth:`export`.
+        """Compare a draft with Keras, add the manifest and write the file.
 
         Args:
-            request: what the draft was made from.
-            draft: the engine's file.
-            checked: what was found on other images; None compares on those of the request.
+            request: the request the draft was made from.
+            draft: the result of :meth:`draft`.
+            checked: result of a comparison on other images; None compares on the check
+                images of the request.
+
+        Raises:
+            ExportError: the engine cannot load the file.
+            ParityError: see :meth:`export`.
+
+        Example::
+
+            exporter = registry()["tflite-int8"]()
+            artifact = exporter.write(request, exporter.draft(request))
         """
         with self.open(draft) as backend:
             if checked is None:
@@ -177,19 +149,28 @@ class Exporter(ABC):
                 reference = request.reference[: self.check_images]
                 checked = compare(backend, request.source, check, reference, self.budget)
             if checked.refusal and not request.force:
-                raise ParityError(self._ways_on(checked.refusal, draft.path))
+                raise ParityError(self._refused(checked.refusal, draft.path))
             manifest = self._manifest(request, draft, backend, checked.refusal)
         manifest = replace(manifest, accuracy=checked.accuracy)
         packed = artifacts.pack(draft.path, draft.data, manifest)
         with self.open(packed):
             write_atomically(draft.path, packed.data)
+        _LOG.debug("wrote %s: %d bytes", draft.path, len(packed.data))
         return artifacts.read(draft.path)
 
     def open(self, artifact: Artifact) -> Backend:
-        """Open a file in the preferred engine; one that cannot be checked is not written.
+        """Open a file in the preferred engine of its suffix.
+
+        Args:
+            artifact: the file, on disk or in memory.
 
         Raises:
-            ExportError: the engine is missing or refuses the file.
+            ExportError: the engine is not installed or cannot load the file.
+
+        Example::
+
+            with exporter.open(draft) as backend:
+                outputs = backend.run(batch)
         """
         preferred = for_suffix(self.suffix)[0]
         try:
@@ -200,17 +181,17 @@ class Exporter(ABC):
 
     @abstractmethod
     def _convert(self, request: ExportRequest) -> bytes:
-        """Return the engine's file, without manifest."""
+        """Return the converted model, without manifest."""
 
     @abstractmethod
     def _operators(self, payload: bytes) -> dict[str, int]:
         """Return the operators with their versions, or the operator set."""
 
     def _require(self, options: QuantizationOptions) -> None:
-        """Refuse options that the format cannot honour.
+        """Check that the format supports the options.
 
         Raises:
-            ExportError: names the option and what the format takes.
+            ExportError: names the option and what the format supports.
         """
         if options.method != QuantizationOptions().method and options.method not in self.methods:
             takes = f"takes {', '.join(self.methods)}" if self.methods else "is not calibrated"
@@ -218,21 +199,21 @@ class Exporter(ABC):
                 f"format {self.name} {takes}: no --calibration-method {options.method}"
             )
         if not options.per_channel and not self.per_tensor:
-            raise ExportError(f"format {self.name} cannot share scales: no --per-tensor")
+            raise ExportError(f"format {self.name} cannot quantize per tensor: no --per-tensor")
         if options.float_layers and not self.mixed:
             raise ExportError(f"format {self.name} cannot leave single layers in float")
 
-    def _ways_on(self, refusal: str, path: Path) -> str:
-        mend = ", or let the export look for settings that pass: --max-drop 0.5"
+    def _refused(self, refusal: str, path: Path) -> str:
+        search = ", or let the export look for settings that pass: --max-drop 0.5"
         return (
             f"{refusal}; it was not written. Find the cause: export it with --force, then "
-            f"toolkit diagnose {path}{mend if self.mixed else ''}"
+            f"toolkit diagnose {path}{search if self.mixed else ''}"
         )
 
     def _quantization(
         self, request: ExportRequest, backend: Backend, refusal: str | None
     ) -> Quantization:
-        """Describe what was really done."""
+        """Return the quantization of the file, for its manifest."""
         options, calibration = request.quantization, None
         if self.needs_calibration:
             drawn = request.require_calibration(self.name).record
@@ -241,16 +222,16 @@ class Exporter(ABC):
         if not options.per_channel:
             scheme = scheme.replace("per channel", "per tensor")
         if options.float_layers:
-            ends = f"{backend.input.dtype} in, {backend.output.dtype} out"
-            if ends != "int8 in, int8 out":
-                scheme = scheme.replace("int8 in and out", ends)
+            dtypes = f"{backend.input.dtype} in, {backend.output.dtype} out"
+            if dtypes != "int8 in, int8 out":
+                scheme = scheme.replace("int8 in and out", dtypes)
             count = len(options.float_layers)
             scheme = f"{scheme}; {count} layer{'s' if count > 1 else ''} in float32"
         names = tuple(self._layer_name(request, key) for key in options.float_layers)
         return Quantization(scheme, calibration, names, refusal)
 
     def _layer_name(self, request: ExportRequest, key: str) -> str:
-        """Return a readable name of a layer that was left in float."""
+        """Return a readable name of a layer that stays in float."""
         del request
         return short_name(key)
 
@@ -281,7 +262,7 @@ class Exporter(ABC):
 
 
 def _engines(draft: Artifact) -> dict[str, str]:
-    """Return the installed engines, with their versions, that open the file."""
+    """Return the installed engines that load the file, with their versions."""
     found: dict[str, str] = {}
     for backend in (one for one in for_suffix(draft.suffix) if one.installed()):
         try:

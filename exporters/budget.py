@@ -1,4 +1,4 @@
-"""How far a model file may be from the Keras model it was made from."""
+"""Parity budgets: the allowed difference between a model file and its Keras model."""
 
 from __future__ import annotations
 
@@ -13,22 +13,27 @@ _SHARES = ("min_agreement", "max_abs_error", "max_mean_error", "min_cosine", "ti
 
 @dataclass(frozen=True, slots=True)
 class ParityBudget:
-    """The limits of one format.
+    """Limits of one format; a file beyond one of them fails the parity gate.
 
     Attributes:
-        max_drop: highest loss of accuracy, in points (0.5 is half a point); a loss that
-            chance alone would explain does not count.
-        min_agreement: least share of images with the same label, 0…1; an image on
+        max_drop: largest loss of accuracy, in points (0.5 is half a point); a loss that
+            chance alone explains does not count.
+        min_agreement: smallest share of images with the same label, 0…1; an image on
             which Keras itself is undecided does not count against it, and one image
             may always differ.
         max_abs_error: largest difference of a probability, 0…1.
         tie_margin: Keras is undecided where its two highest probabilities are
             closer than this, 0…1.
-        max_mean_error: mean difference of a probability, 0…1.
-        max_kl: mean Kullback-Leibler divergence of the file's probabilities from
-            Keras's, in nats.
-        min_cosine: mean cosine similarity of the probabilities, 0…1.
-        min_sqnr: signal to quantization noise ratio of the probabilities, in dB.
+        max_mean_error: largest mean difference of a probability, 0…1.
+        max_kl: largest mean Kullback-Leibler divergence of the file's probabilities
+            from Keras's, in nats.
+        min_cosine: smallest mean cosine similarity of the probabilities, 0…1.
+        min_sqnr: smallest signal to quantization noise ratio of the probabilities, in dB.
+
+    Example:
+        >>> budget = ParityBudget(0.5, 0.99, max_abs_error=0.5, tie_margin=0.1)
+        >>> budget.allowed_flips(1000)
+        10
     """
 
     max_drop: float
@@ -41,7 +46,7 @@ class ParityBudget:
     min_sqnr: float = -math.inf
 
     def __post_init__(self) -> None:
-        """Check the fields.
+        """Validate the fields.
 
         Raises:
             InputError: a limit is out of its range.
@@ -57,15 +62,30 @@ class ParityBudget:
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """Return the names of all limits, in order."""
+        """Return the names of all limits, in order.
+
+        Example:
+            >>> ParityBudget.names()[:3]
+            ('max_drop', 'min_agreement', 'max_abs_error')
+        """
         return tuple(field.name for field in fields(cls))
 
     def allowed_flips(self, images: int) -> int:
-        """Return on how many of ``images`` the label may differ; one always may."""
+        """Return on how many of ``images`` the label may differ; one always may.
+
+        Example:
+            >>> [EXACT.allowed_flips(images) for images in (10, 10_000)]
+            [1, 5]
+        """
         return max(1, math.floor((1 - self.min_agreement) * images + 1e-9))
 
     def or_looser(self, other: ParityBudget) -> ParityBudget:
-        """Return a budget that takes of each limit the looser one of the two."""
+        """Return a budget with the looser of the two limits in each field.
+
+        Example:
+            >>> EXACT.or_looser(ON_GPU["float16"]).max_abs_error
+            0.05
+        """
         looser = {
             name: (min if name in _LEAST else max)(getattr(self, name), getattr(other, name))
             for name in self.names()

@@ -1,4 +1,4 @@
-"""The calibration set: training images that decide the quantization ranges."""
+"""Calibration set: training images from which quantization ranges are computed."""
 
 from __future__ import annotations
 
@@ -21,18 +21,22 @@ DEFAULT_SAMPLES = 512
 
 @dataclass(frozen=True, slots=True)
 class CalibrationOptions:
-    """How calibration images are drawn.
+    """Options of the calibration draw.
 
     Attributes:
-        samples: how many; fewer if the training part is smaller.
-        seed: the same seed draws the same images.
+        samples: number of images; fewer if the training part is smaller.
+        seed: random seed; the same seed draws the same images.
+
+    Example:
+        >>> CalibrationOptions(samples=128)
+        CalibrationOptions(samples=128, seed=0)
     """
 
     samples: int = DEFAULT_SAMPLES
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the fields.
+        """Validate the fields.
 
         Raises:
             CalibrationError: fewer than one sample, or a negative seed.
@@ -48,11 +52,16 @@ class CalibrationOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationSet:
-    """Images as the model sees them, and the record of how they were drawn.
+    """Preprocessed calibration images with the record of the draw.
 
     Attributes:
         batch: float32 (n, height, width, channels) in model units.
-        record: goes into the manifest.
+        record: dataset, seed and digest of the indices, for the manifest.
+
+    Example::
+
+        calibration = draw(source, spec, CalibrationOptions(samples=128))
+        print(calibration.batch.shape, calibration.record.seed)
     """
 
     batch: NDArray[np.float32]
@@ -61,13 +70,19 @@ class CalibrationSet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingImages:
-    """The images that calibration may draw from: the training part, nothing else.
+    """Images that calibration may draw from: the training part only.
 
     Attributes:
-        images: uint8 (n, height, width, channels), all training images of the dataset.
-        labels: int64 (n,).
-        allowed: int64, indices into ``images`` that are neither validation nor test.
-        dataset: its name.
+        images: all training images of the dataset, uint8 (n, height, width, channels).
+        labels: their labels, int64 (n,).
+        allowed: indices into ``images`` without validation and test images, int64.
+        dataset: name of the dataset.
+
+    Example:
+        >>> images = np.zeros((100, 8, 8, 1), np.uint8)
+        >>> source = TrainingImages(images, np.arange(100) % 10, np.arange(80), "digits")
+        >>> len(source.allowed)
+        80
     """
 
     images: NDArray[np.uint8]
@@ -79,18 +94,26 @@ class TrainingImages:
 def draw(
     source: TrainingImages, spec: PreprocessSpec, options: CalibrationOptions
 ) -> CalibrationSet:
-    """Draw images so that every class has its share.
+    """Draw calibration images, stratified by class.
 
     Args:
-        source: what may be drawn.
-        spec: the model's preprocessing.
-        options: how many, and the seed.
+        source: the images to draw from.
+        spec: the preprocessing of the model.
+        options: number of images and seed.
 
     Returns:
-        The images in model units, with the record of the draw.
+        The preprocessed images with the record of the draw.
 
     Raises:
         CalibrationError: there is nothing to draw from, or all images are equal.
+
+    Example:
+        >>> from runtime.preprocessing.spec import PreprocessSpec
+        >>> images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 1), np.uint8)
+        >>> source = TrainingImages(images, np.arange(20) % 2, np.arange(20), "digits")
+        >>> drawn = draw(source, PreprocessSpec(8, 8, 1), CalibrationOptions(samples=4))
+        >>> drawn.batch.shape, drawn.record.dataset
+        ((4, 8, 8, 1), 'digits training images')
     """
     if len(source.allowed) == 0:
         raise CalibrationError("there are no training images to calibrate with")
@@ -111,10 +134,23 @@ def draw(
 def stratified_sample(
     labels: NDArray[np.int64], allowed: NDArray[np.int64], options: CalibrationOptions
 ) -> NDArray[np.int64]:
-    """Choose indices: shuffled within each class, then taken from the classes in turn.
+    """Draw indices, stratified by class.
+
+    Each class is shuffled; then the classes are taken in turn.
+
+    Args:
+        labels: class of each image.
+        allowed: indices to draw from.
+        options: number of images and seed.
 
     Returns:
         Sorted indices out of ``allowed``, at most ``options.samples``.
+
+    Example:
+        >>> labels = np.array([0] * 30 + [1] * 10)
+        >>> chosen = stratified_sample(labels, np.arange(40), CalibrationOptions(samples=8))
+        >>> np.bincount(labels[chosen]).tolist()
+        [6, 2]
     """
     rng = np.random.default_rng(options.seed)
     shuffled = rng.permutation(allowed)

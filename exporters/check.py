@@ -1,4 +1,4 @@
-"""The check before a file gets its name: does it answer as Keras does?"""
+"""Comparison of a converted model with the Keras model, before the file is written."""
 
 from __future__ import annotations
 
@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CheckImages:
-    """Real images as the model sees them.
+    """Preprocessed test images with their labels.
 
     Attributes:
         batch: float32 (n, height, width, channels) in model units, classes mixed.
-        truth: int64 (n,).
-        dataset: which images, in words.
+        truth: true labels, int64 (n,).
+        dataset: description of the images, for the manifest.
+
+    Example:
+        >>> batch = np.zeros((10, 8, 8, 1), np.float32)
+        >>> check = CheckImages(batch, np.arange(10), "digits test images")
+        >>> check.first(4).truth.tolist()
+        [0, 1, 2, 3]
     """
 
     batch: NDArray[np.float32]
@@ -40,13 +46,17 @@ class CheckImages:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How two sets of answers to the same images compare.
+    """Agreement of two sets of predictions for the same images.
 
     Attributes:
         same: share of images with the same label, 0…1.
         same_or_tie: the same, with images on which the reference is undecided counted
             as equal.
         max_abs_error: largest difference of a probability.
+
+    Example:
+        >>> Agreement(same=0.97, same_or_tie=0.98, max_abs_error=0.1).flips(200)
+        4
     """
 
     same: float
@@ -54,17 +64,17 @@ class Agreement:
     max_abs_error: float
 
     def flips(self, images: int) -> int:
-        """Return on how many of ``images`` the label differs, ties left aside."""
+        """Return on how many of ``images`` the label differs, without ties."""
         return round((1 - self.same_or_tie) * images)
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What the check before writing found.
+    """Result of the comparison before writing.
 
     Attributes:
-        accuracy: goes into the manifest.
-        refusal: why the file is not to be trusted, in words; None if it is near enough.
+        accuracy: measured accuracies, for the manifest.
+        refusal: why the file fails the comparison; None if it passes.
     """
 
     accuracy: Accuracy
@@ -72,22 +82,29 @@ class Checked:
 
 
 def agreement(
-    reference: NDArray[np.float32], answers: NDArray[np.float32], tie_margin: float
+    reference: NDArray[np.float32], predictions: NDArray[np.float32], tie_margin: float
 ) -> Agreement:
     """Compare two arrays of probabilities, both (n, classes).
 
     Args:
-        reference: what Keras answers.
-        answers: what the file answers.
+        reference: predictions of the Keras model.
+        predictions: predictions of the converted model.
         tie_margin: the reference is undecided where its two highest probabilities are
             closer than this.
+
+    Example:
+        >>> reference = np.array([[0.9, 0.1], [0.51, 0.49]])
+        >>> predictions = np.array([[0.8, 0.2], [0.49, 0.51]])
+        >>> found = agreement(reference, predictions, tie_margin=0.05)
+        >>> found.same, found.same_or_tie
+        (0.5, 1.0)
     """
-    same = reference.argmax(axis=1) == answers.argmax(axis=1)
+    same = reference.argmax(axis=1) == predictions.argmax(axis=1)
     undecided = margins(reference) < tie_margin
     return Agreement(
         same=float(same.mean()),
         same_or_tie=float((same | undecided).mean()),
-        max_abs_error=float(np.abs(reference - answers).max()),
+        max_abs_error=float(np.abs(reference - predictions).max()),
     )
 
 
@@ -98,26 +115,31 @@ def compare(
     reference: NDArray[np.float32],
     budget: ParityBudget,
 ) -> Checked:
-    """Run images through an engine and compare its answers with those of Keras.
+    """Run images through an engine and compare the predictions with Keras's.
 
     Args:
-        backend: the engine with the file.
-        source: the model it was made from.
+        backend: the engine with the converted model.
+        source: the Keras model.
         check: the images.
-        reference: what Keras answers to them, probabilities (n, classes).
-        budget: how far the two may be apart.
+        reference: Keras's predictions for them, probabilities (n, classes).
+        budget: the allowed difference.
 
     Returns:
-        The accuracies, how far the two agree, and whether that is near enough.
+        The measured accuracies, and why the file fails, if it does.
 
     Raises:
-        ParityError: the engine's answers are not finite.
+        ParityError: the outputs of the engine are not finite.
+
+    Example::
+
+        with exporter.open(draft) as backend:
+            checked = compare(backend, request.source, check, reference, budget.INTEGER)
     """
-    answers = probabilities(backend, source, check.batch)
-    found = agreement(reference, answers, budget.tie_margin)
+    predictions = probabilities(backend, source, check.batch)
+    found = agreement(reference, predictions, budget.tie_margin)
     accuracy = Accuracy(
         reference=float((reference.argmax(axis=1) == check.truth).mean()),
-        artifact=float((answers.argmax(axis=1) == check.truth).mean()),
+        artifact=float((predictions.argmax(axis=1) == check.truth).mean()),
         agreement=found.same,
         max_abs_error=found.max_abs_error,
         dataset=check.dataset,
@@ -129,30 +151,35 @@ def compare(
 def probabilities(
     backend: Backend, source: KerasSource, batch: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return what an engine answers, as probabilities (n, classes).
+    """Return the predictions of an engine as probabilities (n, classes).
 
     Args:
-        backend: the engine with the file.
-        source: the model it was made from; tells logits from probabilities.
+        backend: the engine with the converted model.
+        source: the Keras model; it says whether the outputs are logits.
         batch: float32 (n, height, width, channels) in model units.
 
     Raises:
-        ParityError: the answers are not finite.
+        ParityError: the outputs are not finite.
+
+    Example::
+
+        with exporter.open(draft) as backend:
+            labels = probabilities(backend, source, batch).argmax(axis=1)
     """
-    answers = backend.run(batch)
+    outputs = backend.run(batch)
     if source.scores == "logits":
-        answers = softmax(answers)
-    if not np.isfinite(answers).all():
-        raise ParityError("the converted model answers with numbers that are not finite")
-    return answers
+        outputs = softmax(outputs)
+    if not np.isfinite(outputs).all():
+        raise ParityError("the outputs of the converted model are not finite")
+    return outputs
 
 
 def _refusal(found: Agreement, budget: ParityBudget, images: int) -> str | None:
-    """Say what no correct conversion shows, or None."""
+    """Return why the difference is larger than a correct conversion's, or None."""
     flips, allowed = found.flips(images), _allowed(budget, images)
     if flips > allowed:
         return (
-            f"the converted model gives another label than Keras on {flips} of {images} images "
+            f"the converted model predicts another label than Keras on {flips} of {images} images "
             f"(limit {allowed})"
         )
     if found.max_abs_error > budget.max_abs_error:
@@ -164,10 +191,10 @@ def _refusal(found: Agreement, budget: ParityBudget, images: int) -> str | None:
 
 
 def _allowed(budget: ParityBudget, images: int) -> int:
-    """Return how many flips so few images may show by bad luck.
+    """Return how many flips so few images may show by chance.
 
-    A file that is just within the budget shows more in one of twenty draws; only the gate
-    on all test images can tell the two apart.
+    A file that is just within the budget shows more in one of twenty draws; only the
+    parity gate on all test images distinguishes the two.
     """
     try:
         from scipy.stats import binom

@@ -1,4 +1,4 @@
-"""How a model is quantized, where a format leaves a choice."""
+"""Quantization options: granularity, calibration method, layers in float."""
 
 from __future__ import annotations
 
@@ -18,14 +18,21 @@ KEPT_PERCENT = 99.99  # of the values, by the method "percentile"
 
 @dataclass(frozen=True, slots=True)
 class QuantizationOptions:
-    """The choices; the defaults are what the format does by itself.
+    """Options of post-training quantization; the defaults are those of the format.
 
     Attributes:
-        per_channel: whether each output channel's weights have a scale of their own.
-        method: how ranges are taken from activations, a key of :data:`METHODS`.
-        float_layers: layers that stay in float. TFLite: the name of the operator's output
-            tensor in the float file. ONNX: the name of the node in the prepared float
-            graph (:func:`exporters.onnx.quantize.prepare`).
+        per_channel: quantize weights per channel; False quantizes them per tensor.
+        method: calibration method, a key of :data:`METHODS`.
+        float_layers: layers that stay in float32. TFLite: the name of the operator's
+            output tensor in the float file. ONNX: the name of the node in the prepared
+            float graph (:func:`exporters.onnx.quantize.prepare`).
+
+    Example:
+        >>> QuantizationOptions(method="percentile").per_channel
+        True
+        >>> QuantizationOptions(method="entropi")
+        Traceback (most recent call last):
+        runtime.errors.UnknownNameError: unknown calibration method 'entropi'. Did you mean ...
     """
 
     per_channel: bool = True
@@ -33,10 +40,10 @@ class QuantizationOptions:
     float_layers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the fields.
+        """Validate the fields.
 
         Raises:
-            UnknownNameError: no such method.
+            UnknownNameError: there is no such method.
         """
         if self.method not in METHODS:
             raise UnknownNameError("calibration method", self.method, METHODS)

@@ -31,11 +31,12 @@ if TYPE_CHECKING:
         ParityError,
         UnknownNameError,
     )
-    from runtime.model import Classifier, LoadOptions, load
+    from runtime.model import Classifier, load
     from runtime.modelfile.artifact import Artifact
     from runtime.modelfile.manifest import Manifest, TensorSpec
     from runtime.preprocessing.spec import PreprocessSpec
     from runtime.selftest import Golden, GoldenReport, replay
+    from runtime.session import LoadOptions, Session
     from runtime.tasks.classification import Prediction
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "ParityError",
     "Prediction",
     "PreprocessSpec",
+    "Session",
     "TensorSpec",
     "UnknownNameError",
     "load",
@@ -73,10 +75,11 @@ _HOMES = {
     "Classifier": "model",
     "Golden": "selftest",
     "GoldenReport": "selftest",
-    "LoadOptions": "model",
+    "LoadOptions": "session",
     "Manifest": "modelfile.manifest",
     "Prediction": "tasks.classification",
     "PreprocessSpec": "preprocessing.spec",
+    "Session": "session",
     "TensorSpec": "modelfile.manifest",
     "load": "model",
     "replay": "selftest",

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from runtime.assumptions import find_labels, find_scores, find_spec
-from runtime.backends import AUTO, Backend, BackendOptions, open_backend
-from runtime.errors import BackendError, InputError
+from runtime.backends import AUTO, Backend, BackendOptions
+from runtime.errors import InputError
 from runtime.modelfile import artifact as artifacts
 from runtime.preprocessing.arrays import prepare_array
-from runtime.tasks.classification import Prediction, softmax
+from runtime.session import LoadOptions, Session
+from runtime.tasks.classification import Prediction
+from runtime.workers.opening import open_backend, preferred_backend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+    from types import TracebackType
 
     from numpy.typing import NDArray
     from PIL import Image
 
     from runtime.modelfile.artifact import Artifact
-    from runtime.preprocessing.spec import Prepared, PreprocessSpec
-    from runtime.workers.workers import Crew
+    from runtime.preprocessing.prepared import Prepared
+    from runtime.preprocessing.spec import PreprocessSpec
+    from runtime.workers.workers import Workers
 
-
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
-    """What is not in the model file, or is to be used instead of what is there.
-
-    Attributes:
-        labels: the class names; None takes those of the file, or numbers.
-        adapt: gets the preprocessing of the file (or the default for its input shape)
-            and returns the one to use.
-    """
-
-    labels: tuple[str, ...] | None = None
-    adapt: Callable[[PreprocessSpec], PreprocessSpec] | None = None
+    Key = TypeVar("Key")
 
 
 def load(
@@ -54,15 +43,20 @@ def load(
 ) -> Classifier:
     """Open a model file.
 
+    Example::
+
+        with runtime.load("mnist-cnn.int8.tflite") as classifier:
+            print(classifier.predict("seven.png").label)
+
     Args:
         path: a ``.tflite`` or ``.onnx`` file.
         backend: an engine, or ``auto``: the best one that is installed.
         device: ``cpu``, ``gpu``, or ``auto``: the GPU where it is proven to run the file,
-            else the CPU; ``classifier.backend`` tells ``device`` and ``fallback``, why not.
+            else the CPU; ``classifier.backend`` has ``device`` and ``fallback``, the reason.
         threads: on the CPU: for one image, of its inference; for many, how many workers of
             one thread each there are side by side.
         precision: in which a GPU computes, ``float32`` or ``float16``.
-        images: how many each worker is to answer, where that is known: ``auto`` takes the
+        images: how many each worker is to predict, where that is known: ``auto`` takes the
             engine that ``runtime tune`` found to be worth its loading for so many.
         options: labels and preprocessing that the file lacks.
 
@@ -78,9 +72,11 @@ def load(
     """
     if images is not None and images < 0:
         raise InputError(f"images must be at least 0, not {images}")
-    how = BackendOptions(device, threads, precision)
-    count = None if images is None else lambda: images
-    return from_artifact(artifacts.read(path), backend, how, options, count)
+    engine = BackendOptions(device, threads, precision)
+    artifact = artifacts.read(path)
+    if backend == AUTO and device == "cpu" and images is not None:
+        backend = preferred_backend(artifact, lambda: images, threads)
+    return from_artifact(artifact, backend, engine, options)
 
 
 def from_artifact(
@@ -88,16 +84,11 @@ def from_artifact(
     backend: str = AUTO,
     backend_options: BackendOptions | None = None,
     options: LoadOptions | None = None,
-    count: Callable[[], int] | None = None,
 ) -> Classifier:
     """Open a model file that is already in memory; see :func:`load` and :func:`open_backend`."""
-    how = backend_options or BackendOptions()
-    engine = open_backend(artifact, backend, how, count)
-    try:
-        return Classifier(artifact, engine, options or LoadOptions(), how.threads)
-    except BaseException:
-        engine.close()
-        raise
+    engine = backend_options or BackendOptions()
+    session = Session(artifact, open_backend(artifact, backend, engine), options)
+    return Classifier(session, engine.threads)
 
 
 def open_silently(
@@ -105,48 +96,57 @@ def open_silently(
     backend: str = AUTO,
     backend_options: BackendOptions | None = None,
     options: LoadOptions | None = None,
-    count: Callable[[], int] | None = None,
 ) -> Classifier:
     """Do :func:`from_artifact` with the engine's own messages held back."""
     from runtime.terminal.silence import silenced
 
     with silenced():
-        return from_artifact(artifact, backend, backend_options, options, count)
+        return from_artifact(artifact, backend, backend_options, options)
 
 
 class Classifier:
-    """An open model file: preprocessing, engine and labels in one.
+    """An open model file that classifies images.
+
+    Use it with ``with``; one thread at a time.
 
     Attributes:
-        artifact: the model file.
-        backend: the engine that runs it.
-        spec: how an image becomes model input.
-        labels: the class names.
-        notes: what had to be assumed because the file does not say it.
+        session: the open model.
     """
 
-    def __init__(
-        self, artifact: Artifact, backend: Backend, options: LoadOptions, threads: int = 1
-    ) -> None:
-        """Take the labels and preprocessing from options, file or defaults, in this order.
+    def __init__(self, session: Session, threads: int = 1) -> None:
+        """Take an open session; it is closed with the classifier.
 
         Args:
-            artifact: the model file.
-            backend: the engine that has it open.
-            options: labels and preprocessing that the file lacks.
-            threads: how many workers answer many images, side by side.
-
-        Raises:
-            InputError: the options do not fit the model.
+            session: the open model.
+            threads: how many workers predict many images, side by side.
         """
-        self.artifact = artifact
-        self.backend = backend
+        self.session = session
         self._threads = threads
-        notes: list[str] = []
-        self.labels = find_labels(artifact, backend, options.labels, notes)
-        self.spec = find_spec(artifact, backend, options.adapt, notes)
-        self._logits = find_scores(artifact, backend, self.spec, notes) == "logits"
-        self.notes = tuple(notes)
+
+    @property
+    def artifact(self) -> Artifact:
+        """The model file."""
+        return self.session.artifact
+
+    @property
+    def backend(self) -> Backend:
+        """The engine that runs the file."""
+        return self.session.backend
+
+    @property
+    def spec(self) -> PreprocessSpec:
+        """How an image becomes model input."""
+        return self.session.spec
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The class names."""
+        return self.session.labels
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What had to be assumed because the file does not say it."""
+        return self.session.notes
 
     def predict(self, image: Path | str | bytes | Image.Image | NDArray[Any]) -> Prediction:
         """Classify one image.
@@ -158,23 +158,16 @@ class Classifier:
 
         Raises:
             InputError: the image cannot be read or used.
-            BackendError: the engine failed, or answered with NaN or infinity.
+            BackendError: the engine failed, or its output is NaN or infinite.
         """
-        prepared = self.prepare(image)
-        scores = self.score(self.backend, prepared.pixels[None])
-        return Prediction.of(scores[0], self.labels, prepared.steps)
+        session = self.session
+        prepared = session.prepare(image)
+        probabilities = session.probabilities(prepared.pixels[None])
+        return Prediction.of(probabilities[0], session.labels, prepared.steps)
 
     def prepare(self, image: Path | str | bytes | Image.Image | NDArray[Any]) -> Prepared:
         """Bring one image to the model's size; see :meth:`predict`."""
-        if isinstance(image, np.ndarray):
-            return prepare_array(image, self.spec)
-        if isinstance(image, (Path, str, bytes)):
-            return self.spec.prepare(self.spec.decode(image))
-        from runtime.preprocessing.decode import is_picture, to_plain, unusable
-
-        if not is_picture(image):
-            raise unusable(image)
-        return self.spec.prepare(to_plain(image))
+        return self.session.prepare(image)
 
     def predict_batch(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Classify many images of one size.
@@ -188,22 +181,23 @@ class Classifier:
 
         Raises:
             InputError: wrong shape, dtype or range.
-            BackendError: the engine failed, or answered with NaN or infinity.
+            BackendError: the engine failed, or its output is NaN or infinite.
         """
+        session = self.session
         if images.ndim not in (3, 4):
             raise InputError(f"expected (n, h, w) or (n, h, w, c), got shape {images.shape}")
-        if len(images) and not self.spec.matches(images):
-            images = np.stack([prepare_array(image, self.spec).pixels for image in images])
+        if len(images) and not session.spec.matches(images):
+            images = np.stack([prepare_array(image, session.spec).pixels for image in images])
         if len(images) == 1:
-            return self.score(self.backend, images)
+            return session.probabilities(images)
         from runtime.workers.stream import BATCH
 
         parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-        pool = self.crew.engines(self._threads) if len(parts) > 1 else None
+        pool = self.workers.engines(self._threads) if len(parts) > 1 else None
         if pool:
-            rows = list(pool.map(lambda engine, part: self.score(engine, *part), zip(parts)))
+            rows = list(pool.map(self._of_part, zip(parts)))
         else:
-            rows = [self.score(self.backend, part) for part in parts]
+            rows = [session.probabilities(part) for part in parts]
         return np.concatenate(rows) if rows else np.empty((0, len(self.labels)), np.float32)
 
     def predict_stream(
@@ -212,7 +206,7 @@ class Classifier:
         """Classify any number of images of any size, in order and in bounded memory.
 
         After the first 0.3 seconds of work, processes with one engine each (threads, if they
-        are no files) prepare and answer batches of up to 32; two batches a worker are read
+        are no files) prepare and predict batches of up to 32; two batches a worker are read
         ahead. For images that come one by one use :meth:`predict`.
 
         Args:
@@ -226,74 +220,61 @@ class Classifier:
 
         Raises:
             InputError: another number of workers.
-            BackendError: the engine failed, or answered with NaN or infinity, or a process
+            BackendError: the engine failed, its output is NaN or infinite, or a process
                 cannot be started or died.
         """
-        groups = self.predict_in_groups(images, workers)
-        return (answer for group in groups for answer in group)
+        groups = self.predict_pairs(((None, image) for image in images), workers)
+        return (prediction for group in groups for _, prediction in group)
 
-    def predict_in_groups(
-        self, images: Iterable[Any], workers: int | None = None
-    ) -> Iterator[list[Prediction | InputError]]:
-        """Do :meth:`predict_stream`; answers that are there at the same time come together."""
+    def predict_pairs(
+        self, pairs: Iterable[tuple[Key, Any]], workers: int | None = None
+    ) -> Iterator[list[tuple[Key, Prediction | InputError]]]:
+        """Do :meth:`predict_stream` for images with a key each, for example their name.
+
+        Args:
+            pairs: a key and an image.
+            workers: see :meth:`predict_stream`.
+
+        Yields:
+            Lists of a key and its prediction: those that are there at the same time.
+        """
         from runtime.workers.pool import check_count
         from runtime.workers.stream import stream
 
         count = self._threads if workers is None else workers
         check_count(count)
-        return stream(self, images, count)
+        return stream(self.session, self.workers, pairs, count)
+
+    def _of_part(self, engine: Backend, part: Iterable[NDArray[Any]]) -> NDArray[np.float32]:
+        (images,) = part
+        return self.session.probabilities(images, engine)
 
     @cached_property
-    def crew(self) -> Crew:
-        """What works on many images, beside ``backend``."""
-        from runtime.workers.workers import Crew
+    def workers(self) -> Workers:
+        """Threads and processes that predict many images, beside the session."""
+        from runtime.workers.workers import Workers
 
-        return Crew(self)
+        return Workers(self.session)
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Classify model input that is already preprocessed; see :meth:`Session.classify`."""
+        return self.session.classify(batch)
 
     def close(self) -> None:
         """Free the engines."""
-        if "crew" in self.__dict__:
-            self.crew.close()
-        self.backend.close()
+        if "workers" in self.__dict__:
+            self.workers.close()
+        self.session.close()
 
     def __enter__(self) -> Self:
         """Return the classifier itself."""
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Close the classifier."""
         self.close()
-
-    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Classify model input that is already preprocessed.
-
-        Args:
-            batch: float32 (n, height, width, channels) in model units.
-
-        Returns:
-            float32 (n, classes) probabilities.
-
-        Raises:
-            InputError: wrong shape or dtype.
-            BackendError: the engine failed, or answered with NaN or infinity.
-        """
-        return self._checked(self.backend.run(batch))
-
-    def score(self, engine: Backend, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Classify images of the model's size with an engine of :attr:`crew`.
-
-        Args:
-            engine: this classifier's ``backend``, or one like it.
-            images: see :meth:`PreprocessSpec.apply`.
-        """
-        return self._checked(engine.run_images(images, self.spec))
-
-    def _checked(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probabilities; refuse NaN and infinity, which integers never become."""
-        unsure = self.backend.output.scale is None and not isfinite(np.vdot(scores, scores))
-        if unsure and not np.isfinite(scores).all():  # the quick sum of squares may overflow
-            raise BackendError(
-                f"{self.artifact.path.name} answers with NaN or infinity on {self.backend.name}; "
-                "its numbers overflow: check --scale, or export a format of wider range"
-            )
-        return softmax(scores) if self._logits else scores

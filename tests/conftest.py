@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +31,8 @@ if TYPE_CHECKING:
     from toolkit.runs.run import Run
     from toolkit.trained_model import Subject
 
-ROOT = Path(__file__).parents[1]
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
 
 # A shell that starts the tests in the background lets them, and what they start, ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -36,6 +41,52 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Before any test imports TensorFlow: see exporters/keras_model/tensorflow_setup.py.
 with contextlib.suppress(EdgeError):
     TfliteRuntime.preload()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files into an order that keeps two worker processes busy.
+
+    Those that need the exported files and those that do not take turns: while one worker builds
+    them, the other has something to do. The tests of the device side come last: they are the
+    shortest, and fill the gap at the end.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    last = [path for path in files if path.is_relative_to(TESTS / "runtime")]
+    first = [path for path in files if path not in last]
+    needing = [path for path in first if any("exports" in _fixtures(i) for i in files[path])]
+    others = [path for path in first if path not in needing]
+    turns = [path for pair in zip_longest(needing, others) for path in pair if path]
+    items[:] = [item for path in (*turns, *last) for item in files[path]]
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])  # a doctest has none
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Build a folder once for all worker processes of this run; each gets a copy of its own.
+
+    Nothing is kept for the next run, so what is tested was always built by the present sources.
+    """
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def folder(name: str, build: Callable[[Path], object]) -> Path:
+        built = common / f"shared-{name}"
+        with (common / f"shared-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not built.exists():
+                draft = common / f"shared-{name}.partial"
+                shutil.rmtree(draft, ignore_errors=True)  # of a worker whose build failed
+                draft.mkdir()
+                build(draft)
+                draft.rename(built)
+        return shutil.copytree(built, own / name, symlinks=True)
+
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +99,16 @@ def digits() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def digits_run(shared: Callable[..., Path]) -> Run:
     """The tutorial network after four epochs on the digits (about 95 % right)."""
-    pytest.importorskip("tensorflow", reason="the workstation side is not installed")
+    if importlib.util.find_spec("tensorflow") is None:  # loading it takes seconds
+        pytest.skip("the workstation side is not installed")
+    from toolkit.runs.run import latest_run
+
+    return latest_run(shared("digits", _train) / "runs")
+
+
+def _train(folder: Path) -> None:
     from exporters.keras_model.tensorflow_setup import import_tensorflow
     from runtime.terminal.cli import Output
     from toolkit.commands._reporter import RichReporter
@@ -62,9 +120,8 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     import keras
 
     keras.utils.clear_session()  # Keras numbers layers: "conv2d" is the first one from here on
-    parent = tmp_path_factory.mktemp("digits") / "runs"
     reporter = RichReporter(Output(quiet=True))
-    return train(TrainOptions(epochs=4), DataOptions(name="digits"), parent, reporter).run
+    train(TrainOptions(epochs=4), DataOptions(name="digits"), folder / "runs", reporter)
 
 
 @pytest.fixture(scope="session")
@@ -77,12 +134,19 @@ def subject(digits_run: Run) -> Subject:
 
 
 @pytest.fixture(scope="session")
-def exports(subject: Subject) -> dict[str, Path]:
+def exports(
+    shared: Callable[..., Path], digits_run: Run, request: pytest.FixtureRequest
+) -> dict[str, Path]:
     """The run in every format: path by format name. Do not change these files."""
-    from toolkit.export.export import export
+    from toolkit.export.export import export, read_exports
     from toolkit.export.request import ExportOptions
 
-    return {one.format: one.artifact.path for one in export(subject, ExportOptions(()))}
+    def build(folder: Path) -> None:
+        for one in export(request.getfixturevalue("subject"), ExportOptions((), folder)):
+            assert one.error is None
+
+    shutil.copytree(shared("exports", build), digits_run.exports, dirs_exist_ok=True)
+    return {file.format: file.path for file in read_exports(digits_run.exports)}
 
 
 @pytest.fixture(scope="session")
@@ -129,16 +193,20 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture(scope="session")
-def rgb_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rgb_model(shared: Callable[..., Path]) -> Path:
     """A folder with ``colors.keras`` (RGB, logits, own scaling) and its data, ``colors.npz``."""
-    pytest.importorskip("tensorflow", reason="the workstation side is not installed")
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("the workstation side is not installed")
+    return shared("colors", _make_colors)
+
+
+def _make_colors(folder: Path) -> None:
     from exporters.keras_model.tensorflow_setup import import_tensorflow
 
     import_tensorflow()
     import keras
     from keras import layers
 
-    folder = tmp_path_factory.mktemp("colors")
     arrays = _colored_squares(np.random.default_rng(7))
     np.savez(folder / "colors.npz", **arrays, labels=np.array(["red", "green", "blue"]))
     keras.utils.set_random_seed(7)
@@ -161,7 +229,6 @@ def rgb_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     x = arrays["x_train"].astype(np.float32)
     model.fit(x, arrays["y_train"], epochs=6, batch_size=32, verbose=0)
     model.save(folder / "colors.keras")
-    return folder
 
 
 def _colored_squares(rng: np.random.Generator) -> dict[str, np.ndarray]:

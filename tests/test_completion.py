@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.shell_completion import ShellComplete
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs/commands.md"
 PROGRAMS = {"toolkit": "toolkit.cli", "runtime": "runtime.cli"}
 
 
@@ -65,25 +65,25 @@ def test_a_value_that_no_shell_knows_is_still_taken(toolkit_cli, tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
-def test_zsh_takes_the_script():
-    line = 'autoload -Uz compinit; compinit -D; eval "$(_TOOLKIT_COMPLETE=zsh_source toolkit)"'
-    assert "zsh: `zsh_source`, after `compinit`" in README.read_text(encoding="utf-8")
-    asked = f"{line}; print $_comps[toolkit]"
+def test_zsh_completes_with_the_line_that_the_page_names():
+    line = 'eval "$(_TOOLKIT_COMPLETE=zsh_source toolkit)"'
+    assert line in PAGE.read_text(encoding="utf-8")
+    asked = f"autoload -Uz compinit; compinit -D; {line}; print $_comps[toolkit]"
     assert _run(["zsh", "-f", "-c", asked]).strip() == "_toolkit_completion"
 
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
-def test_fish_completes_with_the_line_that_the_readme_names():
+def test_fish_completes_with_the_line_that_the_page_names():
     line = "_TOOLKIT_COMPLETE=fish_source toolkit | source"
-    assert line in README.read_text(encoding="utf-8")
+    assert line in PAGE.read_text(encoding="utf-8")
     asked = f'{line}; complete -C "toolkit export --format tflite-i"'
     assert _run(["fish", "-c", asked]).split() == ["tflite-int8", "tflite-int16x8"]
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-def test_bash_completes_with_the_line_that_the_readme_names():
+def test_bash_completes_with_the_line_that_the_page_names():
     line = 'eval "$(_TOOLKIT_COMPLETE=bash_source toolkit)"'
-    assert line in README.read_text(encoding="utf-8")
+    assert line in PAGE.read_text(encoding="utf-8")
     asked = (
         f"{line}; COMP_WORDS=(toolkit export --format tflite-i); COMP_CWORD=3; "
         '_toolkit_completion toolkit tflite-i --format; printf "%s\\n" "${COMPREPLY[@]}"'

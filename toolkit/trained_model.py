@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exporters.graphs import FloatGraphs
 from exporters.keras_model.source import KerasSource, load_keras
 from runtime.errors import DataError, InputError, UnknownNameError
 from toolkit.datasets import DataOptions, Dataset, load_dataset
@@ -94,6 +96,11 @@ class Subject:
             raise InputError(
                 f"{self.dataset.name} has {classes} classes, the model {self.source.classes}"
             )
+
+    @cached_property
+    def graphs(self) -> FloatGraphs:
+        """The model's float32 conversions, shared by exports, audits and diagnosis."""
+        return FloatGraphs(self.source)
 
     def as_arguments(self) -> tuple[str, ...]:
         """Return what a person types on a command line to name this model, quoted.

@@ -1,19 +1,20 @@
-"""The ONNX family: tf2onnx makes the graph, ONNX Runtime's tools quantize it."""
+"""ONNX formats: converted by tf2onnx, quantized by ONNX Runtime."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from exporters import budget
-from exporters.base import Exporter, ExportRequest
+from exporters.base import Exporter
 from exporters.conversion import converting
 from exporters.onnx import quantize
 from exporters.onnx.graph import check
 from exporters.quantization_options import ENTROPY, MIN_MAX, PERCENTILE
+from exporters.request import ExportRequest
 
 
 class OnnxExporter(Exporter):
-    """What the formats share: a free batch size and the operator set."""
+    """Base class of the ONNX formats: dynamic batch size, one operator set."""
 
     suffix: ClassVar[str] = ".onnx"
 
@@ -34,11 +35,11 @@ class Float32(OnnxExporter):
     rank: ClassVar[int] = 10
 
     def _convert(self, request: ExportRequest) -> bytes:
-        return bytes(request.source.onnx_graph.SerializeToString())
+        return bytes(request.graphs.onnx.SerializeToString())
 
 
 class Float16(OnnxExporter):
-    """Weights and arithmetic in float16, float32 in and out; made for GPUs."""
+    """Weights and arithmetic in float16, float32 in and out; for GPUs."""
 
     name: ClassVar[str] = "onnx-float16"
     variant: ClassVar[str] = "float16"
@@ -52,10 +53,10 @@ class Float16(OnnxExporter):
         from onnxruntime.transformers.onnx_model import OnnxModel
 
         copy = onnx.ModelProto()
-        copy.CopyFrom(request.source.onnx_graph)
+        copy.CopyFrom(request.graphs.onnx)
         with converting(self.name):
             model = convert_float_to_float16(copy, keep_io_types=True)
-            OnnxModel(model).topological_sort()  # its casts stand at the end otherwise
+            OnnxModel(model).topological_sort()  # the new casts stand at the end otherwise
         check(onnx, model)
         return bytes(model.SerializeToString())
 
@@ -77,11 +78,11 @@ class Int8(OnnxExporter):
         import onnx
 
         calibration = request.require_calibration(self.name)
+        prepared = request.graphs.onnx_prepared
         with converting(self.name):
-            prepared = request.source.onnx_prepared
             model = quantize.quantize(prepared, calibration, request.quantization)
         check(onnx, model)
         return bytes(model.SerializeToString())
 
     def _layer_name(self, request: ExportRequest, key: str) -> str:
-        return quantize.layer_name(request.source.onnx_prepared.graph, key)
+        return quantize.layer_name(request.graphs.onnx_prepared.graph, key)

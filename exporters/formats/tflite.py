@@ -1,4 +1,4 @@
-"""The TFLite family, by TensorFlow's TFLiteConverter and ai-edge-quantizer."""
+"""TFLite formats, by TensorFlow's TFLiteConverter and litert-quantizer."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from exporters import budget
-from exporters.base import Exporter, ExportRequest
+from exporters.base import Exporter
 from exporters.conversion import converting
 from exporters.quantization_options import ENTROPY, MIN_MAX, MSE, PERCENTILE
+from exporters.request import ExportRequest
 from exporters.tflite import graph, quantize
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class TfliteExporter(Exporter):
-    """What the formats share: one static batch of 1, built-in operators only."""
+    """Base class of the TFLite formats: static batch of 1, built-in operators only."""
 
     suffix: ClassVar[str] = ".tflite"
 
@@ -30,7 +31,7 @@ class TfliteExporter(Exporter):
 
     @abstractmethod
     def _configure(self, converter: Any, request: ExportRequest) -> None:
-        """Set the converter's options."""
+        """Set the options of the converter."""
 
     def _operators(self, payload: bytes) -> dict[str, int]:
         return graph.operators(payload, self.name)
@@ -46,14 +47,14 @@ class Float32(TfliteExporter):
     rank: ClassVar[int] = 0
 
     def _convert(self, request: ExportRequest) -> bytes:
-        return request.source.tflite_graph
+        return request.graphs.tflite
 
     def _configure(self, converter: Any, request: ExportRequest) -> None:
-        """Need nothing: float32 is the converter's default."""
+        """Set no option: float32 is the default of the converter."""
 
 
 class Float16(TfliteExporter):
-    """Weights in float16: half the size, arithmetic mostly in float32."""
+    """Weights in float16, half the size; arithmetic mostly in float32."""
 
     name: ClassVar[str] = "tflite-float16"
     variant: ClassVar[str] = "float16"
@@ -69,7 +70,7 @@ class Float16(TfliteExporter):
 
 
 class DynamicRange(TfliteExporter):
-    """Weights in int8, activations quantized while running; no calibration."""
+    """Dynamic range: int8 weights, activations quantized at run time; no calibration."""
 
     name: ClassVar[str] = "tflite-dynamic"
     variant: ClassVar[str] = "dynamic"
@@ -82,11 +83,11 @@ class DynamicRange(TfliteExporter):
         import tensorflow as tf
 
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        _set_grain(converter, request)
+        _set_granularity(converter, request)
 
 
 class Int8(TfliteExporter):
-    """Full integer: int8 weights, activations, input and output."""
+    """Full integer: weights, activations, input and output in int8."""
 
     name: ClassVar[str] = "tflite-int8"
     variant: ClassVar[str] = "int8"
@@ -99,13 +100,13 @@ class Int8(TfliteExporter):
     rank: ClassVar[int] = 3
 
     def _convert(self, request: ExportRequest) -> bytes:
-        """Use TFLiteConverter where it can do it, ai-edge-quantizer for the rest."""
+        """Use TFLiteConverter for what it supports, litert-quantizer for the other options."""
         options = request.quantization
         if options.method == MIN_MAX and not options.float_layers:
             return super()._convert(request)
         calibration = request.require_calibration(self.name)
         with converting(self.name):
-            return quantize.quantize(request.source, calibration, options)
+            return quantize.quantize(request.graphs.tflite, calibration, options)
 
     def _configure(self, converter: Any, request: ExportRequest) -> None:
         import tensorflow as tf
@@ -117,16 +118,17 @@ class Int8(TfliteExporter):
 
 
 class Int16x8(TfliteExporter):
-    """Int16 activations and int8 weights: precise, but slow where XNNPACK lacks it."""
+    """Int16 activations and int8 weights: precise, but slow without an XNNPACK kernel."""
 
     name: ClassVar[str] = "tflite-int16x8"
     variant: ClassVar[str] = "int16x8"
     needs_calibration: ClassVar[bool] = True
     scheme: ClassVar[str] = "int8 weights (per channel), int16 activations, float32 in and out"
-    methods: ClassVar[tuple[str, ...]] = (MIN_MAX,)  # per tensor the converter fails on depthwise
+    # never per tensor: TFLiteConverter fails on depthwise convolutions then
+    methods: ClassVar[tuple[str, ...]] = (MIN_MAX,)
     budget: ClassVar[budget.ParityBudget] = budget.INT16_ACTIVATIONS
     rank: ClassVar[int] = 4
-    check_images: ClassVar[int] = 64  # reference kernels: about 20 ms an image
+    check_images: ClassVar[int] = 64  # its reference kernels are slow
 
     def _configure(self, converter: Any, request: ExportRequest) -> None:
         import tensorflow as tf
@@ -135,7 +137,7 @@ class Int16x8(TfliteExporter):
         ops = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
         converter.target_spec.supported_ops = [ops]
         # For int16 the converter always uses its old quantizer, which calibrates by itself;
-        # with the new one on it would calibrate twice, for the same bytes.
+        # with the new one enabled it calibrates twice, for the same bytes.
         converter.experimental_new_quantizer = False
 
 
@@ -144,19 +146,21 @@ def _quantize_activations(converter: Any, request: ExportRequest, format_name: s
 
     calibration = request.require_calibration(format_name)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = _feeder(calibration.batch)
-    _set_grain(converter, request)
+    converter.representative_dataset = _representative_dataset(calibration.batch)
+    _set_granularity(converter, request)
 
 
-def _set_grain(converter: Any, request: ExportRequest) -> None:
-    """Give all channels of a layer one scale, where asked; the converter has no public way."""
+def _set_granularity(converter: Any, request: ExportRequest) -> None:
+    """Quantize weights per tensor if asked to; the converter has no public option for it."""
     if not request.quantization.per_channel:
         converter._experimental_disable_per_channel = True  # noqa: SLF001
 
 
-def _feeder(batch: NDArray[np.float32]) -> Callable[[], Iterator[list[NDArray[np.float32]]]]:
-    def feed() -> Iterator[list[NDArray[np.float32]]]:
+def _representative_dataset(
+    batch: NDArray[np.float32],
+) -> Callable[[], Iterator[list[NDArray[np.float32]]]]:
+    def samples() -> Iterator[list[NDArray[np.float32]]]:
         for index in range(len(batch)):
             yield [batch[index : index + 1]]
 
-    return feed
+    return samples

@@ -1,1 +1,1 @@
-"""The Keras model that is exported: loaded safely, counted, its layers named."""
+"""Keras models: safe loading, predictions, multiply-adds and layer names."""

@@ -1,4 +1,4 @@
-"""Readable names of layers out of what converters call tensors and nodes."""
+"""Readable layer names, derived from the tensor and node names of converters."""
 
 from __future__ import annotations
 
@@ -8,30 +8,36 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# What TensorFlow's operators inside a layer are called, without the number behind them.
+# TensorFlow's names of the operators inside a layer, without the number behind them.
 _INNER = frozenset(
     {
         *("Cast", "BiasAdd", "MatMul", "ReadVariableOp", "Relu", "Relu6", "Squeeze", "Conv2D"),
         *("batchnorm", "convolution", "depthwise", "merged_input", "Softmax", "Mean", "Reshape"),
     }
 )
-# The operators that name a layer best: with them it computes.
+# Operators that identify a layer best: those that compute with its weights.
 _COMPUTING = frozenset(("convolution", "depthwise", "MatMul", "Conv2D", "BiasAdd"))
 _NUMBER = re.compile(r"_\d+$")
 _TAIL = re.compile(r"(__?\d+|\d+)$")
 
 
 def short_name(key: str, *others: str) -> str:
-    """Return the Keras layer's name where it can be told, else a plain form of the key.
+    """Return the name of the Keras layer if the key contains it, else a short form of the key.
 
     TFLite joins the names of fused operators with ``;``, paths go through model and
     layer: ``cnn_1/cnn_1/conv2d_1_2/Relu;cnn_1/cnn_1/conv2d_1_2/BiasAdd`` is ``conv2d_1``.
     Keras 3 opens each scope twice, so TensorFlow adds one number to each of them: it
-    comes off where all parts of the path carry one.
+    is removed where all parts of the path have one.
 
     Args:
         key: name of a TFLite output tensor or of an ONNX node.
-        *others: names of its weights and outputs, asked where the key says nothing.
+        *others: names of its weights and outputs, used where the key contains no layer.
+
+    Example:
+        >>> short_name("cnn_1/cnn_1/conv2d_1_2/Relu;cnn_1/cnn_1/conv2d_1_2/BiasAdd")
+        'conv2d_1'
+        >>> short_name("Conv__87", "net_1/stem_1/convolution/merged_input:0")
+        'stem'
     """
     for name in (key, *others):
         if layer := layer_of(name):
@@ -40,7 +46,12 @@ def short_name(key: str, *others: str) -> str:
 
 
 def layer_of(key: str) -> str | None:
-    """Return the Keras layer that a name speaks of, or None if it names no scope."""
+    """Return the Keras layer in a tensor or node name, or None if the name has no scope.
+
+    Example:
+        >>> layer_of("cnn_1/dense_1/Cast/ReadVariableOp:0_quantized")
+        'dense'
+    """
     paths = [part.split(":", maxsplit=1)[0].split("/") for part in key.split(";")]
     scoped = [path for path in paths if len(path) > 1]
     if not scoped:
@@ -54,15 +65,19 @@ def layer_of(key: str) -> str | None:
 
 
 def unique_names(wanted: Sequence[str], kinds: Sequence[str], first: Sequence[bool]) -> list[str]:
-    """Return one name a layer, no two alike.
+    """Make layer names unique.
 
     Args:
-        wanted: the name that each would like.
-        kinds: added where a name is taken, in lower case: ``probabilities_softmax``.
-        first: layers with weights choose before the others.
+        wanted: preferred name of each layer.
+        kinds: operator of each layer, appended in lower case where the name is taken.
+        first: whether a layer has precedence; those with weights have.
 
     Returns:
-        The names in the order given.
+        One name per layer, in the same order.
+
+    Example:
+        >>> unique_names(["dense", "dense"], ["Softmax", "MatMul"], [False, True])
+        ['dense_softmax', 'dense']
     """
     chosen: dict[int, str] = {}
     for index in sorted(range(len(wanted)), key=lambda i: not first[i]):
@@ -77,5 +92,5 @@ def unique_names(wanted: Sequence[str], kinds: Sequence[str], first: Sequence[bo
 
 
 def _plain(operator: str) -> str:
-    """Strip the numbers that make an operator's name unique."""
+    """Remove the number that makes an operator's name unique."""
     return _TAIL.sub("", operator)

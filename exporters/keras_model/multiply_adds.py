@@ -1,9 +1,9 @@
-"""How many multiply-adds one image costs a model: counted in the graph that Keras traces.
+"""Multiply-adds of a model for one image, counted in the graph that Keras traces.
 
-A multiply-add is one product that is added to a sum; bias, activation, pooling and
-normalization are not counted. With padding ``same`` the products with the zeros around the
-image count too, as everybody counts them; so do, in a transposed convolution, the sums that
-are cut off at the border. What an engine really computes can be less (Winograd) or more.
+A multiply-add is one product that is added to a sum. Bias, activation, pooling and
+normalization are not counted. With padding ``same`` the products with the padding count
+too, as is usual; so do, in a transposed convolution, the sums that are cropped at the
+border. An engine can compute fewer (Winograd) or more.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     import keras
 
-# Between a variable and the operator that computes with it: casts and changes of shape.
+# Operators between a variable and the one that computes with it: casts, changes of shape.
 _PASSING = {"ReadVariableOp", "Identity", "Cast", "Reshape", "ExpandDims", "Squeeze", "Transpose"}
-# They take weights and multiply element by element at most: bias, normalization, PReLU.
+# Operators that use weights element by element: bias, normalization, PReLU.
 _ELEMENTWISE = {
     *("AddV2", "Add", "BiasAdd", "Sub", "Mul", "RealDiv", "Neg", "Maximum", "Minimum"),
     *("Rsqrt", "Sqrt", "Square", "FusedBatchNormV3", "Shape", "NoOp", "Pack", "StridedSlice"),
@@ -29,13 +29,18 @@ def count(model: keras.Model, image_shape: tuple[int, int, int]) -> int | None:
     """Count the multiply-adds of one image.
 
     Args:
-        model: one image input.
+        model: a model with one image input.
         image_shape: height, width and channels.
 
     Returns:
         The exact number for convolutions (plain, grouped, depthwise, separable, transposed),
-        dense layers and matrix products, in any nesting; None where a layer with weights is
-        of another kind, or a size is not known.
+        dense layers and matrix products, in any nesting; None if a layer with weights is
+        of another kind, or a size is unknown.
+
+    Example::
+
+        model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3)])
+        count(model, (8, 8, 1))  # 6 x 6 outputs x 4 filters x 9 weights = 1296
     """
     graph = _trace(model, image_shape)
     if any(_is_unknown(reader) for reader in _weight_readers(graph)):
@@ -47,7 +52,7 @@ def count(model: keras.Model, image_shape: tuple[int, int, int]) -> int | None:
 
 
 def _trace(model: keras.Model, image_shape: tuple[int, int, int]) -> Any:
-    """Return the TensorFlow graph of the model for a batch of 1, all in one piece."""
+    """Return the TensorFlow graph of the model for batch 1, with all functions inlined."""
     import tensorflow as tf
 
     function = tf.function(lambda image: model(image, training=False))

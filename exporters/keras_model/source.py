@@ -1,4 +1,4 @@
-"""The Keras model that is exported: loaded safely, checked, run as the reference."""
+"""Keras model to export: loading in safe mode, validation, reference predictions."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import re
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from exporters.keras_model.multiply_adds import count
 from exporters.keras_model.tensorflow_setup import import_tensorflow
 from runtime.errors import ExportError, InputError
 from runtime.tasks.classification import softmax
@@ -28,12 +29,18 @@ _BATCH = 500
 
 @dataclass(eq=False)
 class KerasSource:
-    """An image classifier in Keras.
+    """Image classifier in Keras.
 
     Attributes:
-        model: one image input, one output of class scores.
+        model: the model, with one image input and one output of class scores.
         path: the ``.keras`` file.
-        sha256: of that file, as hexadecimal digits.
+        sha256: SHA-256 digest of that file, in hexadecimal.
+
+    Example::
+
+        source = load_keras(Path("model.keras"))
+        print(source.image_shape, source.classes)
+        probabilities = source.predict(batch)
     """
 
     model: keras.Model
@@ -48,14 +55,18 @@ class KerasSource:
 
     @property
     def classes(self) -> int:
-        """How many classes the model tells apart."""
+        """Number of classes."""
         return int(self.model.outputs[0].shape[-1])
 
     def require(self, spec: PreprocessSpec, labels: tuple[str, ...]) -> None:
-        """Check that preprocessing and labels are for this model.
+        """Check that preprocessing and labels match the model.
+
+        Args:
+            spec: preprocessing from image to model input.
+            labels: class names.
 
         Raises:
-            InputError: names the first thing that does not fit.
+            InputError: names the first mismatch.
         """
         if spec.shape != self.image_shape:
             raise InputError(
@@ -63,13 +74,13 @@ class KerasSource:
             )
         if len(labels) != self.classes:
             raise InputError(
-                f"the model tells {self.classes} classes apart, "
+                f"the model has {self.classes} classes, "
                 f"but there are {len(labels)} labels (--labels)"
             )
 
     @cached_property
     def scores(self) -> str:
-        """What the output holds: ``probabilities`` or ``logits``, tried on noise."""
+        """Kind of the output, ``probabilities`` or ``logits``; determined on random images."""
         rng = np.random.default_rng(0)
         probe = rng.random((8, *self.image_shape), dtype=np.float32)
         rows = run_keras(self.model, probe)
@@ -77,52 +88,33 @@ class KerasSource:
         return "probabilities" if sums_to_one and rows.min() >= 0.0 else "logits"
 
     def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the model's probabilities.
+        """Return the predictions of the model as probabilities.
 
         Args:
             batch: float32 (n, height, width, channels) in model units.
 
         Returns:
-            float32 (n, classes); softmax is applied where the model gives logits.
+            float32 (n, classes); softmax is applied where the outputs are logits.
         """
         rows = run_keras(self.model, batch)
         return softmax(rows) if self.scores == "logits" else rows
 
     @cached_property
     def multiply_adds(self) -> int | None:
-        """Multiply-adds of one image; None where a layer cannot be counted."""
-        from exporters.keras_model.multiply_adds import count
-
+        """Multiply-adds of one image; None if a layer cannot be counted."""
         return count(self.model, self.image_shape)
-
-    @cached_property
-    def onnx_graph(self) -> Any:
-        """The model as a float32 ``onnx.ModelProto``; converted once, shared by all formats."""
-        from exporters.onnx.graph import convert
-
-        return convert(self)
-
-    @cached_property
-    def onnx_prepared(self) -> Any:
-        """The float ``onnx.ModelProto`` that is quantized; its nodes are the layers there."""
-        from exporters.onnx.quantize import prepare
-
-        return prepare(self.onnx_graph)
-
-    @cached_property
-    def tflite_graph(self) -> bytes:
-        """The model as a float32 TFLite file; converted once, shared by all who need it."""
-        from exporters.tflite.graph import convert
-
-        return convert(self, "tflite")
 
 
 def run_keras(model: keras.Model, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what a Keras model answers, (n, classes) float32.
+    """Return the outputs of a Keras model, (n, classes) float32.
 
     Args:
-        model: one image input, one output of class scores.
+        model: a model with one image input and one output of class scores.
         batch: float32 (n, height, width, channels) in model units.
+
+    Example::
+
+        scores = run_keras(source.model, batch)
     """
     parts = [
         np.asarray(model(batch[start : start + _BATCH], training=False))
@@ -136,9 +128,14 @@ def load_keras(path: Path) -> KerasSource:
     """Load a ``.keras`` file in safe mode and check that it is an image classifier.
 
     Raises:
-        InputError: no such file, not a ``.keras`` file or a damaged one, or no image classifier.
-        ExportError: it holds code (Lambda) or layers of an unknown class.
+        InputError: there is no such file, it is no ``.keras`` file or damaged, or the
+            model is no image classifier.
+        ExportError: the model has code (Lambda) or layers of an unknown class.
         MissingDependencyError: TensorFlow is not installed.
+
+    Example::
+
+        source = load_keras(Path("model.keras"))
     """
     if path.suffix != ".keras":
         raise InputError(
@@ -146,7 +143,7 @@ def load_keras(path: Path) -> KerasSource:
         )
     if not path.is_file():
         raise InputError(f"no such file: {path}")
-    with path.open("rb") as file:  # told at once: TensorFlow takes seconds to load
+    with path.open("rb") as file:  # before TensorFlow, which takes seconds to load
         if not zipfile.is_zipfile(file):
             raise InputError(f"{path} is damaged, or no Keras file: those are zip archives")
     source = KerasSource(_load(path), path, hashlib.sha256(path.read_bytes()).hexdigest())
@@ -161,10 +158,10 @@ def _load(path: Path) -> keras.Model:
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # keras raises many unrelated kinds here
-        raise ExportError(_why(path, error)) from error
+        raise ExportError(_reason(path, error)) from error
 
 
-def _why(path: Path, error: Exception) -> str:
+def _reason(path: Path, error: Exception) -> str:
     text = " ".join(str(error).split()).replace(str(path), path.name)
     if "ambda" in text.replace(path.name, ""):
         return (

@@ -1,4 +1,4 @@
-"""The first import of TensorFlow in a process, done right."""
+"""First import of TensorFlow in a process: silent, and after tflite-runtime."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ def import_tensorflow() -> None:
 
     Raises:
         MissingDependencyError: TensorFlow is not installed.
+
+    Example::
+
+        import_tensorflow()
+        import keras
     """
     if "tensorflow" in sys.modules:
         return

@@ -1,1 +1,1 @@
-"""From a Keras model to a float32 ONNX graph, and from there to int8."""
+"""ONNX: conversion of Keras models to float32 graphs, and their int8 quantization."""

@@ -1,4 +1,4 @@
-"""From Keras to a clean ONNX graph: named tensors, free batch, no needless Transpose."""
+"""Conversion to float32 ONNX: named tensors, dynamic batch, no redundant Transpose."""
 
 from __future__ import annotations
 
@@ -18,11 +18,19 @@ _TO_NHWC = [0, 2, 3, 1]
 
 
 def convert(source: KerasSource) -> Any:
-    """Convert a model to a checked float32 ``onnx.ModelProto``.
+    """Convert a model to a float32 ``onnx.ModelProto`` and run the ONNX checker on it.
+
+    Args:
+        source: the Keras model.
 
     Raises:
         MissingDependencyError: tf2onnx or onnx is not installed.
         ExportError: the conversion failed or the graph does not pass the checker.
+
+    Example::
+
+        model = convert(load_keras(Path("model.keras")))
+        onnx.save(model, "model.onnx")
     """
     try:
         import onnx
@@ -40,7 +48,7 @@ def convert(source: KerasSource) -> Any:
             model, _ = tf2onnx.convert.from_function(
                 function, input_signature=signature, opset=OPSET
             )
-    except Exception as error:  # tf2onnx raises whatever its passes raise
+    except Exception as error:  # tf2onnx raises many unrelated kinds
         raise ExportError(f"tf2onnx cannot convert {source.path.name}: {error}") from error
     fold_flatten_transposes(model)
     _rename(model)
@@ -52,24 +60,40 @@ def convert(source: KerasSource) -> Any:
 def check(onnx: Any, model: Any) -> None:
     """Run the ONNX checker with full shape inference.
 
+    Args:
+        onnx: the imported ``onnx`` package.
+        model: an ``onnx.ModelProto``.
+
     Raises:
         ExportError: the model does not pass, or uses operators of another domain.
+
+    Example::
+
+        check(onnx, onnx.load("model.onnx"))
     """
     try:
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:  # checker and shape inference raise different kinds
-        raise ExportError(f"the ONNX checker refuses the graph: {error}") from error
+        raise ExportError(f"the ONNX checker rejects the graph: {error}") from error
     custom = {n.domain for n in model.graph.node} - {"", "ai.onnx"}
     if custom:
         raise ExportError(f"the graph needs operators of {', '.join(sorted(custom))}")
 
 
 def fold_flatten_transposes(model: Any) -> None:
-    """Move the Transpose before a flattened dense layer into that layer's weights.
+    """Fold the Transpose before a flattened dense layer into its weights, in place.
 
     Convolutions run in NCHW, Keras flattens in NHWC, so a converter inserts
-    ``Transpose → Reshape → MatMul``. The rows of the matrix are put into NCHW
-    order instead, and the two nodes become one Flatten. Changed in place.
+    ``Transpose → Reshape → MatMul``. The rows of the weight matrix are permuted to NCHW
+    order instead, and the first two nodes become one Flatten.
+
+    Args:
+        model: an ``onnx.ModelProto``.
+
+    Example::
+
+        fold_flatten_transposes(model)
+        onnx.checker.check_model(model)
     """
     import onnx
 
@@ -84,18 +108,27 @@ def fold_flatten_transposes(model: Any) -> None:
 
 
 def drop_unused_opsets(model: Any) -> None:
-    """Remove operator sets that no node uses: an engine may lack them. Changed in place."""
+    """Remove operator sets that no node uses, in place: an engine may not have them.
+
+    Args:
+        model: an ``onnx.ModelProto``.
+
+    Example::
+
+        drop_unused_opsets(model)
+        print([opset.domain for opset in model.opset_import])
+    """
     used = {node.domain for node in model.graph.node}
     for opset in [o for o in model.opset_import if o.domain not in used]:
         model.opset_import.remove(opset)
 
 
 def _fold(graph: Any, matmul: Any, shapes: dict[str, list[int]]) -> None:
-    """Fold one ``Transpose → Reshape → MatMul``, if this is one."""
+    """Fold the nodes before a MatMul if they are ``Transpose → Reshape``."""
     import onnx
 
-    reshape = _only_feeder(graph, matmul.input[0], "Reshape")
-    transpose = _only_feeder(graph, reshape.input[0], "Transpose") if reshape else None
+    reshape = _only_producer(graph, matmul.input[0], "Reshape")
+    transpose = _only_producer(graph, reshape.input[0], "Transpose") if reshape else None
     weights = next((i for i in graph.initializer if i.name == matmul.input[1]), None)
     if (
         reshape is None
@@ -106,7 +139,7 @@ def _fold(graph: Any, matmul: Any, shapes: dict[str, list[int]]) -> None:
         return
     channels, height, width = (shapes.get(transpose.input[0]) or [0] * 4)[1:]
     matrix = onnx.numpy_helper.to_array(weights)
-    if channels * height * width != len(matrix) or len(_users(graph, weights.name)) > 1:
+    if channels * height * width != len(matrix) or len(_consumers(graph, weights.name)) > 1:
         return
     rows = matrix.reshape(height, width, channels, -1).transpose(2, 0, 1, 3).reshape(matrix.shape)
     weights.CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(rows), weights.name))
@@ -117,20 +150,20 @@ def _fold(graph: Any, matmul: Any, shapes: dict[str, list[int]]) -> None:
     graph.node.remove(reshape)
 
 
-def _only_feeder(graph: Any, tensor: str, kind: str) -> Any | None:
-    """Return the node of a kind that makes a tensor which only one node uses."""
-    maker = next((n for n in graph.node if tensor in n.output), None)
-    if maker is None or maker.op_type != kind or len(_users(graph, tensor)) != 1:
+def _only_producer(graph: Any, tensor: str, kind: str) -> Any | None:
+    """Return the producer of a tensor if it is of a kind and the tensor has one consumer."""
+    producer = next((n for n in graph.node if tensor in n.output), None)
+    if producer is None or producer.op_type != kind or len(_consumers(graph, tensor)) != 1:
         return None
-    return maker
+    return producer
 
 
-def _users(graph: Any, tensor: str) -> list[Any]:
+def _consumers(graph: Any, tensor: str) -> list[Any]:
     return [n for n in graph.node if tensor in n.input]
 
 
 def _drop_unused(graph: Any) -> None:
-    """Remove nodes and weights that nothing needs any more."""
+    """Remove nodes and initializers that are no longer used."""
     outputs = {o.name for o in graph.output}
     while True:
         used = {name for node in graph.node for name in node.input} | outputs
@@ -144,7 +177,7 @@ def _drop_unused(graph: Any) -> None:
 
 
 def _rename(model: Any) -> None:
-    """Give output and batch dimension plain names."""
+    """Rename the output tensor and the batch dimension."""
     graph = model.graph
     old = graph.output[0].name
     for node in graph.node:

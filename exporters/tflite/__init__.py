@@ -1,1 +1,1 @@
-"""From a Keras model to a float32 TFLite graph, and from there to int8."""
+"""TFLite: conversion of Keras models, int8 quantization, and calibration ranges."""

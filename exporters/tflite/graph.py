@@ -1,4 +1,4 @@
-"""From Keras to TFLite: static batch, built-in operators, all weights inside."""
+"""Conversion to TFLite: static batch, built-in operators only, all weights present."""
 
 from __future__ import annotations
 
@@ -22,12 +22,20 @@ def convert(
     """Run TensorFlow's TFLiteConverter on a model.
 
     Args:
-        source: the model.
+        source: the Keras model.
         format_name: named in errors.
-        configure: sets options of the converter; None leaves everything in float32.
+        configure: sets the options of the converter; None converts to float32.
+
+    Returns:
+        The TFLite file.
 
     Raises:
         ExportError: the conversion failed, or lost the weights.
+
+    Example::
+
+        payload = convert(load_keras(Path("model.keras")), "tflite")
+        Path("model.tflite").write_bytes(payload)
     """
     import tensorflow as tf
 
@@ -43,8 +51,16 @@ def convert(
 def operators(payload: bytes, format_name: str) -> dict[str, int]:
     """Return the operators of a file with their versions, by name.
 
+    Args:
+        payload: a TFLite file.
+        format_name: named in errors.
+
     Raises:
         ExportError: one is no built-in operator.
+
+    Example::
+
+        operators(payload, "tflite")  # {"CONV_2D": 1, "FULLY_CONNECTED": 1, ...}
     """
     found: dict[str, int] = {}
     for code in parse(payload).operatorCodes:
@@ -59,14 +75,25 @@ def operators(payload: bytes, format_name: str) -> dict[str, int]:
 
 
 def parse(payload: bytes) -> Any:
-    """Return the flatbuffer as the schema's ``ModelT``."""
+    """Return the flatbuffer as the schema's ``ModelT``.
+
+    Example::
+
+        (graph,) = parse(payload).subgraphs
+        print([tensor.name for tensor in graph.tensors])
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     return schema.ModelT.InitFromPackedBuf(payload, 0)
 
 
 def pack(model: Any) -> bytes:
-    """Return the flatbuffer of a schema's ``ModelT``."""
+    """Return the flatbuffer of a schema's ``ModelT``.
+
+    Example::
+
+        payload = pack(parse(payload))
+    """
     import flatbuffers
 
     builder = flatbuffers.Builder(1 << 16)
@@ -75,7 +102,7 @@ def pack(model: Any) -> bytes:
 
 
 def _static(source: KerasSource) -> Any:
-    """Wrap the model in one with batch 1, so that no operator computes shapes at run time."""
+    """Return the model with batch 1, so that no operator computes shapes at run time."""
     import keras
 
     image = keras.Input(batch_shape=(1, *source.image_shape), name="image")
@@ -83,7 +110,7 @@ def _static(source: KerasSource) -> Any:
 
 
 def _check_weights(payload: bytes, source: KerasSource) -> None:
-    """Refuse a file too small for its weights; a known converter bug drops them silently."""
+    """Reject a file too small for its weights; a known converter bug drops them silently."""
     weights = source.model.count_params()
     if len(payload) < weights // 4:  # a quarter byte a weight
         raise ExportError(
@@ -101,10 +128,10 @@ def _operator_name(number: int) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Return the part of a converter's message that says what is wrong."""
+    """Extract the cause from a converter's message."""
     if missing := re.findall(r"'tf\.(\w+)' op is neither", str(error)):
         names = ", ".join(sorted(set(missing)))
         return f"the model needs {names}, which plain TFLite engines do not have"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if "error:" in line or "not supported" in line]
-    return (telling or lines or [type(error).__name__])[0][:300]
+    causes = [line for line in lines if "error:" in line or "not supported" in line]
+    return (causes or lines or [type(error).__name__])[0][:300]

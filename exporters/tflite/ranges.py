@@ -1,4 +1,4 @@
-"""The range of each activation in a float TFLite file, taken from calibration images."""
+"""Calibration ranges of the activations in a float TFLite file."""
 
 from __future__ import annotations
 
@@ -15,26 +15,30 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Range = tuple[float, float]
-_CHUNK = 32  # images whose activations are in memory at a time
-_SHRINKS = np.linspace(0.2, 1.0, 81)  # shares of the full range that "mse" tries
+_CHUNK = 32  # images with their activations in memory at a time
+_SHRINKS = np.linspace(0.2, 1.0, 81)  # shares of the full range that "mse" evaluates
 _LEVELS = 255  # steps between the lowest and the highest 8-bit number
-# Bins between -max and max. For the entropy each bin costs a round of the search.
+# Histogram bins between -max and max. The entropy method iterates over its bins.
 _BINS, _ENTROPY_BINS, _ENTROPY_LEVELS = 4096, 512, 128
 
 
 def tensor_ranges(
     payload: bytes, names: tuple[str, ...], batch: NDArray[np.float32], method: str
 ) -> dict[str, Range]:
-    """Run a float model on images and choose a range for each tensor.
+    """Run a float model on images and compute the range of each tensor.
 
     Args:
-        payload: a float32 TFLite file of batch 1.
-        names: the tensors.
+        payload: a float32 TFLite file with batch 1.
+        names: names of the tensors.
         batch: float32 (n, height, width, channels) in model units.
         method: a key of :data:`exporters.quantization_options.METHODS`.
 
     Returns:
-        The lowest and the highest value that is to be representable, by tensor.
+        The lowest and the highest representable value, by tensor.
+
+    Example::
+
+        ranges = tensor_ranges(graphs.tflite, names, calibration.batch, "percentile")
     """
     with silenced():
         chunks = _activations(payload, names, batch)
@@ -44,7 +48,7 @@ def tensor_ranges(
 def _activations(
     payload: bytes, names: tuple[str, ...], batch: NDArray[np.float32]
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """Yield the values of each tensor, flat, some images at a time."""
+    """Yield the values of each tensor, flattened, in chunks of images."""
     from ai_edge_litert.interpreter import Interpreter
 
     engine = Interpreter(
@@ -75,7 +79,7 @@ def _extremes(chunks: Iterator[dict[str, NDArray[np.float32]]]) -> dict[str, Ran
 def _from_histograms(
     chunks: Iterator[dict[str, NDArray[np.float32]]], method: str
 ) -> dict[str, Range]:
-    """Let ONNX Runtime's collector make the histograms and, where it can, choose."""
+    """Compute histograms, and ranges where it offers the method, by ONNX Runtime's collector."""
     from onnxruntime.quantization.calibrate import HistogramCollector
 
     collector: Any = HistogramCollector(
@@ -96,7 +100,7 @@ def _from_histograms(
 
 
 def _within(chosen: Any, extremes: Any) -> Range:
-    """Cut a range to what occurs: the histograms are symmetric even where the values are not."""
+    """Clip a range to the extremes: histograms are symmetric even where values are not."""
     low, high = (float(x) for x in chosen)
     return max(low, float(extremes[0])), min(high, float(extremes[1]))
 
@@ -104,7 +108,7 @@ def _within(chosen: Any, extremes: Any) -> Range:
 def _least_error(
     counts: NDArray[np.int64], edges: NDArray[np.float32], lowest: float, highest: float
 ) -> Range:
-    """Return the part of the range whose 8-bit steps give the least squared error."""
+    """Return the range, shrunk on both sides alike, with the least squared error in 8 bits."""
     centers = ((edges[:-1] + edges[1:]) / 2).astype(np.float64)
     errors = []
     for share in _SHRINKS:

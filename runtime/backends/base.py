@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 from abc import ABC, abstractmethod
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -13,8 +15,8 @@ import numpy as np
 from runtime.backends._codec import Codec, check_batch
 from runtime.backends.options import BackendOptions
 from runtime.backends.tensors import check_tensors
-from runtime.distributions import installed_version
 from runtime.errors import BackendError, DeviceUnavailableError, MissingDependencyError
+from runtime.registry import installed_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from runtime.modelfile.artifact import Artifact
     from runtime.modelfile.manifest import TensorSpec
     from runtime.preprocessing.spec import PreprocessSpec
-    from runtime.workers.remote_backend import Remote
 
 
 class Backend(ABC):
@@ -61,7 +62,6 @@ class Backend(ABC):
     device: str = "cpu"
     accelerator: str = ""
     fallback: str = ""
-    _elsewhere: Remote | None = None
 
     def __init__(self, artifact: Artifact, options: BackendOptions | None = None) -> None:
         """Open a model file; what is not ``gpu`` runs on the CPU (:func:`open_backend` tries).
@@ -109,6 +109,21 @@ class Backend(ABC):
         """Return the version of the installed engine, or None."""
         return installed_version(cls.package)
 
+    @classmethod
+    def distributions(cls) -> str:
+        """Return which distributions, with their versions, bring the engine; empty for none.
+
+        It reads the names of ``*.dist-info`` folders where the module lies: importing
+        ``importlib.metadata`` would take longer than a first image.
+        """
+        spec = importlib.util.find_spec(cls.module)
+        if spec is None or not spec.origin:
+            return ""
+        start = cls.package.replace("-", "_")
+        names = os.listdir(Path(spec.origin).parents[1])  # noqa: PTH208 - names only, and at once
+        found = [name for name in names if name.startswith(start) and name.endswith(".dist-info")]
+        return " ".join(sorted(name.removesuffix(".dist-info") for name in found))
+
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run a batch of any size.
 
@@ -125,9 +140,7 @@ class Backend(ABC):
         check_batch(self.name, batch, self.image_shape)
         if len(batch) == 0:
             return np.empty((0, self.output.shape[-1]), np.float32)
-        if self._elsewhere is not None:
-            return self._elsewhere.run(batch)
-        return self._codec.decode(self._run_any(self._codec.encode(batch)))
+        return self._codec.decode(self.infer(self._codec.encode(batch)))
 
     def run_images(self, images: NDArray[Any], spec: PreprocessSpec) -> NDArray[np.float32]:
         """Preprocess and run images of the model's size: ``run(spec.apply(images))``.
@@ -139,9 +152,35 @@ class Backend(ABC):
             InputError: wrong shape, dtype or values.
             BackendError: the engine failed.
         """
-        if self._elsewhere is None and self._codec.takes(images, spec):
-            return self._codec.decode(self._run_any(self._codec.encode_images(images, spec)))
+        if self._codec.takes(images, spec):
+            return self._codec.decode(self.infer(self._codec.encode_images(images, spec)))
         return self.run(spec.apply(images))
+
+    def infer(self, batch: NDArray[Any]) -> NDArray[Any]:
+        """Run a batch that is encoded already, for tools and for engines in other processes.
+
+        A batch is cut into pieces of the model's fixed batch size; the last one is padded.
+
+        Args:
+            batch: (n, …) in the dtype and layout of the input tensor.
+
+        Returns:
+            (n, classes) in the dtype of the output tensor.
+
+        Raises:
+            BackendError: the engine failed.
+        """
+        size = self.input.shape[0]
+        if size in (-1, len(batch)):
+            return self._run(batch)
+        scores = np.empty((len(batch), self.output.shape[-1]), self.output.dtype)
+        for start in range(0, len(batch), size):
+            piece = batch[start : start + size]
+            count = len(piece)
+            if count < size:
+                piece = np.concatenate([piece, np.repeat(piece[-1:], size - count, axis=0)])
+            scores[start : start + count] = self._run(piece)[:count]
+        return scores
 
     @cached_property
     def _codec(self) -> Codec:
@@ -159,8 +198,6 @@ class Backend(ABC):
 
     def close(self) -> None:
         """Free the engine; the backend cannot be used after that."""
-        if self._elsewhere is not None:
-            self._elsewhere.close()
         self._close()
 
     def __enter__(self) -> Self:
@@ -207,11 +244,6 @@ class Backend(ABC):
         """Open the model on the GPU and run it once: drivers compile, and fail, only then."""
         if reason := self.gpu_obstacle(options.providers):
             raise self._no_gpu(DeviceUnavailableError(reason))
-        from runtime.workers import remote_backend
-
-        if remote_backend.needed():
-            self._start_remote(artifact, remote_backend.Remote, options)
-            return
         try:
             self.input, self.output = self._open_gpu(artifact, options)
         except DeviceUnavailableError as error:
@@ -223,19 +255,6 @@ class Backend(ABC):
         except BackendError as error:
             self.close()
             raise self._no_gpu(error) from error
-
-    def _start_remote(
-        self, artifact: Artifact, remote: type[Remote], options: BackendOptions
-    ) -> None:
-        self._require()
-        try:
-            self._elsewhere = remote(artifact, self.name, options)
-        except DeviceUnavailableError:
-            raise
-        except BackendError as error:
-            raise self._no_gpu(error) from error
-        self.input, self.output = self._elsewhere.input, self._elsewhere.output
-        self.device, self.accelerator = "gpu", self._elsewhere.accelerator
 
     def _no_gpu(self, error: BackendError) -> DeviceUnavailableError:
         return DeviceUnavailableError(
@@ -275,20 +294,6 @@ class Backend(ABC):
             f"{self.package} {self.version()} refuses {self._artifact.path.name}: "
             f"{_first_line(error)}"
         )
-
-    def _run_any(self, batch: NDArray[Any]) -> NDArray[Any]:
-        """Cut a batch into pieces of the model's fixed size; pad the last one."""
-        size = self.input.shape[0]
-        if size in (-1, len(batch)):
-            return self._run(batch)
-        scores = np.empty((len(batch), self.output.shape[-1]), self.output.dtype)
-        for start in range(0, len(batch), size):
-            piece = batch[start : start + size]
-            count = len(piece)
-            if count < size:
-                piece = np.concatenate([piece, np.repeat(piece[-1:], size - count, axis=0)])
-            scores[start : start + count] = self._run(piece)[:count]
-        return scores
 
     def _check_tensors(self) -> None:
         check_tensors(self._artifact, self.name, self.input, self.output)

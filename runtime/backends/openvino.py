@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from runtime import proc
 from runtime.backends._wheels import Wheels
 from runtime.backends.base import Backend
 from runtime.backends.openvino_tensors import image_tensors
 from runtime.backends.tensors import image_layout
 from runtime.errors import BackendError
 from runtime.modelfile.manifest import TensorSpec
+from runtime.processor import lacks_vnni
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,15 +115,17 @@ def _settings(threads: int) -> dict[str, Any]:
 
     Two engines in two threads would both be pinned to the first core: nothing is pinned.
     ``f32`` forbids bfloat16 and float16 in float layers, which it takes by itself where the
-    processor has them; integer layers stay integer.
+    processor has them; integer layers stay integer, but for processors where their sums
+    saturate: there they are computed in float32.
     """
-    return {
+    settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
         "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": "f32",
         "ENABLE_CPU_PINNING": False,
     }
+    return settings | {"LP_TRANSFORMS_MODE": "NO"} if lacks_vnni(proc.ROOT) else settings
 
 
 def _compiled(core: Any, artifact: Artifact, settings: dict[str, Any]) -> Any:

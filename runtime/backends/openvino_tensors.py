@@ -25,7 +25,7 @@ def image_tensors(data: bytes) -> tuple[TensorSpec, TensorSpec]:
     """Return the input and the output tensor of a model with one of each.
 
     Args:
-        data: a TFLite file that :mod:`runtime.containers` has checked.
+        data: a TFLite file that :mod:`runtime.modelfile` has checked.
 
     Raises:
         BackendError: there are more or fewer, or one has a type that is not known here.

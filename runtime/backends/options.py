@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from runtime.errors import InputError, UnknownNameError
 
-DEVICES = ("cpu", "gpu", "auto")
+AUTO = "auto"  # the best engine, or device, of those that are there
+DEVICES = ("cpu", "gpu", AUTO)
 MOST_THREADS = 256  # an engine starts as many as it is told to, until the machine stands still
 PRECISIONS = ("float32", "float16")
 
@@ -55,7 +56,7 @@ class BackendOptions:
             )
 
     def _check_providers(self) -> None:
-        from runtime.backends.gpu.providers import BY_NAME
+        from runtime.backends.providers import BY_NAME
 
         for name in self.providers:
             if name not in BY_NAME:

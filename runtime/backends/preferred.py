@@ -8,7 +8,6 @@ before an engine was installed, upgraded or removed, is not used.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -17,10 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from typing import TypeVar
 
-    from runtime.backends import Backend
     from runtime.modelfile.artifact import Artifact
 
     Row = TypeVar("Row")
@@ -180,7 +178,7 @@ def folder() -> Path:
     return root / "edge-toolkit" / "tuned"
 
 
-def find(artifact: Artifact, backends: Iterable[type[Backend]]) -> Tuned | None:
+def find(artifact: Artifact, engines: Callable[[], dict[str, str]]) -> Tuned | None:
     """Return what is remembered of a file, if it still holds on this machine.
 
     A record that is damaged or cannot be read counts as none. Without any record nothing is
@@ -188,14 +186,15 @@ def find(artifact: Artifact, backends: Iterable[type[Backend]]) -> Tuned | None:
 
     Args:
         artifact: the model file.
-        backends: all engines for such files.
+        engines: returns all engines for such files, by name, with their versions; called only
+            where there is a record.
     """
     place = folder()
     try:
         if not place.is_dir():
             return None
         found = _read(place / f"{artifact.sha256}.json")
-        current = (artifact.sha256, cpu(), engines(backends))
+        current = (artifact.sha256, cpu(), engines())
     except _UNREADABLE:
         return None
     return found if (found.sha256, found.cpu, found.engines) == current else None
@@ -247,29 +246,10 @@ def clear() -> int:
 
 def cpu() -> str:
     """Return the name of the processor."""
-    from runtime.host.proc import ROOT
-    from runtime.host.processor import cpu_name
+    from runtime.proc import ROOT
+    from runtime.processor import cpu_name
 
     return cpu_name(ROOT)
-
-
-def engines(backends: Iterable[type[Backend]]) -> dict[str, str]:
-    """Return which distributions, with their versions, bring each engine; empty for none.
-
-    It reads the names of ``*.dist-info`` folders where the module lies: importing
-    ``importlib.metadata`` would take longer than a first image.
-    """
-    return {backend.name: _distributions(backend) for backend in backends}
-
-
-def _distributions(backend: type[Backend]) -> str:
-    spec = importlib.util.find_spec(backend.module)
-    if spec is None or not spec.origin:
-        return ""
-    start = backend.package.replace("-", "_")
-    names = os.listdir(Path(spec.origin).parents[1])  # noqa: PTH208 - names only, and at once
-    found = [name for name in names if name.startswith(start) and name.endswith(".dist-info")]
-    return " ".join(sorted(name.removesuffix(".dist-info") for name in found))
 
 
 def _read(path: Path) -> Tuned:

@@ -137,7 +137,7 @@ class Ranking:
             str(self.file.path),
             self.file.sha256,
             preferred.cpu(),
-            preferred.engines(for_suffix(self.file.suffix)),
+            {one.name: one.distributions() for one in for_suffix(self.file.suffix)},
             self.measured_at,
             self._choices(many=False),
             self._choices(many=True),

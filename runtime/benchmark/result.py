@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from runtime.distributions import installed_versions
 from runtime.host import Host, PowerState, host
+from runtime.registry import installed_versions
 
 if TYPE_CHECKING:
     from runtime.backends import Backend, BackendOptions

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.backends import open_backend
 from runtime.benchmark.latency import repeat
 from runtime.terminal.silence import silenced
+from runtime.workers.opening import open_backend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

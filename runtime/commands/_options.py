@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runtime.backends import BackendOptions
-    from runtime.model import Classifier, LoadOptions
+    from runtime.model import Classifier
+    from runtime.modelfile.artifact import Artifact
     from runtime.preprocessing.spec import PreprocessSpec
+    from runtime.session import LoadOptions
     from runtime.terminal.cli import Output
 
 
@@ -33,6 +35,12 @@ def _engines() -> tuple[str, ...]:
     return (AUTO, *registry())
 
 
+def _fits() -> tuple[str, ...]:
+    from runtime.preprocessing.fits import fits
+
+    return tuple(fits())
+
+
 def constant(module: str, name: str) -> Names:
     """Complete with a constant of a module, which is imported only then."""
     return Names(lambda: getattr(importlib.import_module(module), name))
@@ -40,10 +48,10 @@ def constant(module: str, name: str) -> Names:
 
 ENGINE = Names(_engines)
 DEVICE = constant("runtime.backends.options", "DEVICES")
-FIT = constant("runtime.preprocessing.spec", "FITS")
-POLARITY = constant("runtime.preprocessing.spec", "POLARITIES")
+FIT = Names(_fits)
+POLARITY = constant("runtime.preprocessing.fits", "POLARITIES")
 _PRECISION = constant("runtime.backends.options", "PRECISIONS")
-_PROVIDER = constant("runtime.backends.gpu.providers", "BY_NAME")
+_PROVIDER = constant("runtime.backends.providers", "BY_NAME")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ class EngineChoice:
 
     def workers(self) -> int:
         """Return how many engines are to work side by side on many images."""
-        from runtime.host.processor import usable_cores
+        from runtime.processor import usable_cores
 
         return usable_cores() if self.threads is None else self.threads
 
@@ -162,31 +170,26 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def open_classifier(
-    model: Path,
+    artifact: Artifact,
     engine: EngineChoice,
     choice: ModelChoice,
     output: Output | None = None,
-    count: Callable[[], int] | None = None,
 ) -> Classifier:
     """Open a model file as the options say, with the engine's own messages held back.
 
     Args:
-        model: the file.
-        engine: which engine, and how.
+        artifact: the file, read.
+        engine: which engine, and with which options.
         choice: what is to be used instead of what the file says.
         output: gets one line where ``--device auto`` does not take the GPU.
-        count: tells how many images each worker is to answer; see
-            :func:`runtime.backends.open_backend`.
 
     Raises:
         EdgeError: see :func:`runtime.load`.
     """
     from runtime.model import open_silently
-    from runtime.modelfile import artifact as artifacts
 
-    artifact = artifacts.read(model)
-    how = engine.options()
-    classifier = open_silently(artifact, engine.backend, how, load_options(choice), count)
+    options = load_options(choice)
+    classifier = open_silently(artifact, engine.backend, engine.options(), options)
     if output is not None and classifier.backend.fallback:
         output.say(f"Warning: on the CPU, not on a GPU: {classifier.backend.fallback}")
     return classifier
@@ -194,7 +197,7 @@ def open_classifier(
 
 def load_options(choice: ModelChoice) -> LoadOptions:
     """Turn the command-line texts into labels and preprocessing."""
-    from runtime.model import LoadOptions
+    from runtime.session import LoadOptions
 
     labels = parse_labels(choice.labels) if choice.labels else None
     return LoadOptions(labels, functools.partial(override_spec, choice=choice))

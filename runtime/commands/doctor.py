@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -58,15 +57,22 @@ def _require_numpy() -> None:
     Raises:
         BackendError: it is broken.
     """
-    from runtime.workers import process
+    from runtime.workers.process import WorkerEndedError, WorkerProcess
 
-    done = process.run([sys.executable, "-c", "import numpy"], _NUMPY_SECONDS)
-    if done.returncode == 0:
-        return
-    said = (done.stderr.strip().splitlines() or [f"it ended with code {done.returncode}"])[-1]
-    library = re.search(r"(lib[\w.+-]+)\.so\.(\d+): cannot open", done.stderr)
+    service = "runtime.workers.numpy_service"
+    with WorkerProcess(service, name="it", keep_stderr=True, seconds=_NUMPY_SECONDS) as process:
+        try:
+            process.send(None)
+            process.receive()
+        except (WorkerEndedError, TimeoutError) as error:
+            raise _broken_numpy(process.stderr, str(error)) from error
+
+
+def _broken_numpy(stderr: str, end: str) -> BackendError:
+    said = (stderr.strip().splitlines() or [end])[-1]
+    library = re.search(r"(lib[\w.+-]+)\.so\.(\d+): cannot open", stderr)
     fix = f"sudo apt install {library[1]}{library[2]}" if library else _AGAIN
-    raise BackendError(f"numpy cannot be imported, and no engine works without it ({said}): {fix}")
+    return BackendError(f"numpy cannot be imported, and no engine works without it ({said}): {fix}")
 
 
 def _next(report: DoctorReport) -> str:

@@ -24,9 +24,10 @@ _WIDTH, _INDENT = 80, 13  # columns
 @output_options
 def command(model: Path, engine: EngineChoice, output: Output) -> None:
     """Show the manifest, tensors, quantization and integrity of a MODEL file."""
-    from runtime.backends import tuned_for
+    from runtime.modelfile import artifact as artifacts
+    from runtime.workers.opening import tuned_for
 
-    with open_classifier(model, engine, ModelChoice(), output) as classifier:
+    with open_classifier(artifacts.read(model), engine, ModelChoice(), output) as classifier:
         tuned = tuned_for(classifier.artifact)
         record = _record(classifier, tuned)
         output.data(record, "\n".join(_lines(classifier, record, tuned)))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
-from functools import partial
-from itertools import islice, tee
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +22,12 @@ from runtime.errors import InputError
 from runtime.terminal.cli import Existing, Output, output_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from runtime.model import Classifier
+    from runtime.modelfile.artifact import Artifact
     from runtime.preprocessing.inputs import Inputs
     from runtime.tasks.classification import Prediction
-
-    Groups = Iterable[Iterable[tuple[str, Prediction | InputError]]]
 
 _MOST = 100_000  # images are worth the loading of any engine: no more are counted
 
@@ -64,12 +62,14 @@ def command(
     With --watch the model stays loaded, and each image that appears in the folder or
     changes there gives one line, until Ctrl-C or a TERM signal.
     """
+    from runtime.modelfile import artifact as artifacts
     from runtime.preprocessing.inputs import Inputs
 
     _require(images, folder, existing=existing)
-    sources = Inputs(images)
-    count = None if folder else partial(_share, sources, engine)
-    with open_classifier(model, engine, choice, output, count) as classifier:
+    artifact, sources = artifacts.read(model), Inputs(images)
+    if not folder:
+        engine = _for_so_many(artifact, sources, engine)
+    with open_classifier(artifact, engine, choice, output) as classifier:
         for note in (*classifier.notes, *_unused(images, choice)):
             output.say(f"Note: {note}")
         output.say(f"{model.name} on {classifier.backend.name} ({classifier.backend.place})")
@@ -78,7 +78,8 @@ def command(
         if folder:
             _watch(classifier, folder, existing, printer, output)
         else:
-            printer.show_all(_answers(classifier, sources, engine))
+            pairs = ((source.name, source.image) for source in sources)
+            printer.show_all(classifier.predict_pairs(pairs, engine.workers()))
     printer.finish()
 
 
@@ -91,9 +92,19 @@ def _require(images: tuple[str, ...], folder: Path | None, *, existing: bool) ->
         raise click.UsageError("--existing goes with --watch DIR")
 
 
-def _share(inputs: Inputs, engine: EngineChoice) -> int:
-    """Return how many images a worker gets."""
-    return -(-inputs.count(_MOST) // engine.workers())
+def _for_so_many(artifact: Artifact, inputs: Inputs, engine: EngineChoice) -> EngineChoice:
+    """Name the engine that ``runtime tune`` found to be the best for the images of a worker."""
+    from runtime.backends import AUTO
+    from runtime.workers.opening import preferred_backend
+
+    if (engine.backend, engine.device) != (AUTO, "cpu"):
+        return engine
+
+    def share() -> int:
+        return -(-inputs.count(_MOST) // engine.workers())
+
+    threads = engine.options().threads
+    return replace(engine, backend=preferred_backend(artifact, share, threads))
 
 
 def _unused(images: tuple[str, ...], choice: ModelChoice) -> Iterator[str]:
@@ -104,14 +115,6 @@ def _unused(images: tuple[str, ...], choice: ModelChoice) -> Iterator[str]:
             f"--{' and --'.join(asked)}: arrays of the model's size are taken as they are, "
             "others are fitted"
         )
-
-
-def _answers(classifier: Classifier, inputs: Inputs, engine: EngineChoice) -> Groups:
-    """Pair each source with its answer; the stream runs ahead of the names a bounded way."""
-    sources, ahead = tee(inputs)
-    groups = classifier.predict_in_groups((source.image for source in ahead), engine.workers())
-    names = (source.name for source in sources)
-    return (zip(islice(names, len(group)), group, strict=True) for group in groups)
 
 
 def _watch(

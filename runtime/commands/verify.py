@@ -28,9 +28,10 @@ def command(model: Path, engine: EngineChoice, output: Output) -> None:
 
     Exit code 0: it does; 1: it does not; 2: the file has no golden inputs; 3: no engine.
     """
+    from runtime.modelfile import artifact as artifacts
     from runtime.selftest import PASS, replay
 
-    with open_classifier(model, engine, ModelChoice(), output) as classifier:
+    with open_classifier(artifacts.read(model), engine, ModelChoice(), output) as classifier:
         report = replay(classifier)
         backend = classifier.backend
     record = report.to_json() | {"accelerator": backend.accelerator}

@@ -16,7 +16,7 @@ from runtime.doctor.engine import BROKEN, MISSING, WORKS, EngineState, Evidence,
 from runtime.doctor.packages import bringing, floor
 from runtime.doctor.report import DoctorReport
 from runtime.host import host, power_state
-from runtime.host.proc import ROOT
+from runtime.proc import ROOT
 from runtime.registry import pick
 from runtime.workers.probe import CHILD_SECONDS, probe
 

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.distributions import installed_version
 from runtime.host.graphics import gpu_adapters, vulkan_drivers
-from runtime.host.proc import ROOT
-from runtime.host.processor import cpu_features, cpu_name, usable_cores
 from runtime.host.system import board_name, c_library, memory_mb, system_name, virtual_kind
+from runtime.proc import ROOT
+from runtime.processor import cpu_features, cpu_name, usable_cores
+from runtime.registry import installed_version
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from runtime.host.proc import colon_fields, text_of
+from runtime.proc import colon_fields, text_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.host.proc import ROOT, colon_fields, text_of
+from runtime.proc import ROOT, colon_fields, text_of
 
 _VCGENCMD_SECONDS = 2.0
 _CPU_ZONES = ("cpu", "soc", "x86_pkg_temp", "k10temp", "coretemp")  # words for the processor

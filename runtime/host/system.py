@@ -6,7 +6,7 @@ import platform
 import sysconfig
 from typing import TYPE_CHECKING
 
-from runtime.host.proc import colon_fields, text_of
+from runtime.proc import colon_fields, text_of
 
 if TYPE_CHECKING:
     from pathlib import Path

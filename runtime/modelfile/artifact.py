@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runtime import containers
 from runtime.errors import ArtifactError, InputError, IntegrityError
-from runtime.modelfile.container_base import Container
+from runtime.modelfile.container_onnx import OnnxContainer
+from runtime.modelfile.container_tflite import TfliteContainer
 from runtime.modelfile.manifest import Manifest
-from runtime.registry import discover
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from runtime.modelfile.container_base import Container
+
+CONTAINERS = (TfliteContainer, OnnxContainer)
 SEALED, UNSEALED = "sha256 verified", "no digest (made by another tool)"
 
 
@@ -65,7 +67,7 @@ def read(path: Path | str) -> Artifact:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        from runtime.nearest import did_you_mean
+        from runtime.errors import did_you_mean
 
         raise InputError(f"no such file: {path}{did_you_mean(path)}") from error
     except OSError as error:
@@ -138,7 +140,7 @@ def _read(path: Path, data: bytes, container: Container) -> Artifact:
 
 
 def _container(path: Path) -> Container:
-    kinds = {c.suffix: c for c in discover(containers, Container).values()}  # type: ignore[type-abstract]
+    kinds: dict[str, type[Container]] = {kind.suffix: kind for kind in CONTAINERS}
     kind = kinds.get(path.suffix.lower())
     if kind is None:
         raise ArtifactError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from runtime.errors import ArtifactError
 from runtime.modelfile.container_base import DIGEST_CHARS, Container
-from runtime.modelfile.extent import Table, TableVector, extent
+from runtime.modelfile.flatbuffer import Table, TableVector, extent
 
 if TYPE_CHECKING:
     from runtime.modelfile.manifest import Manifest

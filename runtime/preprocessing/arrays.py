@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runtime.errors import InputError
-from runtime.preprocessing.spec import CHANNELS, Prepared, check_float_pixels
+from runtime.preprocessing.prepared import Prepared
+from runtime.preprocessing.spec import CHANNELS, check_float_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

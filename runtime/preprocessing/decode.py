@@ -73,7 +73,7 @@ def decode(source: Path | str | bytes | BinaryIO, least: int = 0) -> Image.Image
                 return _decode(_in_one_piece(file), least)
         return _decode(io.BytesIO(source) if isinstance(source, bytes) else source, least)
     except FileNotFoundError as error:
-        from runtime.nearest import did_you_mean
+        from runtime.errors import did_you_mean
 
         raise InputError(f"{prefix}no such file{did_you_mean(path)}") from error
     except IsADirectoryError as error:

@@ -164,7 +164,7 @@ def _load(path: Path) -> NDArray[Any]:
     try:
         array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
-        from runtime.nearest import did_you_mean
+        from runtime.errors import did_you_mean
 
         raise InputError(f"no such file{did_you_mean(path)}") from error
     except Exception as error:  # numpy raises many unrelated kinds on damaged headers

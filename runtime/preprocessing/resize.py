@@ -1,55 +1,28 @@
-"""Brings a picture to model size: stretch, pad, or the framing of MNIST."""
+"""Resizing, padding and inversion of whole images."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-from PIL import Image
-
-from runtime.preprocessing.spec import Prepared
-
-if TYPE_CHECKING:
-    from runtime.preprocessing.spec import PreprocessSpec
+from PIL import Image, ImageOps
 
 
-def frame(image: Image.Image, spec: PreprocessSpec) -> Prepared:
-    """Bring a picture (mode ``L`` or ``RGB``) to the size and polarity of a spec.
+def stretch(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Resize an image; the aspect ratio is not kept.
 
-    Raises:
-        InputError: the framing of MNIST was asked for and there is no ink.
+    Args:
+        image: mode ``L`` or ``RGB``.
+        size: width and height of the result.
     """
-    if spec.fit == "center-of-mass":
-        from runtime.preprocessing.digits.framing import frame_digit
-
-        digit = frame_digit(image, spec.polarity, spec.height, spec.width)
-        return Prepared(digit.pixels[..., None], digit.steps)
-    return _frame_plain(image, spec)
-
-
-def _frame_plain(image: Image.Image, spec: PreprocessSpec) -> Prepared:
-    steps = [f"{image.width}x{image.height} {'grey' if image.mode == 'L' else 'colour'}"]
-    image = image.convert("L" if spec.channels == 1 else "RGB")
-    if spec.polarity == "invert" or (spec.polarity == "auto" and _border_is_light(image)):
-        from PIL import ImageOps
-
-        image = ImageOps.invert(image)
-        steps.append("inverted" + (" (light border)" if spec.polarity == "auto" else ""))
-    size = (spec.width, spec.height)
-    if image.size != size:
-        steps.append(f"{spec.fit} to {spec.width}x{spec.height}")
-        image = _stretch(image, size) if spec.fit == "stretch" else _pad(image, size)
-    return Prepared(np.asarray(image).reshape(spec.shape), tuple(steps))
-
-
-def _stretch(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.BILINEAR)
 
 
-def _pad(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Keep the aspect ratio; fill with the median colour of the picture's border."""
-    from PIL import ImageOps
+def pad(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Resize an image with its aspect ratio; fill the rest with its border's median colour.
 
+    Args:
+        image: mode ``L`` or ``RGB``.
+        size: width and height of the result.
+    """
     pixels = _border(image)
     thin = -(-max(image.size) // max(size))
     if 2 * min(image.size) < thin:  # it would become less than half a pixel, that is none
@@ -59,7 +32,13 @@ def _pad(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return ImageOps.pad(image, size, Image.Resampling.BILINEAR, color=color)
 
 
-def _border_is_light(image: Image.Image) -> bool:
+def invert(image: Image.Image) -> Image.Image:
+    """Return the negative of an image in mode ``L`` or ``RGB``."""
+    return ImageOps.invert(image)
+
+
+def border_is_light(image: Image.Image) -> bool:
+    """Whether the median grey value of the outermost pixels is above the middle."""
     return float(np.median(_border(image.convert("L")))) > 127.5
 
 

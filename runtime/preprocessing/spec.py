@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runtime.errors import InputError, UnknownNameError
+from runtime.preprocessing.fits import POLARITIES, fits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,26 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-FITS = ("stretch", "pad", "center-of-mass")
-POLARITIES = ("as-is", "invert", "auto")
+    from runtime.preprocessing.prepared import Prepared
+
 CHANNELS = (1, 3)  # grey or RGB
 _PIXEL_MAX = 255.0
-# Pixels of a photo's longest side that are decoded: what the search for ink looks at.
-# The other fits average all pixels, as training did.
-_LEAST_SIDE = 160
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """An image at model size, and what was done to get there.
-
-    Attributes:
-        pixels: uint8 (height, width, channels), 0…255, in the polarity of training.
-        steps: what was done, in order, one short sentence each.
-    """
-
-    pixels: NDArray[np.uint8]
-    steps: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +69,13 @@ class PreprocessSpec:
         if self.channels not in CHANNELS:
             raise InputError(f"channels must be 1 (grey) or 3 (RGB), not {self.channels}")
         for kind, name, known in (
-            ("fit", self.fit, FITS),
+            ("fit", self.fit, fits()),
             ("polarity", self.polarity, POLARITIES),
         ):
             if name not in known:
                 raise InputError(str(UnknownNameError(kind, name, known)))
-        if self.fit == "center-of-mass" and self.channels != 1:
-            raise InputError("fit 'center-of-mass' works on grey images (channels 1) only")
+        if self.channels not in fits()[self.fit].channels:
+            raise InputError(f"fit '{self.fit}' works on grey images (channels 1) only")
         self._check_numbers()
 
     def _check_numbers(self) -> None:
@@ -163,9 +148,7 @@ class PreprocessSpec:
         Raises:
             InputError: nothing can be made of the image (for example: it is blank).
         """
-        from runtime.preprocessing.resize import frame
-
-        return frame(image, self)
+        return fits()[self.fit]().fit(image, self.shape, self.polarity)
 
     def decode(self, source: Path | str | bytes) -> Image.Image:
         """Decode an image file, as large as :meth:`prepare` needs it.
@@ -175,7 +158,7 @@ class PreprocessSpec:
         """
         from runtime.preprocessing.decode import decode
 
-        return decode(source, _LEAST_SIDE if self.fit == "center-of-mass" else 0)
+        return decode(source, fits()[self.fit].decoded_side)
 
     def from_file(self, path: Path) -> NDArray[np.uint8]:
         """Read an image file and bring it to model size.
@@ -187,6 +170,21 @@ class PreprocessSpec:
             InputError: the file cannot be read, or is no image.
         """
         return self.prepare(self.decode(path)).pixels
+
+    @classmethod
+    def assumed(cls, shape: tuple[int, int, int]) -> PreprocessSpec:
+        """Return what is assumed for a model file that does not state its preprocessing.
+
+        28x28 grey is taken for a digit model and framed like MNIST; anything else is
+        padded to size.
+
+        Args:
+            shape: height, width and channels of the model input.
+        """
+        height, width, channels = shape
+        if shape == (28, 28, 1):
+            return cls(height, width, channels, fit="center-of-mass", polarity="auto")
+        return cls(height, width, channels, fit="pad")
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""

@@ -106,7 +106,7 @@ class Existing(click.Path):
         Raises:
             InputError: there is nothing of that name; the nearest one is told.
         """
-        from runtime.nearest import did_you_mean
+        from runtime.errors import did_you_mean
 
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if not path.exists():

@@ -6,20 +6,19 @@ memory it took, and how the process ended.
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.backends import AUTO, BackendOptions
+from runtime.backends.options import AUTO, BackendOptions
 from runtime.errors import BackendError
 from runtime.modelfile import artifact as artifacts
-from runtime.workers import process
+from runtime.workers.process import WorkerEndedError, WorkerProcess
 
 CHILD_SECONDS = 120.0
-TIMEOUT = "TimeoutExpired"  # the kind of a probe that did not end
+_SERVICE = "runtime.workers.probe_service"
+TIMEOUT = "TimeoutError"  # the kind of a probe that did not end
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +76,8 @@ def probe(
         ArtifactError: the file is damaged.
     """
     file = artifacts.read(path)  # what is wrong with the file itself is told by its own error
-    arguments = [str(file.path), backend, json.dumps(asdict(options or BackendOptions()))]
-    return _ask_child(str(python), arguments, seconds)
+    arguments = (str(file.path), backend, asdict(options or BackendOptions()))
+    return _run_process(str(python), arguments, seconds)
 
 
 def peak_memory(
@@ -119,16 +118,17 @@ def must_run(path: Path | str, backend: str = AUTO, options: BackendOptions | No
     return found
 
 
-def _ask_child(python: str, arguments: list[str], seconds: float) -> Probe:
-    try:
-        done = process.run(
-            process.command("runtime.workers.probe_main", *arguments, python=python), seconds
-        )
-    except subprocess.TimeoutExpired:
-        return Probe(error=f"it has not answered after {seconds:g} s", kind=TIMEOUT, code=1)
-    answer = process.last_json(done.stdout)
-    end: dict[str, Any] = {"code": done.returncode, "stderr": done.stderr[-4000:]}
-    if not answer:
-        return Probe(error=f"the process ended with code {done.returncode}", **end)
-    answer["probabilities"] = tuple(answer.get("probabilities", ()))
-    return Probe(**answer | end)
+def _run_process(python: str, arguments: tuple[str, str, dict[str, Any]], seconds: float) -> Probe:
+    with WorkerProcess(
+        _SERVICE, name="the process", python=python, keep_stderr=True, seconds=seconds
+    ) as process:
+        try:
+            process.send(arguments)
+            fields = process.receive()
+        except TimeoutError as error:
+            return Probe(error=str(error), kind=TIMEOUT, code=1)
+        except WorkerEndedError as error:
+            return Probe(error=str(error), code=error.code, stderr=process.stderr)
+        except BackendError as error:
+            return Probe(error=str(error), code=1, stderr=process.stderr)
+        return Probe(**fields, stderr=process.stderr)

@@ -1,34 +1,290 @@
-"""How this package starts a Python of its own: for what may end a process, or must be fresh."""
+"""The launcher of worker processes, and the format of their messages.
+
+A worker process runs one *service*: a module with a function ``serve(channel)``. Both ends speak
+in pickled objects: this program talks to itself, over pipes that nobody else holds.
+"""
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
+import pickle
+import select
+import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Timer
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
+
+from runtime.errors import BackendError, DeviceUnavailableError, EdgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
+STARTED = b"\0worker process started\n"
 _HOME = Path(__file__).parents[2]
+_MAIN = "runtime.workers.main"
+_MOST_PRINTED = 1 << 16  # bytes
+_LAST_PRINTED = 4000  # characters of stderr that are kept
+_GRACE = 5.0  # seconds to end after the pipe was closed
 
 
-def command(module: str, *arguments: str, python: str = sys.executable) -> list[str]:
-    """Return the command that runs a module of this package.
+class Failure(NamedTuple):
+    """A message of a worker process: what failed there.
 
-    Args:
-        module: its import name.
-        *arguments: for it.
-        python: the interpreter.
+    Attributes:
+        kind: name of the exception's class.
+        message: its text.
     """
-    # -P: a folder called "runtime" where the user stands must not be imported.
-    return [python, "-P", "-m", module, *arguments]
+
+    kind: str
+    message: str
+
+    @classmethod
+    def of(cls, error: Exception) -> Failure:
+        """Return the message for an exception; the class of an unexpected one is named."""
+        kind = type(error).__name__
+        return cls(kind, str(error) if isinstance(error, EdgeError) else f"{kind}: {error}")
+
+    def error(self) -> BackendError:
+        """Return the exception to raise in the parent."""
+        unavailable = self.kind == DeviceUnavailableError.__name__
+        return (DeviceUnavailableError if unavailable else BackendError)(self.message)
 
 
-def environment() -> dict[str, str]:
+class WorkerEndedError(BackendError):
+    """A worker process ended, or was ended, before it replied.
+
+    Attributes:
+        code: its exit code; negative: minus the signal that ended it.
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Channel:
+    """One end of the two pipes between two processes; a message is one pickled object."""
+
+    def __init__(self, source: IO[bytes], target: IO[bytes]) -> None:
+        """Take the pipes to read from and to write to."""
+        self._source, self._target = source, target
+
+    def send(self, message: Any) -> None:
+        """Write one message.
+
+        Raises:
+            BrokenPipeError: the other process has ended.
+        """
+        pickle.dump(message, self._target, pickle.HIGHEST_PROTOCOL)
+        self._target.flush()
+
+    def receive(self) -> Any:
+        """Read one message.
+
+        Raises:
+            EOFError: the other process has closed its end.
+        """
+        return pickle.load(self._source)  # noqa: S301 - written by this program
+
+
+class WorkerProcess:
+    """A Python process that runs a service of this package.
+
+    Example::
+
+        with WorkerProcess("runtime.workers.probe_service") as process:
+            process.send(arguments)
+            reply = process.receive()
+    """
+
+    def __init__(
+        self,
+        service: str,
+        *,
+        name: str = "a worker process",
+        advice: str = "",
+        python: str = sys.executable,
+        variables: Mapping[str, str] | None = None,
+        keep_stderr: bool = False,
+        seconds: float | None = None,
+    ) -> None:
+        """Start the process; it is :attr:`ready` a little later.
+
+        Args:
+            service: import name of the module whose ``serve`` runs there.
+            name: what messages call the process.
+            advice: end of messages about its failure, for example ``; use --threads 1``.
+            python: the interpreter.
+            variables: environment variables for it, besides those of this process.
+            keep_stderr: whether :attr:`stderr` is wanted.
+            seconds: after so many the process is killed; None lets it live.
+
+        Raises:
+            BackendError: no process can be started.
+        """
+        self._name, self._advice = name, advice
+        self._stderr = tempfile.TemporaryFile() if keep_stderr else None  # noqa: SIM115 - closed by close()
+        self._started = False
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+                # -P: a folder called "runtime" in the working directory must not be imported.
+                [python, "-P", "-m", _MAIN, service],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr or subprocess.DEVNULL,
+                env={**(variables or {}), **_environment()},
+                start_new_session=True,  # Ctrl-C is for the parent alone
+            )
+        except OSError as error:
+            self._close_stderr()
+            raise BackendError(f"cannot start {name} ({error.strerror}){advice}") from error
+        self._channel = Channel(_pipe(self._process.stdout), _pipe(self._process.stdin))
+        self._seconds, self._expired = seconds, False
+        self._timer = Timer(seconds or 0.0, self._expire)
+        if seconds is not None:
+            self._timer.start()
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
+    def started(self) -> bool:
+        """Whether its first message, or its end, has been waited for."""
+        return self._started
+
+    @property
+    def ready(self) -> bool:
+        """Whether :meth:`receive` and :meth:`send` need not wait for the start of Python."""
+        if self._started:
+            return True
+        waiting = select.poll()
+        waiting.register(_pipe(self._process.stdout), select.POLLIN)
+        return bool(waiting.poll(0))
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    @property
+    def stderr(self) -> str:
+        """The end of what the process wrote to stderr; empty where it is not kept."""
+        if self._stderr is None:
+            return ""
+        self._stderr.seek(0)
+        return self._stderr.read().decode(errors="replace")[-_LAST_PRINTED:]
+
+    def send(self, message: Any) -> None:
+        """Send a message; that the process has ended since is raised by :meth:`receive`.
+
+        Raises:
+            WorkerEndedError: it ended before it started.
+            TimeoutError: its time was over.
+        """
+        self._wait_for_start()
+        with contextlib.suppress(BrokenPipeError):
+            self._channel.send(message)
+
+    def receive(self) -> Any:
+        """Wait for the next message.
+
+        Raises:
+            BackendError: the message is a :class:`Failure`, or not a message at all.
+            WorkerEndedError: the process has ended.
+            TimeoutError: its time was over.
+        """
+        self._wait_for_start()
+        try:
+            message = self._channel.receive()
+        except EOFError as error:
+            raise self._ended() from error
+        except Exception as error:  # bytes of something else raise many unrelated kinds
+            self.kill()
+            raise BackendError(f"{self._name} replied with noise{self._advice}") from error
+        if isinstance(message, Failure):
+            raise message.error()
+        return message
+
+    def kill(self) -> None:
+        """End the process, whatever it is doing: it has nothing to lose."""
+        self._process.kill()
+
+    def close(self, grace: float = 0.0) -> None:
+        """End the process and free its pipes.
+
+        Args:
+            grace: seconds for it to end by itself, once its pipe is closed.
+        """
+        self._timer.cancel()
+        if not grace:
+            self.kill()
+        with contextlib.suppress(BrokenPipeError):
+            _pipe(self._process.stdin).close()
+        try:
+            self._process.wait(grace or None)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self._process.wait()
+        _pipe(self._process.stdout).close()
+        self._close_stderr()
+
+    def __enter__(self) -> Self:
+        """Return the process itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process."""
+        self.close()
+
+    def _expire(self) -> None:
+        self._expired = True
+        self.kill()
+
+    def _close_stderr(self) -> None:
+        if self._stderr is not None:
+            self._stderr.close()
+
+    def _wait_for_start(self) -> None:
+        """Skip what Python prints at its start, for example of a ``sitecustomize``."""
+        if self._started:
+            return
+        printed = 0
+        while not (line := _pipe(self._process.stdout).readline(_MOST_PRINTED)).endswith(STARTED):
+            printed += len(line)
+            if not line:
+                raise self._ended()
+            if printed > _MOST_PRINTED:
+                self.kill()
+                raise BackendError(f"{self._name} prints without end{self._advice}")
+        self._started = True
+
+    def _ended(self) -> WorkerEndedError | TimeoutError:
+        """Return the error for a process that has closed its end."""
+        if self._expired:
+            return TimeoutError(f"no reply after {self._seconds:g} s")
+        try:
+            code = self._process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            code = self._process.wait()
+        why = ": out of memory?" if code == -signal.SIGKILL else ""
+        return WorkerEndedError(f"{self._name} ended with code {code}{why}{self._advice}", code)
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:
+        raise BackendError("a worker process has no pipe")
+    return stream
+
+
+def _environment() -> dict[str, str]:
     """Return the environment in which this package is found, and everything else as here.
 
     A checkout stands last in the search path: what the user put before it comes first there,
@@ -39,32 +295,3 @@ def environment() -> dict[str, str]:
         search = filter(None, [os.environ.get("PYTHONPATH"), str(_HOME)])
         variables["PYTHONPATH"] = os.pathsep.join(search)
     return variables
-
-
-def run(arguments: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run a command made by :func:`command` and return what it printed and how it ended.
-
-    Raises:
-        subprocess.TimeoutExpired: it takes longer.
-    """
-    settings: dict[str, Any] = {"capture_output": True, "text": True, "errors": "replace"}
-    return subprocess.run(  # noqa: S603 - our own module, no shell
-        arguments, check=False, env=environment(), timeout=seconds, **settings
-    )
-
-
-def last_json(text: str) -> dict[str, Any]:
-    """Return the last line of an output as an object; engines may have printed before it.
-
-    Args:
-        text: what a process printed.
-
-    Returns:
-        The object; empty where the last line is none.
-    """
-    lines = text.strip().splitlines()
-    try:
-        answer = json.loads(lines[-1]) if lines else {}
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}

@@ -7,18 +7,14 @@ segmentation fault (seen with TensorFlow 2.21 and Mesa 25.0).
 
 from __future__ import annotations
 
-import contextlib
-import json
-import subprocess
 import sys
 from dataclasses import asdict
-from typing import IO, TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from runtime import errors
-from runtime.modelfile.artifact import on_disk
-from runtime.modelfile.manifest import TensorSpec
-from runtime.workers import process
-from runtime.workers.messages import receive, send
+from runtime.backends.base import Backend
+from runtime.errors import BackendError, DeviceUnavailableError
+from runtime.workers.process import WorkerProcess
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,85 +22,66 @@ if TYPE_CHECKING:
 
     from runtime.backends.options import BackendOptions
     from runtime.modelfile.artifact import Artifact
+    from runtime.modelfile.manifest import TensorSpec
 
-_GRACE = 10.0  # seconds to end by itself
-
-
-def needed() -> bool:
-    """Whether drivers must not be loaded into this process."""
-    return "tensorflow" in sys.modules
+_GRACE = 10.0  # seconds for the engine to end by itself
+_OF_THE_ENGINE = ("name", "suffixes", "extra", "package", "module", "rank", "wheels", "uses_gpu")
 
 
-class Remote:
-    """The other end of :mod:`runtime.workers.remote_backend_main`.
+def needs_remote(engine: type[Backend], options: BackendOptions) -> bool:
+    """Whether an engine would load GPU drivers here, and must not."""
+    return "tensorflow" in sys.modules and not engine.gpu_obstacle(options.providers)
 
-    Attributes:
-        input: the model's input tensor.
-        output: its output tensor.
-        accelerator: what of the GPU runs it.
-    """
 
-    def __init__(self, artifact: Artifact, backend: str, options: BackendOptions) -> None:
-        """Start an engine in a new process.
+@cache
+def remote_class(engine: type[Backend]) -> type[RemoteBackend]:
+    """Return the class that runs an engine in another process, under the engine's name."""
+    fields = {name: getattr(engine, name) for name in _OF_THE_ENGINE}
+    return type(f"Remote{engine.__name__}", (RemoteBackend,), fields | {"_engine": engine})
 
-        Raises:
-            BackendError: what the engine raised there, or that the process died.
-        """
-        self._files = contextlib.ExitStack()
-        path = self._files.enter_context(on_disk(artifact))
-        arguments = (str(path), backend, json.dumps(asdict(options)))
-        self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            process.command("runtime.workers.remote_backend_main", *arguments),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=process.environment(),
+
+class RemoteBackend(Backend):
+    """The parent's end of :mod:`runtime.workers.backend_service`; see :func:`remote_class`."""
+
+    _engine: ClassVar[type[Backend]]
+    _refusal: DeviceUnavailableError | None = None  # of the other process: it names the file
+
+    @classmethod
+    def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
+        """Return why the engine can use no GPU here; see :meth:`Backend.gpu_obstacle`."""
+        return cls._engine.gpu_obstacle(providers)
+
+    def _open(self, artifact: Artifact, options: BackendOptions) -> tuple[TensorSpec, TensorSpec]:
+        self._require()
+        self._process = WorkerProcess(
+            "runtime.workers.backend_service", name="its process on the GPU"
         )
         try:
-            told, _ = self._receive()
-        except BaseException:
-            self.close()
+            self._process.send((artifact, self.name, asdict(options)))
+            self.accelerator, given, output = self._process.receive()
+        except BackendError:
+            self._close()
             raise
-        self.accelerator: str = told["accelerator"]
-        self.input, self.output = _tensor(told["input"]), _tensor(told["output"])
+        return given, output
 
-    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run a batch; see :meth:`Backend.run`."""
-        with contextlib.suppress(BrokenPipeError):
-            send(_pipe(self._process.stdin), {}, batch)
-        scores: NDArray[np.float32] = self._receive()[1].copy()
-        return scores
-
-    def close(self) -> None:
-        """End the process."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(BrokenPipeError):
-                _pipe(pipe).close()
+    def _open_gpu(
+        self, artifact: Artifact, options: BackendOptions
+    ) -> tuple[TensorSpec, TensorSpec]:
         try:
-            self._process.wait(_GRACE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._files.close()
+            return self._open(artifact, options)
+        except DeviceUnavailableError as error:
+            self._refusal = error
+            raise
+        except BackendError as error:
+            raise DeviceUnavailableError(str(error)) from error
 
-    def _receive(self) -> tuple[dict[str, Any], NDArray[Any]]:
-        message = receive(_pipe(self._process.stdout))
-        if message is None:
-            code = self._process.wait()
-            raise errors.BackendError(f"its process on the GPU ended with code {code}")
-        fields, array = message
-        if "error" in fields:
-            lacking = fields["kind"] == errors.DeviceUnavailableError.__name__
-            kind = errors.DeviceUnavailableError if lacking else errors.BackendError
-            raise kind(fields["error"])
-        return fields, array
+    def _no_gpu(self, error: BackendError) -> DeviceUnavailableError:
+        return self._refusal or super()._no_gpu(error)
 
+    def _run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        self._process.send(batch)
+        outputs: NDArray[np.float32] = self._process.receive()
+        return outputs
 
-def _tensor(fields: dict[str, Any]) -> TensorSpec:
-    return TensorSpec(**{**fields, "shape": tuple(fields["shape"])})
-
-
-def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-    if stream is None:
-        raise errors.BackendError("the process on the GPU has no pipe")
-    return stream
+    def _close(self) -> None:
+        self._process.close(_GRACE)

@@ -1,94 +1,94 @@
-"""Any number of images through a classifier, in order and in bounded memory."""
+"""Any number of images through a session, in order and in bounded memory."""
 
 from __future__ import annotations
 
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from runtime.errors import InputError
 from runtime.preprocessing.decode import is_picture, unusable
-from runtime.preprocessing.spec import Prepared
-from runtime.tasks.classification import Prediction
+from runtime.workers.task import TaskResult, run_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from numpy.typing import NDArray
-
     from runtime.backends import Backend
-    from runtime.model import Classifier
-    from runtime.workers.worker import Companion
+    from runtime.session import Session
+    from runtime.tasks.classification import Prediction
+    from runtime.workers.prediction_process import PredictionProcess
+    from runtime.workers.workers import Workers
+
+Key = TypeVar("Key")
 
 # Images in one task. Measured (tests/benchmarks/throughput.py): onnxruntime gains 1.2 to 1.3 x
 # from 1 to 32 and 1.02 to 1.04 x from there to 256, LiteRT 1.03 x from 1 to 8; a task of 32 also
 # makes the hand-over to a thread or a process cheap.
 BATCH = 32
 _TASK = 0.02  # seconds: an image of 3 ms more or less at the end leaves no worker idle for long
-_TASK_BYTES = 8_000_000  # of ready arrays: they are copied to the companion
-_ALONE = 0.3  # seconds of work: about what a companion takes to start
-
-
-class Answers(NamedTuple):
-    """The answers to one task, as they go from one process to another.
-
-    Attributes:
-        scores: float32 (images that were good, classes).
-        notes: for each image the steps of its preprocessing, or what is wrong with it.
-        seconds: what it took.
-    """
-
-    scores: NDArray[np.float32]
-    notes: list[tuple[str, ...] | InputError]
-    seconds: float
-
-    def predictions(self, labels: tuple[str, ...]) -> Iterator[Prediction | InputError]:
-        """Yield one prediction, or one error, an image."""
-        # Together: each call of numpy lets go of Python's lock, and waits for it again.
-        best = self.scores.argmax(axis=1).tolist(), self.scores.max(axis=1).tolist()
-        rows = zip(*best, self.scores, strict=True)
-        for note in self.notes:
-            if isinstance(note, InputError):
-                yield note
-            else:
-                index, confidence, row = next(rows)
-                yield Prediction(labels[index], index, confidence, row, labels, note)
+_TASK_BYTES = 8_000_000  # of ready arrays: they are copied to the process
+_ALONE = 0.3  # seconds of work: about what a process takes to start
 
 
 def stream(
-    classifier: Classifier, images: Iterable[Any], workers: int
-) -> Iterator[list[Prediction | InputError]]:
-    """Classify images; see :meth:`Classifier.predict_in_groups`.
+    session: Session, workers: Workers, pairs: Iterable[tuple[Key, Any]], count: int
+) -> Iterator[list[tuple[Key, Prediction | InputError]]]:
+    """Predict images; see :meth:`Classifier.predict_pairs`.
 
-    The first images are answered here and at once. Where there are more than a moment's work,
-    workers take over: engines in threads for arrays and pictures, processes for files, when
-    they have started. Few images start none.
+    The first images are predicted in the calling thread and at once. Where there is more than a
+    moment's work, workers take over: engines in threads for arrays and pictures, processes for
+    files, when they have started. Few images start none.
+
+    Args:
+        session: the open model.
+        workers: its workers, started where needed.
+        pairs: a key of the caller's and what :meth:`Classifier.predict_stream` takes.
+        count: how many workers.
+
+    Yields:
+        The keys with their predictions, those of one task together.
     """
-    crew, pace = classifier.crew, _Pace()
-    tasks = _tasks(iter(images), pace)
-    for task in tasks:
-        found = answer(classifier, classifier.backend, task)
-        yield list(pace.noted(found).predictions(classifier.labels))
-        if pace.seconds >= _ALONE or crew.is_open:
-            for found in _together(classifier, task, tasks, workers):
-                yield list(pace.noted(found).predictions(classifier.labels))
+    return _Stream(session, workers, count).run(iter(pairs))
 
 
-def _together(
-    classifier: Classifier, last: list[Any], tasks: Iterator[list[Any]], workers: int
-) -> Iterator[Answers]:
-    """Answer what is left by all workers; nothing, while processes have yet to start."""
-    if not all(isinstance(image, (str, bytes, Path)) for image in last):
-        if engines := classifier.crew.engines(workers):
-            yield from engines.map(partial(answer, classifier), tasks)
-        return
-    team = classifier.crew.companions(workers)
-    if team and all(one.ready for one in team.workers):
-        yield from team.map(_ask, tasks)
+class _Stream:
+    """One stream: its session, its workers and the pace at which images are predicted."""
+
+    def __init__(self, session: Session, workers: Workers, count: int) -> None:
+        self._session, self._workers, self._count = session, workers, count
+        self._pace = _Pace()
+
+    def run(
+        self, pairs: Iterator[tuple[Key, Any]]
+    ) -> Iterator[list[tuple[Key, Prediction | InputError]]]:
+        tasks = _tasks(pairs, self._pace)
+        for task in tasks:
+            yield self._predictions(_here(self._session, self._session.backend, task))
+            if self._pace.seconds >= _ALONE or self._workers.is_open:
+                for done in self._together(task, tasks):
+                    yield self._predictions(done)
+
+    def _together(
+        self, last: list[tuple[Key, Any]], tasks: Iterator[list[tuple[Key, Any]]]
+    ) -> Iterator[tuple[list[Key], TaskResult]]:
+        """Predict what is left by all workers; nothing, while processes have yet to start."""
+        if not all(isinstance(image, (str, bytes, Path)) for _, image in last):
+            if engines := self._workers.engines(self._count):
+                yield from engines.map(partial(_here, self._session), tasks)
+            return
+        processes = self._workers.processes(self._count)
+        if processes and all(one.ready for one in processes.workers):
+            yield from processes.map(_there, tasks)
+
+    def _predictions(
+        self, done: tuple[list[Key], TaskResult]
+    ) -> list[tuple[Key, Prediction | InputError]]:
+        keys, result = done
+        self._pace.add(result)
+        return list(zip(keys, result.predictions(self._session.labels), strict=True))
 
 
 class _Pace:
@@ -102,41 +102,36 @@ class _Pace:
         self.seconds = 0.0
         self._images = 0
 
-    def noted(self, answers: Answers) -> Answers:
+    def add(self, result: TaskResult) -> None:
         """Take the time of a task into account."""
-        self.seconds += answers.seconds
-        self._images += len(answers.notes)
-        return answers
+        self.seconds += result.seconds
+        self._images += len(result.notes)
 
     @property
     def images(self) -> int:
-        """So many make a task."""
+        """How many images make a task."""
         return max(1, min(BATCH, int(_TASK * self._images / (self.seconds or 1.0))))
 
 
-def answer(classifier: Classifier, engine: Backend, images: Iterable[Any]) -> Answers:
-    """Prepare some images and answer them together.
-
-    Args:
-        classifier: prepares them.
-        engine: its ``backend``, or one like it.
-        images: what :meth:`Classifier.predict_stream` takes.
-
-    Raises:
-        BackendError: the engine failed, or answered with NaN or infinity.
-    """
-    start = perf_counter()
-    prepared = [_prepare(classifier, image) for image in images]
-    shape = classifier.spec.shape
-    good = [one.pixels.reshape(shape) for one in prepared if isinstance(one, Prepared)]
-    rows = [classifier.score(engine, part) for part in _alike(good)]
-    scores = np.concatenate(rows) if rows else np.empty((0, len(classifier.labels)), np.float32)
-    notes = [one.steps if isinstance(one, Prepared) else one for one in prepared]
-    return Answers(scores, notes, perf_counter() - start)
+def _here(
+    session: Session, engine: Backend, pairs: Iterable[tuple[Key, Any]]
+) -> tuple[list[Key], TaskResult]:
+    keys: list[Key] = []
+    return keys, run_task(session, engine, _images(pairs, keys))
 
 
-def _ask(companion: Companion, images: Iterable[Any]) -> Answers:
-    return companion.answer([_packed(image) for image in images])
+def _there(
+    process: PredictionProcess, pairs: Iterable[tuple[Key, Any]]
+) -> tuple[list[Key], TaskResult]:
+    keys: list[Key] = []
+    return keys, process.predict([_packed(image) for image in _images(pairs, keys)])
+
+
+def _images(pairs: Iterable[tuple[Key, Any]], keys: list[Key]) -> Iterator[Any]:
+    """Yield the images, each after its key was kept."""
+    for key, image in pairs:
+        keys.append(key)
+        yield image
 
 
 def _packed(image: Any) -> Any:
@@ -149,32 +144,18 @@ def _packed(image: Any) -> Any:
     return image if known else unusable(image)
 
 
-def _tasks(images: Iterator[Any], pace: _Pace) -> Iterator[list[Any]]:
-    while task := list(_up_to(_TASK_BYTES, islice(images, pace.images))):
+def _tasks(pairs: Iterator[tuple[Key, Any]], pace: _Pace) -> Iterator[list[tuple[Key, Any]]]:
+    while task := list(_up_to(_TASK_BYTES, islice(pairs, pace.images))):
         yield task
 
 
-def _up_to(most: int, images: Iterator[Any]) -> Iterator[Any]:
+def _up_to(most: int, pairs: Iterator[tuple[Key, Any]]) -> Iterator[tuple[Key, Any]]:
     """End once what is in memory of the images reaches so many bytes."""
     size = 0
     while size < most:
         try:
-            image = next(images)
+            key, image = next(pairs)
         except StopIteration:
             return
         size += len(image) if isinstance(image, bytes) else getattr(image, "nbytes", 0)
-        yield image
-
-
-def _prepare(classifier: Classifier, image: Any) -> Prepared | InputError:
-    try:
-        return image if isinstance(image, InputError) else classifier.prepare(image)
-    except InputError as error:
-        return error
-
-
-def _alike(images: list[NDArray[Any]]) -> list[NDArray[Any]]:
-    """Stack images; those of several dtypes, which mean other units, stay single."""
-    if len({image.dtype for image in images}) == 1:
-        return [np.stack(images)]
-    return [image[None] for image in images]
+        yield key, image

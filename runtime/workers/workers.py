@@ -1,4 +1,4 @@
-"""The workers that a classifier gets for many images, opened at first use."""
+"""The workers that a session gets for many images, started at first use."""
 
 from __future__ import annotations
 
@@ -8,39 +8,41 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runtime.backends import BackendOptions, open_backend
+from runtime.backends import BackendOptions
 from runtime.terminal.silence import silenced
+from runtime.workers.opening import open_backend
 from runtime.workers.pool import Pool
+from runtime.workers.prediction_process import PredictionProcess
 
 if TYPE_CHECKING:
     from runtime.backends import Backend
-    from runtime.model import Classifier
-    from runtime.workers.worker import Companion
+    from runtime.session import Session
 
 
-# An image that is over sooner is answered while the next thread still waits for Python's lock. Two
-# threads do 0.75 times the images of one at 18 us an image, 1.2 to 1.4 times at 52, 1.9 at 200.
+# An image that is over sooner is predicted while the next thread still waits for Python's lock.
+# Two threads do 0.75 times the images of one at 18 us an image, 1.2 to 1.4 times at 52, 1.9 at 200
+# (tests/benchmarks/throughput.py).
 _WORTH = 45e-6  # seconds
 _SLOW = 0.005  # seconds: even a first one that takes longer is of no small network
 
 
-class Crew:
+class Workers:
     """Engines in this process for ready arrays; processes for files to be prepared.
 
     An engine computes without Python's lock, so threads are enough for arrays; to prepare an
-    image holds it, and takes processes: see :mod:`runtime.workers.worker`.
+    image holds it, and takes processes: see :mod:`runtime.workers.prediction_process`.
     """
 
-    def __init__(self, classifier: Classifier) -> None:
-        """Open nothing yet."""
-        self._classifier = classifier
+    def __init__(self, session: Session) -> None:
+        """Start nothing yet."""
+        self._session = session
         self._engines: dict[int, Pool[Backend]] = {}
-        self._companions: dict[int, Pool[Companion]] = {}
+        self._processes: dict[int, Pool[PredictionProcess]] = {}
 
     @property
     def is_open(self) -> bool:
         """Whether there are workers already."""
-        return bool(self._engines or self._companions)
+        return bool(self._engines or self._processes)
 
     def engines(self, count: int) -> Pool[Backend] | None:
         """Return so many engines; None for just one, or where that is as fast.
@@ -57,7 +59,7 @@ class Crew:
                 self._engines[count] = Pool(self._open_engine, count)
         return self._engines[count]
 
-    def companions(self, count: int) -> Pool[Companion] | None:
+    def processes(self, count: int) -> Pool[PredictionProcess] | None:
         """Return so many processes; None for just one, or where a GPU does the work.
 
         Where one has died at its work, all are started anew.
@@ -65,46 +67,44 @@ class Crew:
         Raises:
             BackendError: they cannot be started, or one has died before it was.
         """
-        from runtime.workers.worker import Companion
-
         if self._is_one(count):
             return None
-        pool = self._companions.get(count)
+        pool = self._processes.get(count)
         dead = [one for one in pool.workers if not one.alive] if pool else []
-        for unborn in (one for one in dead if not one.was_used):
-            unborn.answer(())  # says why
+        for unused in (one for one in dead if not one.was_used):
+            unused.predict(())  # raises why it died
         if dead:
-            self._companions.pop(count).close()
-        if count not in self._companions:
-            self._companions[count] = Pool(
-                lambda: Companion(self._classifier), count, Companion.kill
+            self._processes.pop(count).close()
+        if count not in self._processes:
+            self._processes[count] = Pool(
+                lambda: PredictionProcess(self._session), count, PredictionProcess.kill
             )
-        return self._companions[count]
+        return self._processes[count]
 
     def close(self) -> None:
-        """Free all workers."""
-        for pools in (self._engines, self._companions):
+        """End all workers."""
+        for pools in (self._engines, self._processes):
             while pools:
                 _, pool = pools.popitem()
                 pool.close()
 
     def _is_one(self, count: int) -> bool:
-        return count == 1 or self._classifier.backend.device != "cpu"
+        return count == 1 or self._session.backend.device != "cpu"
 
     @cached_property
     def _is_quick(self) -> bool:
         """Whether the engine takes less for an image than threads for taking turns."""
-        backend, spec = self._classifier.backend, self._classifier.spec
-        image = np.zeros((1, *spec.shape), np.uint8)
+        session = self._session
+        image = np.zeros((1, *session.spec.shape), np.uint8)
         times = []
         for _ in range(3):  # the first one is slow
             start = perf_counter()
-            backend.run_images(image, spec)
+            session.backend.run_images(image, session.spec)
             times.append(perf_counter() - start)
             if times[-1] > _SLOW:
                 break
         return min(times) < _WORTH
 
     def _open_engine(self) -> Backend:
-        one = self._classifier
-        return open_backend(one.artifact, one.backend.name, BackendOptions())
+        session = self._session
+        return open_backend(session.artifact, session.backend.name, BackendOptions())

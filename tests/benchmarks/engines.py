@@ -14,10 +14,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from runtime.backends import preferred, tuned_for
+from runtime.backends import preferred
 from runtime.benchmark import measure_interleaved
 from runtime.benchmark.ranking import RankOptions, rank
 from runtime.modelfile import artifact as artifacts
+from runtime.workers.opening import tuned_for
 
 MODELS = Path(__file__).parents[2] / "examples" / "models"
 

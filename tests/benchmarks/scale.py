@@ -23,11 +23,12 @@ import click
 import numpy as np
 
 from exporters import formats
-from exporters.base import ExportRequest
 from exporters.calibration import CalibrationSet
 from exporters.check import CheckImages
+from exporters.graphs import FloatGraphs
 from exporters.keras_model.source import KerasSource
 from exporters.keras_model.tensorflow_setup import import_tensorflow
+from exporters.request import ExportRequest
 from runtime.backends import BackendOptions, for_suffix
 from runtime.benchmark.fresh import measure_fresh
 from runtime.host import host
@@ -109,7 +110,7 @@ def request_for(source: KerasSource, count: int, out: Path) -> ExportRequest:
     noise = np.random.default_rng(0).random((count, side, side, 1), dtype=np.float32)
     record = Calibration("noise", count, 0, "0" * 64, "min-max")
     return ExportRequest(
-        source=source,
+        graphs=FloatGraphs(source),
         name="noise",
         labels=tuple("0123456789"),
         spec=PreprocessSpec(side, side, 1),

@@ -42,7 +42,7 @@ from runtime.terminal.silence import silenced
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime.workers.worker import Companion
+    from runtime.workers.prediction_process import PredictionProcess
 
 _PHOTOS = 200
 _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -97,7 +97,7 @@ def measure(model: Path, threads: tuple[int, ...], count: int, turns: int) -> li
         images = _images((count, *spec.shape))
         files = _files(images, folder)
         photos = [preprocessing.make(folder)["1280x1280 JPEG"]] * min(_PHOTOS, count)
-        team = _companions(opened)
+        team = _processes(opened)
         ways: dict[tuple[str, int], Callable[[], object]] = {}
         for n, one in opened.items():
             ways["array", n] = lambda one=one: one.predict_batch(images)
@@ -112,17 +112,17 @@ def measure(model: Path, threads: tuple[int, ...], count: int, turns: int) -> li
         return _rows(_turns(ways, turns, team), {"photos": len(photos)}, count)
 
 
-def _companions(opened: dict[int, runtime.Classifier]) -> list[Companion]:
+def _processes(opened: dict[int, runtime.Classifier]) -> list[PredictionProcess]:
     """Start the processes, and return all when they are ready."""
-    pools = [one.crew.companions(n) for n, one in opened.items()]
+    pools = [one.workers.processes(n) for n, one in opened.items()]
     team = [one for pool in pools if pool for one in pool.workers]
     while not all(one.ready for one in team):
         sleep(0.01)
     return team
 
 
-def _cpu(team: list[Companion]) -> float:
-    """Seconds of processor time of this process and of its companions."""
+def _cpu(team: list[PredictionProcess]) -> float:
+    """Seconds of processor time of this process and of its processes."""
     ticks = 0
     for one in team:
         stat = Path(f"/proc/{one.pid}/stat").read_text(encoding="utf-8")
@@ -153,7 +153,7 @@ def _in_calls(classifier: runtime.Classifier, images: np.ndarray, size: int) -> 
         classifier.score(classifier.backend, images[start : start + size])
 
 
-def _turns(ways: dict, turns: int, team: list[Companion]) -> dict:
+def _turns(ways: dict, turns: int, team: list[PredictionProcess]) -> dict:
     times: dict = {key: [] for key in ways}
     for turn in range(turns + 1):
         for key, run in ways.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import sys
 import threading
 
@@ -11,7 +13,7 @@ import pytest
 from exporters import formats
 from exporters.budget import ON_GPU
 from exporters.check import agreement
-from runtime.backends import BackendOptions, for_suffix, open_backend, registry
+from runtime.backends import BackendOptions, for_suffix, registry
 from runtime.errors import (
     BackendError,
     DeviceUnavailableError,
@@ -19,6 +21,7 @@ from runtime.errors import (
     MissingDependencyError,
 )
 from runtime.modelfile import artifact as artifacts
+from runtime.workers.opening import open_backend
 
 BACKENDS = registry()
 FORMATS = formats.registry()
@@ -40,7 +43,8 @@ PLACES = [
 ]
 each_place = pytest.mark.parametrize(("backend", "name", "device"), PLACES)
 each_backend = pytest.mark.parametrize("backend", BACKENDS.values(), ids=list(BACKENDS))
-IMAGES = 64  # int16x8 runs in reference kernels, 20 ms an image
+IMAGES = 64
+FEW = {"tflite-int16x8": 8}  # reference kernels, 20 ms an image
 
 
 def open_or_skip(backend, path, options=None):
@@ -57,27 +61,46 @@ def open_or_skip(backend, path, options=None):
         pytest.skip(str(error))
 
 
-@pytest.fixture
-def opened(backend, name, device, exports):
-    """The file open in the engine, on the device."""
-    try:
-        engine = open_or_skip(backend, exports[name], BackendOptions(device))
-    except DeviceUnavailableError as error:
-        pytest.skip(str(error))
-    with engine:
+@pytest.fixture(scope="module")
+def engines(exports):
+    """A function that opens a file in an engine on a device, each only once."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def engine(backend, name, device):
+            try:
+                opened = open_or_skip(backend, exports[name], BackendOptions(device))
+            except (DeviceUnavailableError, pytest.skip.Exception) as error:
+                return str(error)
+            return stack.enter_context(opened)
+
         yield engine
 
 
-@pytest.fixture(scope="session")
-def batch(digits, subject):
+@pytest.fixture
+def opened(backend, name, device, engines):
+    """The file open in the engine, on the device; the tests of a module share it."""
+    engine = engines(backend, name, device)
+    if isinstance(engine, str):
+        pytest.skip(engine)
+    return engine
+
+
+@pytest.fixture
+def batch(name, digits, digits_run):
     """Real digits in model units."""
-    return subject.spec.apply(digits.x_test[:IMAGES])
+    return digits_run.spec.apply(digits.x_test[: FEW.get(name, IMAGES)])
 
 
-@pytest.fixture(scope="session")
-def reference(batch, subject):
+@pytest.fixture(scope="module")
+def answers_of_keras(digits, subject):
+    return subject.source.predict(subject.spec.apply(digits.x_test[:IMAGES]))
+
+
+@pytest.fixture
+def reference(batch, answers_of_keras):
     """What Keras answers to ``batch``."""
-    return subject.source.predict(batch)
+    return answers_of_keras[: len(batch)]
 
 
 @each_backend
@@ -98,7 +121,7 @@ def test_the_answers_are_those_of_keras(opened, name, device, batch, reference):
     assert found.same_or_tie >= budget.min_agreement
     assert found.max_abs_error <= budget.max_abs_error
     sure = reference.max(axis=1) > 0.9
-    assert sure.sum() > IMAGES / 2
+    assert sure.sum() > len(batch) / 2
     np.testing.assert_array_equal(answers[sure].argmax(axis=1), reference[sure].argmax(axis=1))
 
 
@@ -106,18 +129,19 @@ def test_the_answers_are_those_of_keras(opened, name, device, batch, reference):
 def test_the_answers_are_probabilities(opened, batch):
     answers = opened.run(batch)
     assert answers.dtype == np.float32
-    assert answers.shape == (IMAGES, 10)
+    assert answers.shape == (len(batch), 10)
     assert answers.min() >= 0
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=0.03)
 
 
 @each_place
 def test_the_size_of_a_batch_changes_nothing(opened, batch):
-    wanted = opened.run(batch)
+    wanted = opened.run(batch)[:21]
     assert opened.run(batch[:0]).shape == (0, 10)
     for size in (1, 7):
-        parts = [opened.run(batch[start : start + size]) for start in range(0, 21, size)]
-        np.testing.assert_allclose(np.concatenate(parts), wanted[:21], atol=1e-5)
+        starts = range(0, len(wanted), size)
+        parts = [opened.run(batch[start : start + size]) for start in starts]
+        np.testing.assert_allclose(np.concatenate(parts)[: len(wanted)], wanted, atol=1e-5)
 
 
 @each_place

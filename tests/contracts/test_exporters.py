@@ -7,19 +7,19 @@ import pytest
 
 import runtime
 from exporters import formats
-from exporters.base import ExportRequest
 from exporters.check import agreement
+from exporters.request import ExportRequest
 from runtime.errors import ExportError, ParityError
 from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
-from toolkit.export import export
+from toolkit.export.request import ExportOptions, build_request
 from toolkit.trained_model import resolve
 
 FORMATS = formats.registry()
 TFLITE = [name for name, exporter in FORMATS.items() if exporter.suffix == ".tflite"]
 ONNX = [name for name, exporter in FORMATS.items() if exporter.suffix == ".onnx"]
 CALIBRATED = [name for name, exporter in FORMATS.items() if exporter.needs_calibration]
-SLOW = {"tflite-int16x8": 40}  # reference kernels: test images that are enough
+FEW = {"tflite-int16x8": 8}  # reference kernels: test images that are enough
 
 
 @pytest.fixture(params=list(FORMATS))
@@ -44,14 +44,31 @@ def rgb_request(rgb_model, tmp_path_factory) -> ExportRequest:
 
     data = DataOptions(path=rgb_model / "colors.npz")
     subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    options = export.ExportOptions((), tmp_path_factory.mktemp("out"))
-    return export.build_request(subject, options, calibrate=True)
+    options = ExportOptions((), tmp_path_factory.mktemp("out"))
+    return build_request(subject, options, calibrate=True)
 
 
 @pytest.fixture(scope="module")
-def rgb_exports(rgb_request):
-    """The RGB model in every format: artifact by format name."""
-    return {name: exporter().export(rgb_request) for name, exporter in FORMATS.items()}
+def drafts(rgb_request):
+    """The RGB model converted to every format, unchecked: artifact by format name."""
+    return {name: exporter().draft(rgb_request) for name, exporter in FORMATS.items()}
+
+
+@pytest.fixture(scope="module")
+def rgb_exports(rgb_request, drafts):
+    """The same, checked and written."""
+    return {name: exporter().write(rgb_request, drafts[name]) for name, exporter in FORMATS.items()}
+
+
+@pytest.fixture
+def converted(name, exporter, drafts):
+    """The format with its conversion already done: what follows it is tested."""
+
+    class Converted(exporter):
+        def draft(self, request):
+            return replace(drafts[name], path=request.out / drafts[name].path.name)
+
+    return Converted()
 
 
 def files_below(folder):
@@ -114,7 +131,7 @@ def test_the_calibration_is_recorded(file):
 
 
 def test_the_engine_answers_as_keras_does(name, exporter, exports, subject):
-    count = SLOW.get(name)
+    count = FEW.get(name)
     images = subject.dataset.x_test[:count]
     expected = subject.source.predict(subject.spec.apply(images))
     with runtime.load(exports[name]) as classifier:
@@ -209,42 +226,48 @@ def test_without_calibration_a_quantized_format_says_what_it_needs(
         assert exporter().export(request).path.is_file()
 
 
-def test_a_file_that_answers_differently_is_not_written(name, exporter, rgb_request, tmp_path):
+def test_a_file_that_answers_differently_is_not_written(exporter, converted, rgb_request, tmp_path):
     """Other images than those that the engine gets stand for a wrong conversion."""
-    request = replace(rgb_request, source=Inverted(rgb_request.source), out=tmp_path / "out")
+    request = replace(rgb_request, graphs=inverted(rgb_request.graphs), out=tmp_path / "out")
     with pytest.raises(ParityError, match="not written") as found:
-        exporter().export(request)
+        converted.export(request)
     assert not files_below(tmp_path)
     assert "export it with --force, then toolkit diagnose" in str(found.value)
     assert ("--max-drop" in str(found.value)) == exporter.mixed
 
 
-def test_a_refused_file_can_be_forced_and_says_so(name, exporter, rgb_request, tmp_path):
-    request = replace(rgb_request, source=Inverted(rgb_request.source), out=tmp_path, force=True)
-    file = artifacts.read(exporter().export(request).path)
+def test_a_refused_file_can_be_forced_and_says_so(converted, rgb_request, tmp_path):
+    request = replace(rgb_request, graphs=inverted(rgb_request.graphs), out=tmp_path, force=True)
+    file = artifacts.read(converted.export(request).path)
     assert "another label than Keras" in file.manifest.quantization.refusal
     assert file.manifest.accuracy.agreement < 0.9
 
 
-def test_a_file_that_passes_is_not_marked_by_force(exporter, rgb_request, tmp_path):
-    file = exporter().export(replace(rgb_request, out=tmp_path, force=True))
+def test_a_file_that_passes_is_not_marked_by_force(converted, rgb_request, tmp_path):
+    file = converted.export(replace(rgb_request, out=tmp_path, force=True))
     assert file.manifest.quantization.refusal is None
 
 
-class Inverted:
-    """A Keras model that tells the classes in the wrong order."""
+class Changed:
+    """An object of which some attributes are others."""
 
-    def __init__(self, source):
-        self._source = source
+    def __init__(self, original, **attributes):
+        self.__dict__.update(attributes, _original=original)
 
     def __getattr__(self, name):
-        return getattr(self._source, name)
-
-    def predict(self, batch):
-        return self._source.predict(batch)[:, ::-1]
+        return getattr(self._original, name)
 
 
-def test_a_file_that_cannot_be_written_leaves_nothing(exporter, rgb_request, tmp_path, monkeypatch):
+def inverted(graphs):
+    """The same graphs beside a Keras model that predicts the classes in the wrong order."""
+    predict = graphs.source.predict
+    source = Changed(graphs.source, predict=lambda batch: predict(batch)[:, ::-1])
+    return Changed(graphs, source=source)
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(
+    converted, rgb_request, tmp_path, monkeypatch
+):
     from pathlib import Path
 
     def full(self, target):
@@ -252,15 +275,15 @@ def test_a_file_that_cannot_be_written_leaves_nothing(exporter, rgb_request, tmp
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="No space left"):
-        exporter().export(replace(rgb_request, out=tmp_path / "out"))
+        converted.export(replace(rgb_request, out=tmp_path / "out"))
     assert not [path for path in files_below(tmp_path) if path.is_file()]
 
 
-def test_an_older_file_survives_a_failed_export(name, exporter, rgb_request, rgb_exports, tmp_path):
-    path = tmp_path / rgb_exports[name].path.name
+def test_an_older_file_survives_a_failed_export(name, converted, rgb_request, drafts, tmp_path):
+    path = tmp_path / drafts[name].path.name
     path.write_bytes(b"older")
-    request = replace(rgb_request, source=Inverted(rgb_request.source), out=tmp_path)
+    request = replace(rgb_request, graphs=inverted(rgb_request.graphs), out=tmp_path)
     with pytest.raises(ParityError):
-        exporter().export(request)
+        converted.export(request)
     assert path.read_bytes() == b"older"
     assert files_below(tmp_path) == [path]

@@ -28,11 +28,6 @@ HEAVY = {
 }
 ENGINES = {"ai_edge_litert", "onnxruntime", "tflite_runtime"}
 PROGRAMS = {"runtime": runtime.cli.main, "toolkit": toolkit.cli.main}
-HELP = [
-    pytest.param(program, [*command, "--help"], id=" ".join([program, *command, "--help"]))
-    for program, main in PROGRAMS.items()
-    for command in [[], *([name] for name in main.list_commands(None))]
-]
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(runtime.__path__, "runtime.")
@@ -66,9 +61,11 @@ def test_importing_the_runtime_imports_next_to_nothing():
     assert not found & (HEAVY | {"numpy", "PIL", "click", "toolkit", "exporters"})
 
 
-@pytest.mark.parametrize(("program", "arguments"), HELP)
-def test_help_imports_nothing_heavy(program, arguments):
-    found = imported(calling(program, arguments))
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_imports_nothing_heavy(program):
+    commands = [[], *([name] for name in PROGRAMS[program].list_commands(None))]
+    assert len(commands) > 4
+    found = imported("".join(calling(program, [*command, "--help"]) for command in commands))
     assert not found & HEAVY
     if program == "runtime":
         assert not found & {"numpy", "PIL", "toolkit", "exporters"}

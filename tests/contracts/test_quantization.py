@@ -11,7 +11,7 @@ from exporters.quantization_options import QuantizationOptions
 from exporters.tflite import graph as tflite_graph
 from runtime.errors import ExportError
 from toolkit.datasets import DataOptions
-from toolkit.export import export
+from toolkit.export.request import ExportOptions, build_request
 from toolkit.trained_model import Overrides, resolve
 
 FORMATS = formats.registry()
@@ -26,8 +26,8 @@ def exporter(name):
 def rgb_request(rgb_model, tmp_path_factory):
     data = DataOptions(path=rgb_model / "colors.npz")
     subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    options = export.ExportOptions((), tmp_path_factory.mktemp("out"))
-    return export.build_request(subject, options, calibrate=True)
+    options = ExportOptions((), tmp_path_factory.mktemp("out"))
+    return build_request(subject, options, calibrate=True)
 
 
 def load_onnx(file):
@@ -75,7 +75,7 @@ def test_every_method_a_format_names_works_and_is_recorded(
 
 @pytest.mark.parametrize("name", [n for n, e in FORMATS.items() if e.mixed])
 def test_a_layer_left_in_float_is_in_float_and_recorded(name, exporter, rgb_request, tmp_path):
-    key = first_convolution(rgb_request.source, exporter.suffix)
+    key = first_convolution(rgb_request.graphs, exporter.suffix)
     options = QuantizationOptions(float_layers=(key,))
     file = exporter().export(replace(rgb_request, out=tmp_path, quantization=options))
     record = file.manifest.quantization
@@ -87,10 +87,10 @@ def test_a_layer_left_in_float_is_in_float_and_recorded(name, exporter, rgb_requ
         assert len(classifier.predict_batch(np.zeros((2, 32, 32, 3), np.uint8))) == 2
 
 
-def first_convolution(source, suffix):
+def first_convolution(graphs, suffix):
     if suffix == ".onnx":
-        return next(n.name for n in source.onnx_prepared.graph.node if n.op_type == "Conv")
-    model = tflite_graph.parse(source.tflite_graph)
+        return next(n.name for n in graphs.onnx_prepared.graph.node if n.op_type == "Conv")
+    model = tflite_graph.parse(graphs.tflite)
     (graph,) = model.subgraphs
     operator = next(
         op for op in graph.operators if model.operatorCodes[op.opcodeIndex].builtinCode == 3

@@ -1,5 +1,8 @@
 """Images through an engine: the short way must answer as the long one, in every engine."""
 
+import contextlib
+import functools
+
 import numpy as np
 import pytest
 
@@ -16,19 +19,32 @@ PAIRS = [
 ]
 
 
-@pytest.fixture
-def opened(backend, name, exports):
-    try:
-        engine = backend(artifacts.read(exports[name]))
-    except (MissingDependencyError, BackendError) as error:
-        pytest.skip(str(error))
-    with engine:
+@pytest.fixture(scope="module")
+def engines(exports):
+    """A function that opens a file in an engine, each only once."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def engine(backend, name):
+            try:
+                return stack.enter_context(backend(artifacts.read(exports[name])))
+            except (MissingDependencyError, BackendError) as error:
+                return str(error)
+
         yield engine
 
 
+@pytest.fixture
+def opened(backend, name, engines):
+    engine = engines(backend, name)
+    if isinstance(engine, str):
+        pytest.skip(engine)
+    return engine
+
+
 @pytest.mark.parametrize(("backend", "name"), PAIRS)
-def test_images_get_the_answers_of_the_preprocessed_batch(opened, digits, subject):
-    spec, images = subject.spec, digits.x_test[:9]
+def test_images_get_the_answers_of_the_preprocessed_batch(opened, digits, digits_run):
+    spec, images = digits_run.spec, digits.x_test[:9]
     for part in (images, images[:1], images[..., 0], images[::-2], images / np.float32(255)):
         found = opened.run_images(part, spec)
         assert found.dtype == np.float32
@@ -37,19 +53,19 @@ def test_images_get_the_answers_of_the_preprocessed_batch(opened, digits, subjec
 
 
 @pytest.mark.parametrize(("backend", "name"), PAIRS)
-def test_answers_to_images_do_not_change_later_nor_do_the_images(opened, digits, subject):
+def test_answers_to_images_do_not_change_later_nor_do_the_images(opened, digits, digits_run):
     images = digits.x_test[:4].copy()
-    first = opened.run_images(images[:1], subject.spec)
+    first = opened.run_images(images[:1], digits_run.spec)
     kept = first.copy()
-    opened.run_images(images[1:2], subject.spec)
+    opened.run_images(images[1:2], digits_run.spec)
     np.testing.assert_array_equal(first, kept)
     np.testing.assert_array_equal(images, digits.x_test[:4])
     images.flags.writeable = False
-    np.testing.assert_array_equal(opened.run_images(images[:1], subject.spec), kept)
+    np.testing.assert_array_equal(opened.run_images(images[:1], digits_run.spec), kept)
 
 
 @pytest.mark.parametrize(("backend", "name"), PAIRS)
-def test_images_of_another_shape_or_type_are_refused(opened, subject):
+def test_images_of_another_shape_or_type_are_refused(opened, digits_run):
     for images in (
         np.zeros((1, 27, 28), np.uint8),
         np.zeros((28, 28), np.uint8),
@@ -57,4 +73,4 @@ def test_images_of_another_shape_or_type_are_refused(opened, subject):
         np.full((1, 28, 28), 2.0, np.float32),
     ):
         with pytest.raises(InputError):
-            opened.run_images(images, subject.spec)
+            opened.run_images(images, digits_run.spec)

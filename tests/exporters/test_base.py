@@ -1,5 +1,7 @@
 """Requests that do not fit, and engines that are missing."""
 
+import logging
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -7,10 +9,11 @@ import numpy as np
 import pytest
 
 from exporters import base, formats
-from exporters.base import ExportRequest
 from exporters.check import CheckImages
+from exporters.graphs import FloatGraphs
 from exporters.keras_model.source import KerasSource
 from exporters.quantization_options import QuantizationOptions
+from exporters.request import ExportRequest
 from runtime.errors import BackendError, CalibrationError, ExportError, InputError
 from runtime.preprocessing.spec import PreprocessSpec
 
@@ -25,7 +28,7 @@ def request_(tmp_path):
     labels, spec = ("a", "b", "c"), PreprocessSpec(8, 8, 1)
     model = SimpleNamespace(inputs=[tensor(8, 8, 1)], outputs=[tensor(3)])
     source = KerasSource(model, tmp_path / "net.keras", "")
-    return ExportRequest(source, "net", labels, spec, check, None, "x", tmp_path)
+    return ExportRequest(FloatGraphs(source), "net", labels, spec, check, None, "x", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["mnist-cnn", "a", "v1.2_b", "7"])
@@ -44,7 +47,7 @@ def test_names_that_cannot_be_file_names(request_, name):
     [
         ({"spec": PreprocessSpec(8, 9, 1)}, r"\(8, 8, 1\) images, the preprocessing makes"),
         ({"spec": PreprocessSpec(8, 8, 3)}, r"\(8, 8, 3\)"),
-        ({"labels": ("a", "b")}, r"3 classes apart, but there are 2 labels \(--labels\)"),
+        ({"labels": ("a", "b")}, r"3 classes, but there are 2 labels \(--labels\)"),
         ({"labels": tuple("abcd")}, "4 labels"),
     ],
 )
@@ -99,6 +102,25 @@ def test_keras_answers_the_check_images_once_for_all_formats(subject, tmp_path, 
     assert len(asked) == 1
 
 
+def test_a_conversion_is_logged_with_format_and_seconds(request_, monkeypatch, caplog):
+    exporter = formats.registry()["tflite"]
+    monkeypatch.setattr(exporter, "_convert", lambda self, request: b"payload")
+    with caplog.at_level(logging.DEBUG, "exporters"):
+        assert exporter().draft(request_).data == b"payload"
+    assert re.fullmatch(r"net: converted to tflite in \d+\.\d\d s", caplog.messages[-1])
+
+
+def test_a_conversion_that_fails_is_not_logged(request_, monkeypatch, caplog):
+    def broken(self, request):
+        raise ExportError("no such operator")
+
+    exporter = formats.registry()["tflite"]
+    monkeypatch.setattr(exporter, "_convert", broken)
+    with caplog.at_level(logging.DEBUG, "exporters"), pytest.raises(ExportError):
+        exporter().draft(request_)
+    assert not caplog.messages
+
+
 def test_calibration_images_are_asked_for_in_one_place(request_):
     with pytest.raises(CalibrationError, match="format x needs calibration images: --data PATH"):
         request_.require_calibration("x")
@@ -110,9 +132,9 @@ def test_calibration_images_are_asked_for_in_one_place(request_):
         ("tflite", {"method": "mse"}, "is not calibrated: no --calibration-method mse"),
         ("tflite-int16x8", {"method": "mse"}, "takes min-max: no --calibration-method mse"),
         ("onnx-int8", {"method": "mse"}, "takes min-max, percentile, entropy: no"),
-        ("onnx", {"per_channel": False}, "cannot share scales: no --per-tensor"),
-        ("tflite-int16x8", {"per_channel": False}, "cannot share scales: no --per-tensor"),
-        ("tflite-float16", {"per_channel": False}, "cannot share scales: no --per-tensor"),
+        ("onnx", {"per_channel": False}, "cannot quantize per tensor: no --per-tensor"),
+        ("tflite-int16x8", {"per_channel": False}, "cannot quantize per tensor: no --per-tensor"),
+        ("tflite-float16", {"per_channel": False}, "cannot quantize per tensor: no --per-tensor"),
         ("tflite-dynamic", {"float_layers": ("a",)}, "cannot leave single layers in float"),
         ("tflite-int16x8", {"float_layers": ("a",)}, "cannot leave single layers in float"),
     ],

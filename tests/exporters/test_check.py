@@ -54,6 +54,11 @@ def test_agreement_by_hand():
     assert found.max_abs_error == pytest.approx(0.4)
 
 
+def test_the_largest_error_may_be_a_probability_that_is_too_high():
+    found = agreement(rows([0.5, 0.3, 0.2]), rows([0.4, 0.25, 0.35]), 0.0)
+    assert found.max_abs_error == pytest.approx(0.15)
+
+
 def test_a_tie_counts_as_equal_only_within_the_margin():
     reference, answers = rows([0.55, 0.45]), rows([0.45, 0.55])
     assert agreement(reference, answers, 0.09).same_or_tie == 0.0

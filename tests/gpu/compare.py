@@ -7,9 +7,10 @@ import sys
 
 import numpy as np
 
-from runtime.backends import BackendOptions, open_backend
+from runtime.backends import BackendOptions
 from runtime.errors import EdgeError
 from runtime.modelfile import artifact as artifacts
+from runtime.workers.opening import open_backend
 
 
 def compare(model: str, backend: str, precision: str, batch_file: str) -> dict:

@@ -11,8 +11,8 @@ import pytest
 
 from runtime.backends.gpu.adapters import vulkan_loader
 from runtime.backends.gpu.onnxruntime import present
-from runtime.backends.gpu.providers import PROVIDERS
 from runtime.backends.litert import LiteRt
+from runtime.backends.providers import PROVIDERS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/gpu.md").read_text(encoding="utf-8")

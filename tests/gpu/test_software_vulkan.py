@@ -51,7 +51,7 @@ def test_a_driver_that_kills_python_leaves_auto_on_the_cpu(run, llvmpipe, shippe
     """The child dies by a signal as with a bad driver; this process goes on."""
     (tmp_path / "sitecustomize.py").write_text(
         "import os, sys\n"
-        "if 'runtime.workers.probe_main' in sys.orig_argv: os.kill(os.getpid(), 11)\n"
+        "if 'runtime.workers.probe_service' in sys.orig_argv: os.kill(os.getpid(), 11)\n"
     )
     environment = llvmpipe | {"PYTHONPATH": str(tmp_path)}
     result = run(

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import runtime
-from runtime.workers.probe_main import own_peak
+from runtime.workers.probe_service import own_peak
 
 
 def answers(path, engine, images):

@@ -74,7 +74,7 @@ def test_predict_reads_png_and_jpeg(pi):
 
 
 def test_many_images_are_answered_by_processes(pi):
-    script = Path(__file__).with_name("companions.py")
+    script = Path(__file__).with_name("processes.py")
     pictures = sorted(IMAGES.glob("*.png")) * 2
     done = pi.type("python3", script, pi.case.engine, int8_file(pi), *pictures)
     assert done.returncode == 0, done.stderr

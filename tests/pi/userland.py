@@ -137,7 +137,7 @@ def build(name: str) -> Userland:
     suite = SUITES[name]
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         raise NotAvailableError("the emulated Raspberry Pi needs Linux on x86-64")
-    folder = _cache() / f"{name}-{_key(suite)}"
+    folder = cache_folder() / f"{name}-{_key(suite)}"
     if " " in str(folder):
         raise NotAvailableError(
             f"PRoot cannot start QEMU from a folder with a space in its name, {folder.parent}: "
@@ -196,7 +196,8 @@ def _emulator(mirror, tools: Path, scratch: Path) -> None:
         shutil.copy(files[0], tools / name)
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Return where what was built is kept."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(os.environ.get("EDGE_PI_CACHE") or home / "edge-toolkit" / "pi").absolute()
 

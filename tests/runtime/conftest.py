@@ -119,7 +119,7 @@ def images(rng):
 
 @pytest.fixture
 def files(images, tmp_path):
-    """The images as PNG files: companions prepare files only."""
+    """The images as PNG files: processes prepare files only."""
     from PIL import Image
 
     paths = [tmp_path / f"{index:03}.png" for index in range(len(images))]
@@ -137,10 +137,10 @@ def classifier(tiny):
 
 @pytest.fixture
 def wait_until_ready():
-    """A function that waits until the two companions of a classifier are ready."""
+    """A function that waits until the two processes of a classifier are ready."""
 
     def wait(classifier):
-        team = classifier.crew.companions(2)
+        team = classifier.workers.processes(2)
         deadline = time.monotonic() + 60
         while not all(one.ready for one in team.workers):
             assert time.monotonic() < deadline
@@ -151,16 +151,16 @@ def wait_until_ready():
 
 @pytest.fixture
 def crowd(classifier, wait_until_ready):
-    """The classifier with two companions that are ready."""
+    """The classifier with two processes that are ready."""
     wait_until_ready(classifier)
     return classifier
 
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Counts the tasks that companions get."""
+    """Counts the tasks that processes get."""
     from runtime.workers import stream
 
-    tasks, ask = [], stream._ask
-    monkeypatch.setattr(stream, "_ask", lambda *given: tasks.append(1) or ask(*given))
+    tasks, there = [], stream._there
+    monkeypatch.setattr(stream, "_there", lambda *pairs: tasks.append(1) or there(*pairs))
     return tasks

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.nearest import did_you_mean
+from runtime.errors import did_you_mean
 
 
 @pytest.fixture

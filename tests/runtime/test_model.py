@@ -19,8 +19,8 @@ from runtime.errors import (
     MissingDependencyError,
     UnknownNameError,
 )
-from runtime.model import LoadOptions
 from runtime.modelfile import artifact as artifacts
+from runtime.session import LoadOptions
 from runtime.tasks.classification import softmax
 
 
@@ -217,7 +217,7 @@ def test_channels_first_files_are_fed_channels_first(tiny_file, rng):
 
 @pytest.mark.parametrize("batch", [1, 4])
 def test_a_fixed_batch_size_is_no_limit(tiny_file, rng, batch):
-    images = rng.integers(0, 256, (9, 8, 8), np.uint8)
+    images = rng.integers(0, 256, (11, 8, 8), np.uint8)  # three are left over, not one
     with runtime.load(tiny_file()) as free:
         wanted = free.predict_batch(images)
     with runtime.load(tiny_file(shape=(batch, 8, 8, 1))) as fixed:
@@ -238,6 +238,13 @@ def test_a_fixed_batch_size_is_no_limit(tiny_file, rng, batch):
 def test_models_that_classify_no_images_are_refused(tiny_file, options, words):
     with pytest.raises(BackendError, match=words):
         runtime.load(tiny_file(**options), backend="onnxruntime")
+
+
+def test_one_score_that_is_no_number_is_an_error(tiny_file, rng):
+    batch = rng.random((3, 8, 8, 1), np.float32)
+    batch[1] = np.nan
+    with runtime.load(tiny_file()) as opened, pytest.raises(BackendError, match="NaN or infinity"):
+        opened.run(batch)
 
 
 def test_a_manifest_of_another_model_is_refused(make_onnx, manifest, tmp_path):

@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 from runtime.errors import ArtifactError, BackendError, InputError
-from runtime.model import LoadOptions, from_artifact
+from runtime.model import from_artifact
 from runtime.modelfile import artifact as artifacts
 from runtime.modelfile.golden import to_strip
 from runtime.selftest import Golden, judge, replay
+from runtime.session import LoadOptions
 
 SHAPE = (8, 8, 1)
 LABELS = ("null", "eins", "größer")

@@ -1,6 +1,9 @@
 """What the tests of trainings share: a reporter that keeps what it is told, short trainings."""
 
+import sys
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +14,8 @@ from toolkit.training import train
 from toolkit.training.options import TrainOptions
 
 DIGITS = DataOptions(name="digits")
-FAST = TrainOptions(epochs=3, limit=150, padding="valid", seed=3)
+USUAL = TrainOptions(epochs=3, limit=150, padding="valid", seed=3)
+FAST = replace(USUAL, architecture="small_network:build")
 
 
 class Recorder(Silent):
@@ -42,6 +46,22 @@ class Recorder(Silent):
         self.rows.append(row)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def small_network_can_be_named():
+    """Let ``--architecture small_network:build`` be found, which is quickly trained."""
+    folder = str(Path(__file__).parent / "networks")
+    sys.path.append(folder)
+    yield
+    sys.path.remove(folder)
+
+
+@pytest.fixture
+def no_plots(monkeypatch):
+    """Leave out the two pictures of a run folder, half of what a short training costs here."""
+    for name in ("plot_history", "plot_confusion"):
+        monkeypatch.setattr(f"toolkit.record.{name}", lambda *_: None)
+
+
 @pytest.fixture(scope="session")
 def new_recorder():
     """Make a :class:`Recorder`."""
@@ -65,7 +85,7 @@ def baseline(tmp_path_factory):
     """A training without interruption: the result and what the reporter saw."""
     recorder = Recorder()
     parent = tmp_path_factory.mktemp("baseline") / "runs"
-    return train.train(FAST, DIGITS, parent, recorder), recorder
+    return train.train(USUAL, DIGITS, parent, recorder), recorder
 
 
 @pytest.fixture

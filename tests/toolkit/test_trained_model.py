@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from runtime.errors import DataError, InputError, UnknownNameError
-from toolkit.datasets import DataOptions
+from runtime.preprocessing.spec import PreprocessSpec
+from toolkit.datasets import DataOptions, Dataset
 from toolkit.datasets.base import image_hashes
 from toolkit.datasets.splits import train_validation
-from toolkit.trained_model import Overrides, resolve
+from toolkit.progress import SILENT
+from toolkit.trained_model import Overrides, in_order, resolve
 
 NOTHING = DataOptions()
 
@@ -111,7 +113,7 @@ def test_a_slip_in_one_label_is_told(rgb_model):
 
 def test_a_wrong_number_of_labels_is_refused(rgb_model):
     data = DataOptions(path=rgb_model / "colors.npz")
-    with pytest.raises(InputError, match=r"3 classes apart, but there are 2 labels"):
+    with pytest.raises(InputError, match=r"3 classes, but there are 2 labels"):
         resolve(rgb_model / "colors.keras", data, Overrides(labels=("a", "b")))
 
 
@@ -137,6 +139,16 @@ def test_labels_in_another_order_number_the_classes_anew(rgb_model):
     assert turned.labels == turned.dataset.labels == labels
     names = [plain.labels[i] for i in plain.dataset.y_test]
     assert [labels[i] for i in turned.dataset.y_test] == names
+
+
+def test_labels_moved_on_by_one_keep_their_images(rng):
+    """Unlike a reversed order, this one is not its own inverse."""
+    images = rng.integers(0, 256, (6, 4, 4, 1), dtype=np.uint8)
+    y, names, moved = np.arange(6) % 3, ("a", "b", "c"), ("c", "a", "b")
+    dataset = Dataset("mine", images, y, images, y[::-1], names, PreprocessSpec(4, 4))
+    found = in_order(dataset, moved, SILENT)
+    for old, new in ((dataset.y_train, found.y_train), (dataset.y_test, found.y_test)):
+        assert [moved[i] for i in new] == [names[i] for i in old]
 
 
 def test_a_run_takes_fit_and_polarity_and_refuses_another_size(digits_run):

@@ -8,13 +8,13 @@ where the instructions allow 59 and 237 at 3.7 GHz; numpy's matmul gave 51 and h
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from runtime.backends import registry
-from runtime.workers import process
+from runtime.errors import BackendError
+from runtime.workers.process import WorkerProcess
 from toolkit.benchmarking.peak_networks import BUILDERS, FLOAT32, INT8
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ HOW = (
     "installed here, one thread: a lower bound of what the core can do, and lower while other "
     "programs run"
 )
+_SERVICE = "toolkit.benchmarking.peak_service"
 _CHILD_SECONDS = 60.0
 
 
@@ -82,7 +83,7 @@ def measure_peaks() -> Peaks:
     for backend in registry().values():
         if not backend.installed() or not BUILDERS.keys() & set(backend.suffixes):
             continue
-        answer = _ask_child(backend.name)
+        answer = _run_process(backend.name)
         engine = f"{backend.name} {backend.version()}"
         found += [Peak(kind, rate, engine) for kind, rate in answer.get("rates", {}).items()]
         if "error" in answer:
@@ -147,12 +148,12 @@ def _rate(peak: Peak) -> float:
     return peak.multiply_adds_per_second
 
 
-def _ask_child(backend: str) -> dict[str, Any]:
+def _run_process(backend: str) -> dict[str, Any]:
     """A broken engine may end its process by a signal: this one must live on."""
-    command = process.command("toolkit.benchmarking.peak_main", backend)
-    try:
-        done = process.run(command, _CHILD_SECONDS)
-    except subprocess.TimeoutExpired:
-        return {"error": f"it has not answered after {_CHILD_SECONDS:g} s"}
-    ended = {"error": f"its process ended with code {done.returncode}"}
-    return process.last_json(done.stdout) or ended
+    with WorkerProcess(_SERVICE, name="its process", seconds=_CHILD_SECONDS) as process:
+        try:
+            process.send(backend)
+            found: dict[str, Any] = process.receive()
+        except (BackendError, TimeoutError) as error:
+            return {"error": str(error)}
+        return found

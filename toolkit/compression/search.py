@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from exporters import formats
 from exporters.calibration import CalibrationOptions
+from exporters.graphs import FloatGraphs
 from runtime.benchmark import measure_interleaved
 from runtime.errors import ExportError
 from runtime.terminal.silence import silenced
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     import keras
 
-    from exporters.base import ExportRequest
+    from exporters.request import ExportRequest
     from runtime.modelfile.artifact import Artifact
     from toolkit.compression.widths import Widths
     from toolkit.trained_model import Subject
@@ -180,9 +181,8 @@ class Search:
     def _student(self, widths: Widths, form: Form) -> Student:
         cut = Cut(keep(self._scores, widths), form.kernel, form.pooled)
         model = narrowed(self._model, self._channels, cut)
-        draft = self._draft(
-            replace(self._request, source=replace(self._request.source, model=model))
-        )
+        graphs = FloatGraphs(replace(self._request.source, model=model))
+        draft = self._draft(replace(self._request, graphs=graphs))
         with self._exporter.open(draft) as small, self._exporter.open(self._teacher) as large:
             ours, theirs = measure_interleaved(
                 tuple(partial(one.run_images, self._pixels, self._spec) for one in (small, large)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -33,7 +34,6 @@ class Digits(DatasetSource):
 
     def _load(self, options: DataOptions, reporter: Reporter) -> Dataset:
         del reporter
-        small, y = _bundled()
         spec = PreprocessSpec(
             height=28,
             width=28,
@@ -41,7 +41,7 @@ class Digits(DatasetSource):
             fit=options.fit or "center-of-mass",
             polarity=options.polarity or "auto",
         )
-        x = np.stack([_enlarge(image, spec) for image in small])
+        x, y = _enlarged(spec.height, spec.width)
         train, test = stratified(y, _TEST_FRACTION, _SPLIT_SEED)
         return Dataset(
             name=self.name,
@@ -65,7 +65,10 @@ def _bundled() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     return pixels, bunch.target.astype(np.int64)
 
 
-def _enlarge(image: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.uint8]:
+@cache  # most of what loading costs; rows are copied out of it, so nobody can change it
+def _enlarged(height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     from runtime.preprocessing.digits.framing import center_ink
 
-    return center_ink(Image.fromarray(image), spec.height, spec.width).pixels[..., None]
+    small, y = _bundled()
+    x = [center_ink(Image.fromarray(image), height, width).pixels[..., None] for image in small]
+    return np.stack(x), y

@@ -113,7 +113,7 @@ def diagnose_file(
     file = artifacts.read(path)
     subject = as_exported(subject, (file,), reporter)
     inside = view(file.data, file.suffix)
-    original = float_view(subject.source, file.suffix)
+    original = float_view(subject.graphs, file.suffix)
     found = diagnose(inside, original, _images(subject, options), reporter)
     return FileDiagnosis(path, file.format, for_suffix(file.suffix)[0].name, found)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.backends import AUTO
 from runtime.errors import BackendError, InputError, MissingDependencyError
-from runtime.model import LoadOptions, open_silently
+from runtime.model import open_silently
 from runtime.modelfile import artifact as artifacts
+from runtime.session import LoadOptions
 from toolkit.evaluation.metrics import evaluate
 from toolkit.parity.compare import answers_in_order
 from toolkit.parity.reference import Reference

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exporters.base import ExportRequest
 from exporters.calibration import (
     CalibrationOptions,
     CalibrationSet,
@@ -17,6 +16,7 @@ from exporters.calibration import (
 )
 from exporters.check import CheckImages
 from exporters.quantization_options import QuantizationOptions
+from exporters.request import ExportRequest
 from toolkit.runs.versions import versions
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def build_request(subject: Subject, options: ExportOptions, *, calibrate: bool) 
         calibrate: whether to draw calibration images.
     """
     return ExportRequest(
-        source=subject.source,
+        graphs=subject.graphs,
         name=subject.name,
         labels=subject.labels,
         spec=subject.spec,

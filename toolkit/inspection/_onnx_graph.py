@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runtime.backends.onnxruntime import session_settings
 from runtime.errors import ArtifactError, BackendError, MissingDependencyError
 from runtime.terminal.silence import silenced
 from toolkit.inspection.base import Coding, per_channel
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 _CONVERTING = (QUANTIZE, DEQUANTIZE, "Cast")
 _BATCH = 64
-_ERRORS_ONLY = 3  # ORT's log severity
 
 
 class OnnxGraph:
@@ -198,9 +198,7 @@ def run(payload: bytes, inputs: Mapping[str, NDArray[Any]], batch: int) -> Seque
     """
     import onnxruntime as ort
 
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = _ERRORS_ONLY
+    options = session_settings(ort, threads=1)
     try:
         with silenced():
             session = ort.InferenceSession(payload, options, providers=["CPUExecutionProvider"])

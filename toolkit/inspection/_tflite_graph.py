@@ -54,7 +54,7 @@ class TfliteGraph:
         self.outputs: list[int] = [int(i) for i in self._model.subgraphs[0].outputs]
 
     def _fetch(self, payload: bytes) -> None:
-        """Take in the weights that lie behind the flatbuffer, as ai-edge-quantizer writes them."""
+        """Take in the weights that lie behind the flatbuffer, as litert-quantizer writes them."""
         for buffer in self._model.buffers:
             if buffer.offset > 1 and buffer.size:
                 end = buffer.offset + buffer.size

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 from toolkit.inspection import GraphView, view
 
 if TYPE_CHECKING:
-    from exporters.keras_model.source import KerasSource
+    from exporters.graphs import FloatGraphs
 
 
-def float_view(source: KerasSource, suffix: str) -> GraphView:
+def float_view(graphs: FloatGraphs, suffix: str) -> GraphView:
     """Return the float graph from which files with this suffix are made.
 
     Raises:
         ExportError: the model cannot be converted.
     """
-    if suffix == ".tflite":
-        return view(source.tflite_graph, suffix)
-    return view(source.onnx_graph.SerializeToString(), suffix)
+    return view(graphs.to_bytes(suffix), suffix)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exporters import formats
-from runtime.backends import AUTO, BackendOptions, open_backend
+from runtime.backends import AUTO, BackendOptions
 from runtime.errors import BackendError, ExportError, InputError
 from runtime.model import from_artifact
 from runtime.modelfile import artifact as artifacts
 from runtime.terminal.silence import silenced
+from runtime.workers.opening import open_backend
 from toolkit.parity.breaking import flip_weight_byte, shift_zero_point
 from toolkit.parity.compare import Candidate, compare
 from toolkit.parity.metrics import allclose
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from exporters.base import ExportRequest
     from exporters.budget import ParityBudget
+    from exporters.request import ExportRequest
     from runtime.modelfile.artifact import Artifact
     from runtime.modelfile.manifest import Manifest
     from toolkit.parity.reference import Reference

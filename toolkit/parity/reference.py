@@ -45,12 +45,12 @@ class Reference:
     @classmethod
     def of(cls, subject: Subject) -> Reference:
         """Return the reference that a loaded model is."""
-        source = subject.source
+        graphs = subject.graphs
         return cls(
-            source.predict,
+            graphs.source.predict,
             subject.spec,
             subject.labels,
-            lambda suffix: float_view(source, suffix),
+            lambda suffix: float_view(graphs, suffix),
         )
 
     def float_view(self, suffix: str) -> GraphView | None:

@@ -21,8 +21,9 @@ from toolkit.quantization_search.judge import Judge
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from exporters.base import Exporter, ExportRequest
+    from exporters.base import Exporter
     from exporters.quantization_options import QuantizationOptions
+    from exporters.request import ExportRequest
     from runtime.modelfile.artifact import Artifact
     from toolkit.diagnosis import LayerDiagnosis
     from toolkit.export.request import ExportOptions
@@ -209,7 +210,7 @@ class Search:
         from toolkit.inspection.float_view import float_view
 
         suffix = self.exporter.suffix
-        self.original = self.original or float_view(self.judge.subject.source, suffix)
+        self.original = self.original or float_view(self.judge.subject.graphs, suffix)
         with silenced():
             found = diagnose(
                 view(base.draft.data, suffix), self.original, self.judge.sample(_DIAGNOSED)

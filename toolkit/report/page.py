@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtime.distributions import installed_version
 from runtime.modelfile.files import write_atomically
+from runtime.registry import installed_version
 from toolkit.parity.markdown import markdown as parity_markdown
 from toolkit.parity.report import listed, of_several
 from toolkit.recommend.explanation import ms_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 
 from runtime.backends import registry
-from runtime.distributions import installed_versions
+from runtime.registry import installed_versions
 
 _PACKAGES = (
     "edge-toolkit",

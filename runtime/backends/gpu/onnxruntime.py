@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.backends.gpu import plugin
 from runtime.backends.gpu.engine_log import captured
-from runtime.backends.gpu.providers import BY_NAME, PROVIDERS, Provider, wanted
+from runtime.backends.providers import BY_NAME, PROVIDERS, Provider, wanted
 from runtime.errors import DeviceUnavailableError
 
 if TYPE_CHECKING:

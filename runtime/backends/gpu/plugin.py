@@ -12,7 +12,7 @@ from runtime.backends.gpu.adapters import INSTALL_VULKAN, Adapter, vulkan_adapte
 from runtime.errors import DeviceUnavailableError
 
 if TYPE_CHECKING:
-    from runtime.backends.gpu.providers import Provider
+    from runtime.backends.providers import Provider
 
 
 def is_installed(provider: Provider) -> bool:

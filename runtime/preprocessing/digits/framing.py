@@ -10,7 +10,7 @@ from PIL import Image
 
 from runtime.errors import InputError
 from runtime.preprocessing.decode import BLANK, size_in_file
-from runtime.preprocessing.spec import Prepared
+from runtime.preprocessing.prepared import Prepared
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

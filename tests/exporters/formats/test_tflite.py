@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from exporters.formats import registry, tflite
+from exporters.graphs import FloatGraphs
 from exporters.keras_model.source import KerasSource
 from exporters.keras_model.tensorflow_setup import import_tensorflow
 from exporters.tflite import graph as tflite_graph
@@ -41,7 +42,7 @@ def test_an_operator_that_needs_flex_is_refused(keras, tmp_path):
     model = keras.Sequential([keras.Input((4, 4, 1)), Odd(), layers.Flatten(), layers.Dense(2)])
     source = KerasSource(model, tmp_path / "odd.keras", "")
     with pytest.raises(ExportError, match="format tflite: the model needs Digamma, which plain"):
-        registry()["tflite"]()._convert(SimpleNamespace(source=source))
+        registry()["tflite"]()._convert(SimpleNamespace(graphs=FloatGraphs(source)))
 
 
 def test_a_custom_operator_is_refused():
@@ -95,24 +96,24 @@ def test_weights_of_int8_are_quantized_per_channel(exports):
         ("x" * 1000, "x" * 300),
     ],
 )
-def test_the_telling_line_of_a_long_message_is_shown(message, expected):
+def test_the_cause_in_a_long_message_is_shown(message, expected):
     assert tflite_graph._reason(ValueError(message)).startswith(expected)
     assert len(tflite_graph._reason(ValueError(message))) <= 300
 
 
-def test_calibration_images_are_fed_one_by_one(rng):
+def test_calibration_images_are_read_one_by_one(rng):
     batch = rng.random((3, 2, 2, 1), dtype=np.float32)
-    fed = list(tflite._feeder(batch)())
-    assert [image.shape for (image,) in fed] == [(1, 2, 2, 1)] * 3
-    assert np.array_equal(np.concatenate([image for (image,) in fed]), batch)
+    read = list(tflite._representative_dataset(batch)())
+    assert [image.shape for (image,) in read] == [(1, 2, 2, 1)] * 3
+    assert np.array_equal(np.concatenate([image for (image,) in read]), batch)
 
 
 def test_other_calibration_images_give_other_scales(subject, exports, tmp_path):
     from exporters.calibration import CalibrationOptions
-    from toolkit.export import export
+    from toolkit.export.request import ExportOptions, build_request
 
-    options = export.ExportOptions((), tmp_path, CalibrationOptions(3))
-    request = export.build_request(subject, options, calibrate=True)
+    options = ExportOptions((), tmp_path, CalibrationOptions(3))
+    request = build_request(subject, options, calibrate=True)
     file = registry()["tflite-int8"]()._convert(replace(request, out=tmp_path))
     assert file != exports["tflite-int8"].read_bytes()[: len(file)]
 
@@ -120,19 +121,19 @@ def test_other_calibration_images_give_other_scales(subject, exports, tmp_path):
 @pytest.mark.parametrize("name", ["tflite-int8", "tflite-int16x8"])
 def test_each_calibration_image_is_run_once(subject, tmp_path, monkeypatch, name):
     from exporters.calibration import CalibrationOptions
-    from toolkit.export import export
+    from toolkit.export.request import ExportOptions, build_request
 
-    fed, feeder = [], tflite._feeder
+    seen, dataset = [], tflite._representative_dataset
 
     def counted(batch):
-        def feed():
-            for images in feeder(batch)():
-                fed.append(len(images[0]))
+        def samples():
+            for images in dataset(batch)():
+                seen.append(len(images[0]))
                 yield images
 
-        return feed
+        return samples
 
-    monkeypatch.setattr(tflite, "_feeder", counted)
-    options = export.ExportOptions((), tmp_path, CalibrationOptions(4))
-    registry()[name]().draft(export.build_request(subject, options, calibrate=True))
-    assert sum(fed) in (4, 5)  # the converter looks at the first one to see its type
+    monkeypatch.setattr(tflite, "_representative_dataset", counted)
+    options = ExportOptions((), tmp_path, CalibrationOptions(4))
+    registry()[name]().draft(build_request(subject, options, calibrate=True))
+    assert sum(seen) in (4, 5)  # the converter looks at the first one to see its type

@@ -143,8 +143,3 @@ def test_what_is_no_image_classifier_is_refused(keras, tmp_path, build, words):
     build(keras).save(path)
     with pytest.raises(InputError, match=words):
         load_keras(path)
-
-
-def test_the_onnx_graph_is_made_once(save, classify):
-    source = load_keras(save(*classify))
-    assert source.onnx_graph is source.onnx_graph

@@ -106,7 +106,7 @@ def test_operators_of_another_domain_are_refused():
 def test_a_graph_that_the_checker_refuses_is_refused():
     import onnx
 
-    with pytest.raises(ExportError, match="the ONNX checker refuses the graph"):
+    with pytest.raises(ExportError, match="the ONNX checker rejects the graph"):
         onnx_graph.check(onnx, onnx.ModelProto())
 
 

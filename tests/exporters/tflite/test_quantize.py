@@ -1,4 +1,4 @@
-"""Files by ai-edge-quantizer: in one piece, int8 at the ends, ranges as asked."""
+"""Files by litert-quantizer: in one piece, int8 at the ends, ranges as asked."""
 
 from dataclasses import replace
 
@@ -8,17 +8,17 @@ import pytest
 from exporters.formats import registry
 from exporters.quantization_options import QuantizationOptions
 from exporters.tflite import graph as tflite_graph
-from toolkit.export import export
+from toolkit.export.request import ExportOptions, build_request
 
 
 @pytest.fixture(scope="module")
 def request_(subject, tmp_path_factory):
-    options = export.ExportOptions((), tmp_path_factory.mktemp("out"))
-    return export.build_request(subject, options, calibrate=True)
+    options = ExportOptions((), tmp_path_factory.mktemp("out"))
+    return build_request(subject, options, calibrate=True)
 
 
 def keys(request_):
-    (graph,) = tflite_graph.parse(request_.source.tflite_graph).subgraphs
+    (graph,) = tflite_graph.parse(request_.graphs.tflite).subgraphs
     return [graph.tensors[op.outputs[0]].name.decode() for op in graph.operators]
 
 

@@ -46,7 +46,7 @@ def test_the_least_error_is_found_by_hand():
 def test_ranges_lie_within_what_occurs(subject, method):
     from exporters.tflite import graph as tflite_graph
 
-    payload = subject.source.tflite_graph
+    payload = subject.graphs.tflite
     (graph,) = tflite_graph.parse(payload).subgraphs
     names = tuple(graph.tensors[op.outputs[0]].name.decode() for op in graph.operators)
     batch = subject.spec.apply(subject.dataset.x_train[:40])

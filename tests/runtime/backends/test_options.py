@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from runtime.backends import BackendOptions
-from runtime.backends.gpu.providers import PROVIDERS, wanted
+from runtime.backends.providers import PROVIDERS, wanted
 from runtime.errors import InputError, UnknownNameError
 
 

@@ -14,14 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runtime
-from runtime.backends import BackendOptions, for_suffix, open_backend, tuned_for
+from runtime.backends import BackendOptions, for_suffix
 from runtime.backends import preferred as tuned
 from runtime.backends.preferred import Choice, Tuned
 from runtime.errors import BackendError, InputError
 from runtime.modelfile import artifact as artifacts
+from runtime.workers.opening import open_backend, preferred_backend, tuned_for
 
-MODEL = Path(__file__).parents[2] / "examples" / "models" / "mnist-cnn.int8.onnx"
+MODEL = Path(__file__).parents[3] / "examples" / "models" / "mnist-cnn.int8.onnx"
 ENGINES = for_suffix(".onnx")
+
+
+def versions():
+    return {one.name: one.distributions() for one in ENGINES}
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +54,7 @@ def record(file):
     )
     many = (Choice(first, 1, 8, 0.25, 50.0), Choice(second, 1, 8, 0.15, 150.0))
     now = "2026-11-24T12:00:00+00:00"
-    return Tuned(str(MODEL), file.sha256, tuned.cpu(), tuned.engines(ENGINES), now, one, many)
+    return Tuned(str(MODEL), file.sha256, tuned.cpu(), versions(), now, one, many)
 
 
 def test_auto_takes_the_engine_that_was_the_fastest_with_so_many_threads(file, record):
@@ -69,10 +74,8 @@ def test_auto_takes_the_engine_that_was_the_fastest_with_so_many_threads(file, r
 @pytest.mark.parametrize(("images", "place"), [(1, 0), (1000, 0), (1500, 1), (10**6, 1)])
 def test_auto_takes_an_engine_that_gains_its_loading_back(file, record, images, place):
     tuned.save(record)
-    for threads in (1, 2):  # many are answered by engines of one thread, and one has two below
-        how = BackendOptions(threads=threads)
-        with open_backend(file, "auto", how, lambda: images) as engine:
-            assert engine.name == ENGINES[place].name
+    for threads in (1, 2):  # many images take engines of one thread, and one has two below
+        assert preferred_backend(file, lambda: images, threads) == ENGINES[place].name
 
 
 def test_the_best_is_that_of_the_same_or_the_next_lower_number_of_threads(record):
@@ -211,19 +214,19 @@ def test_all_is_shown_newest_first_and_cleared(record):
 
 
 def test_versions_are_those_of_the_installed_distributions():
-    for name, told in tuned.engines(ENGINES).items():
-        backend = next(one for one in ENGINES if one.name == name)
-        assert bool(told) == backend.installed()
-        if told:
-            assert f"-{backend.version()}" in told
+    for backend in ENGINES:
+        found = backend.distributions()
+        assert bool(found) == backend.installed()
+        if found:
+            assert f"-{backend.version()}" in found
 
 
 def test_a_look_into_the_cache_imports_nothing_heavy(record):
     tuned.save(record)
     code = f"""
 import sys
-from runtime import artifact
-from runtime.backends import tuned_for
+from runtime.modelfile import artifact
+from runtime.workers.opening import tuned_for
 file = artifact.read({str(MODEL)!r})
 before = set(sys.modules)
 assert tuned_for(file) is not None

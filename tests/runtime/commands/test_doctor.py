@@ -11,7 +11,7 @@ import pytest
 
 from runtime.backends import registry
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 KEYS = {"name", "available", "version", "device", "problem", "fix"}
 
 

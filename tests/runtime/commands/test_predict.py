@@ -133,6 +133,12 @@ def test_bad_images_in_a_batch_do_not_stop_the_others(
         assert f"{path}: " in plain.stderr
 
 
+def test_one_bad_image_of_two_ends_with_exit_code_1(runtime_cli, tiny, files, wrong_images):
+    result = runtime_cli("predict", tiny.path, files[0], wrong_images[0])
+    assert result.exit_code == 1
+    assert len(result.stdout.splitlines()) == 2
+
+
 def test_only_bad_images_is_bad_input(runtime_cli, model, wrong_images):
     for options in ([], ["--json"]):
         result = runtime_cli("predict", model, *wrong_images, *options)
@@ -277,7 +283,7 @@ def test_interrupts_and_surprises(runtime_cli, model, digit_files, monkeypatch, 
     def fail(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr("runtime.model.Classifier.prepare", fail)
+    monkeypatch.setattr("runtime.session.Session.prepare", fail)
     result = runtime_cli("predict", model, digit_files[0])
     assert result.exit_code == (130 if isinstance(error, KeyboardInterrupt) else 1)
     assert "Traceback" not in result.stderr

@@ -60,7 +60,7 @@ def test_a_signal_that_a_shell_tells_as_its_exit_code_is_seen(engine, interprete
 def test_an_engine_that_hangs_is_ended(engine, interpreter):
     options = DoctorOptions(engine, python=interpreter("exec sleep 30"), seconds=0.2)
     (found,) = examine(options).backends
-    assert found.problem.endswith("hangs: it has not answered after 0.2 s")
+    assert found.problem.endswith("hangs: no reply after 0.2 s")
     assert not examine(options).healthy
 
 

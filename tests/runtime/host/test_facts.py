@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from runtime.host import host
+from runtime.processor import lacks_vnni
 
 PI_5 = """processor\t: 0
 BogoMIPS\t: 108.00
@@ -76,6 +77,22 @@ def test_instructions_of_arm_and_x86_have_one_name(machine):
     }  # fmt: skip
     assert found.board is None
     assert found.virtual == "virtual machine"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "cpuinfo", "lacking"),
+    [
+        ("x86_64", XEON, False),
+        ("x86_64", "flags\t\t: fpu avx2 avx_vnni\n", False),
+        ("x86_64", XEON.replace(" avx512_vnni", ""), True),
+        ("AMD64", "", True),  # Windows lists no instructions
+        ("aarch64", PI_4, False),
+        ("armv7l", PI_4, False),
+    ],
+)
+def test_only_an_x86_processor_lacks_vnni(machine, monkeypatch, architecture, cpuinfo, lacking):
+    monkeypatch.setattr(platform, "machine", lambda: architecture)
+    assert lacks_vnni(machine({"proc/cpuinfo": cpuinfo})) is lacking
 
 
 def test_an_unknown_arm_core_is_told_by_its_number(machine):

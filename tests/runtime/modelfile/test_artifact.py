@@ -8,9 +8,10 @@ import shutil
 
 import pytest
 
-from runtime.backends import BackendOptions, open_backend
+from runtime.backends import BackendOptions
 from runtime.errors import ArtifactError, BackendError, InputError, IntegrityError
 from runtime.modelfile import artifact as artifacts
+from runtime.workers.opening import open_backend
 
 KINDS = ["tflite", "tflite-int8", "tflite-int16x8", "onnx", "onnx-int8"]
 
@@ -68,6 +69,15 @@ def test_a_folder_with_the_name_of_a_model_is_refused(tmp_path):
 def test_packing_into_a_file_of_unknown_kind_is_refused(tmp_path, manifest):
     with pytest.raises(ArtifactError, match=r"\.onnx or \.tflite"):
         artifacts.pack(tmp_path / "model.pb", b"x", manifest)
+
+
+def test_a_digest_that_is_not_that_of_the_content_is_found(tiny, tmp_path):
+    damaged = bytearray(tiny.data)
+    damaged[len(damaged) // 2] ^= 1
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(damaged)
+    with pytest.raises(IntegrityError, match="copy it again"):
+        artifacts.read(path)
 
 
 @pytest.mark.parametrize("name", KINDS)

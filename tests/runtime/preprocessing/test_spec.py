@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from runtime.errors import InputError
-from runtime.preprocessing.spec import FITS, POLARITIES, PreprocessSpec
+from runtime.preprocessing.fits import POLARITIES, fits
+from runtime.preprocessing.spec import PreprocessSpec
 
 NUMBERS = st.floats(-100, 100)
 NOT_ZERO = st.floats(0.01, 100) | st.floats(-100, -0.01)
@@ -22,7 +23,7 @@ NOT_ZERO = st.floats(0.01, 100) | st.floats(-100, -0.01)
 def specs(draw):
     channels = draw(st.sampled_from([1, 3]))
     count = draw(st.sampled_from([1, channels]))
-    fits = [fit for fit in FITS if channels == 1 or fit != "center-of-mass"]
+    names = [name for name, fit in fits().items() if channels in fit.channels]
     return PreprocessSpec(
         height=draw(st.integers(1, 9)),
         width=draw(st.integers(1, 9)),
@@ -30,7 +31,7 @@ def specs(draw):
         scale=draw(NOT_ZERO),
         mean=tuple(draw(st.lists(NUMBERS, min_size=count, max_size=count))),
         std=tuple(draw(st.lists(NOT_ZERO, min_size=count, max_size=count))),
-        fit=draw(st.sampled_from(fits)),
+        fit=draw(st.sampled_from(names)),
         polarity=draw(st.sampled_from(POLARITIES)),
     )
 

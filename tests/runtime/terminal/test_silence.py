@@ -44,12 +44,6 @@ def test_the_streams_come_back_after_an_error(capfd):
     assert capfd.readouterr() == ("", "visible")
 
 
-def test_it_works_where_there_is_no_stdout(monkeypatch):
-    monkeypatch.setattr(sys, "stdout", None)
-    with silenced():
-        pass
-
-
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts open files through /proc")
 def test_no_file_descriptor_is_left_open():
     def count():

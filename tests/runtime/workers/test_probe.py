@@ -9,17 +9,16 @@ import pytest
 
 from runtime.backends import BackendOptions
 from runtime.errors import BackendError, InputError, IntegrityError
-from runtime.host.proc import colon_fields
-from runtime.workers import probe, probe_main
+from runtime.proc import colon_fields
+from runtime.workers import probe, probe_service
 from runtime.workers.probe import peak_memory
-from runtime.workers.process import last_json
 
 
 def test_a_fresh_process_takes_far_less_than_this_one(tiny):
     """Its own memory counts, not that of the program that starts it."""
     pytest.importorskip("onnxruntime")
     ballast = np.ones(60_000_000, np.float64)  # touched: 480 MB
-    own = probe_main.own_peak() / 1e6
+    own = probe_service.own_peak() / 1e6
     found = peak_memory(tiny.path)
     assert own > ballast.nbytes / 1e6
     assert 20 < found < 200
@@ -36,11 +35,11 @@ def test_what_the_file_needs_is_counted(make_onnx, tmp_path):
 
 def test_no_tensorflow_is_loaded_by_it():
     code = (
-        "import sys, runtime.workers.probe_main as m; "
-        "m.run_once(sys.argv[1], 'auto', '{}'); "
+        "import sys, runtime.workers.probe_service as m; "
+        "m.run_once(sys.argv[1], 'auto', {}); "
         "sys.exit(bool({'tensorflow', 'keras', 'toolkit', 'exporters'} & set(sys.modules)))"
     )
-    model = Path(__file__).parents[2] / "examples/models/mnist-cnn.int8.tflite"
+    model = Path(__file__).parents[3] / "examples/models/mnist-cnn.int8.tflite"
     subprocess.run([sys.executable, "-c", code, str(model)], check=True, capture_output=True)
 
 
@@ -79,7 +78,7 @@ def test_an_engine_that_kills_python_is_told(tiny, monkeypatch, tmp_path):
 
 def test_a_process_that_hangs_is_ended(tiny):
     found = probe.probe(tiny.path, seconds=0.01)
-    assert found.error == "it has not answered after 0.01 s"
+    assert found.error == "no reply after 0.01 s"
     assert found.kind == probe.TIMEOUT
 
 
@@ -101,16 +100,11 @@ def test_another_interpreter_can_be_asked(tiny, tmp_path):
     assert found.error == "the process ended with code -11"
 
 
-def test_the_answer_is_the_last_line_of_what_was_printed():
-    assert last_json('noise\n{"peak_mb": 3}\n') == {"peak_mb": 3}
-    assert last_json("") == last_json("noise") == last_json("[1]") == {}
-
-
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_without_proc_the_system_call_serves(monkeypatch):
-    own = probe_main.own_peak()
-    monkeypatch.setattr(probe_main, "colon_fields", lambda text: {})
-    assert probe_main.own_peak() == pytest.approx(own, rel=0.5)
+    own = probe_service.own_peak()
+    monkeypatch.setattr(probe_service, "colon_fields", lambda text: {})
+    assert probe_service.own_peak() == pytest.approx(own, rel=0.5)
 
 
 def test_lines_of_proc_are_read_as_fields():
@@ -125,5 +119,5 @@ def test_what_the_user_put_first_in_the_search_path_comes_first_there_too(tmp_pa
     (tmp_path / "ai_edge_litert").mkdir()
     (tmp_path / "ai_edge_litert" / "__init__.py").write_text("import os; os.kill(os.getpid(), 4)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    model = Path(__file__).parents[2] / "examples/models/mnist-cnn.int8.tflite"
+    model = Path(__file__).parents[3] / "examples/models/mnist-cnn.int8.tflite"
     assert probe.probe(model, "litert").code == -4

@@ -1,6 +1,5 @@
 """An engine in a process of its own, and the messages between the two."""
 
-import io
 import os
 import sys
 
@@ -8,46 +7,24 @@ import numpy as np
 import pytest
 
 from runtime.backends import BackendOptions
+from runtime.backends.onnxruntime import OnnxRuntime
 from runtime.backends.tflite_runtime import TfliteRuntime
-from runtime.errors import BackendError, DeviceUnavailableError
+from runtime.errors import BackendError, DeviceUnavailableError, InputError
 from runtime.workers import remote_backend
-from runtime.workers.messages import receive, send
 
 pytest.importorskip("onnxruntime")
 
 
-def test_a_message_comes_back_as_it_was_sent():
-    pipe = io.BytesIO()
-    batch = np.random.default_rng(0).random((2, 3, 4, 1)).astype(np.float32)
-    send(pipe, {"a": [1, "ü"]}, batch[:, ::-1])
-    send(pipe, {"b": 2})
-    pipe.seek(0)
-    fields, array = receive(pipe)
-    assert fields == {"a": [1, "ü"]}
-    np.testing.assert_array_equal(array, batch[:, ::-1])
-    assert receive(pipe)[0] == {"b": 2}
-    assert receive(pipe) is None
-
-
-def test_half_a_message_is_none():
-    pipe = io.BytesIO()
-    send(pipe, {}, np.zeros(9, np.float32))
-    assert receive(io.BytesIO(pipe.getvalue()[:-1])) is None
-    assert receive(io.BytesIO(b'{"shape"')) is None
-
-
 def test_an_engine_elsewhere_answers_as_one_here(tiny):
     """On the CPU, which the process is not asked to prove."""
-    from runtime.backends.onnxruntime import OnnxRuntime
-
     batch = np.random.default_rng(0).random((5, 8, 8, 1), np.float32)
     with OnnxRuntime(tiny) as here:
         wanted = here.run(batch)
-        remote = remote_backend.Remote(tiny, "onnxruntime", BackendOptions())
+        remote = remote_backend.remote_class(OnnxRuntime)(tiny)
         assert (remote.input, remote.output) == (here.input, here.output)
         for _ in range(2):
             np.testing.assert_array_equal(remote.run(batch), wanted)
-        with pytest.raises(BackendError, match="expects float32"):
+        with pytest.raises(InputError, match="expects float32"):
             remote.run(batch[:, :4])
         remote.close()
         remote.close()
@@ -57,28 +34,31 @@ def test_an_engine_elsewhere_answers_as_one_here(tiny):
 
 def test_what_it_refuses_is_raised_here(tiny):
     with pytest.raises(DeviceUnavailableError, match="no GPU support"):
-        remote_backend.Remote(tiny, "onnxruntime", BackendOptions("gpu", providers=("directml",)))
+        remote_backend.remote_class(OnnxRuntime)(
+            tiny, BackendOptions("gpu", providers=("directml",))
+        )
 
 
 def test_a_process_that_dies_is_an_error_and_not_the_end(tiny, monkeypatch, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import os; os.kill(os.getpid(), 11)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(BackendError, match="ended with code -11"):
-        remote_backend.Remote(tiny, "onnxruntime", BackendOptions())
+        remote_backend.remote_class(OnnxRuntime)(tiny)
 
 
 def test_one_that_dies_while_it_runs_is_told(tiny):
-    remote = remote_backend.Remote(tiny, "onnxruntime", BackendOptions())
+    remote = remote_backend.remote_class(OnnxRuntime)(tiny)
     os.kill(remote._process.pid, 9)
-    remote._process.wait()
     with pytest.raises(BackendError, match="ended with code -9"):
         remote.run(np.zeros((1, 8, 8, 1), np.float32))
     remote.close()
 
 
 def test_it_is_needed_beside_tensorflow_only(monkeypatch):
+    monkeypatch.setattr(OnnxRuntime, "gpu_obstacle", classmethod(lambda *_: ""))
+    gpu = BackendOptions("gpu")
     monkeypatch.setitem(sys.modules, "tensorflow", None)
-    assert remote_backend.needed()
+    assert remote_backend.needs_remote(OnnxRuntime, gpu)
+    assert not remote_backend.needs_remote(TfliteRuntime, gpu)
     monkeypatch.delitem(sys.modules, "tensorflow")
-    assert not remote_backend.needed()
-    assert not TfliteRuntime.uses_gpu
+    assert not remote_backend.needs_remote(OnnxRuntime, gpu)

@@ -47,7 +47,7 @@ def test_every_image_gets_its_answer_in_order(classifier, images, count):
 
 
 @pytest.mark.parametrize("count", [1, BATCH, 300])
-def test_companions_answer_as_this_process_does(crowd, files, images, count, asked):
+def test_processes_answer_as_this_process_does(crowd, files, images, count, asked):
     found = list(crowd.predict_stream(files[:count]))
     assert_answers(found, crowd.predict_batch(images[:count]))
     assert bool(asked) == (count > 1)
@@ -78,7 +78,7 @@ def test_much_work_is_handed_over_to_companions(classifier, files, monkeypatch, 
 
 def test_few_images_start_no_process(classifier, images):
     list(classifier.predict_stream(images[:64]))
-    assert not classifier.crew.is_open
+    assert not classifier.workers.is_open
 
 
 def test_streams_with_other_numbers_of_workers_do_not_disturb_each_other(classifier, images):
@@ -107,16 +107,16 @@ def test_a_senseless_number_of_workers_is_refused(classifier, images, workers):
 def test_one_image_or_one_batch_opens_no_more_engines(classifier, images):
     list(classifier.predict_stream(images[:1]))
     classifier.predict_batch(images[:BATCH])
-    assert not classifier.crew.is_open
+    assert not classifier.workers.is_open
     classifier.predict_batch(images)
-    assert len(classifier.crew._engines[2].workers) == 2
-    assert not classifier.crew._companions
+    assert len(classifier.workers._engines[2].workers) == 2
+    assert not classifier.workers._processes
 
 
 def test_a_very_small_network_is_left_to_one_thread(classifier, images, monkeypatch):
     monkeypatch.setattr("runtime.workers.workers._WORTH", 10.0)
     assert_answers(list(classifier.predict_stream(images)), classifier.predict_batch(images))
-    assert not classifier.crew.is_open
+    assert not classifier.workers.is_open
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -154,7 +154,7 @@ def test_images_are_read_only_a_little_ahead(crowd, images, workers):
 
 
 def test_an_engine_that_fails_in_a_worker_is_told(classifier, images, monkeypatch):
-    pool = classifier.crew.engines(2)
+    pool = classifier.workers.engines(2)
 
     def fail(*_):
         raise BackendError("the engine died")
@@ -167,8 +167,8 @@ def test_an_engine_that_fails_in_a_worker_is_told(classifier, images, monkeypatc
 
 def test_a_gpu_gets_one_worker(classifier, monkeypatch):
     monkeypatch.setattr(classifier.backend, "device", "gpu")
-    assert classifier.crew.engines(4) is None
-    assert classifier.crew.companions(4) is None
+    assert classifier.workers.engines(4) is None
+    assert classifier.workers.processes(4) is None
 
 
 def test_a_classifier_can_be_used_while_its_stream_runs(classifier, images):

@@ -6,8 +6,8 @@ import pytest
 from runtime.backends import registry
 from runtime.modelfile.container_onnx import OnnxContainer
 from runtime.modelfile.container_tflite import TfliteContainer
-from toolkit.benchmarking.peak_main import CHAINS, open_chain
 from toolkit.benchmarking.peak_networks import BUILDERS, FLOAT32, INT8, Chain
+from toolkit.benchmarking.peak_service import CHAINS, open_chain
 
 ENGINES = [name for name, backend in registry().items() if backend.installed()]
 SMALL = {"channels": 16, "side": 8}

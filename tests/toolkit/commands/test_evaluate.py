@@ -70,7 +70,7 @@ def test_a_model_of_the_users_own(toolkit_cli, rgb_model, tmp_path):
     ("arguments", "words"),
     [
         (("--limit", 0), "--limit must be at least 1"),
-        (("--labels", "a,b"), "10 classes apart, but there are 2 labels"),
+        (("--labels", "a,b"), "10 classes, but there are 2 labels"),
         (("--dataset", "mnits"), "Did you mean 'mnist'"),
         (("--mean", "x"), "--mean takes one number"),
         (("--std", "0"), "not zero"),

@@ -46,7 +46,7 @@ def test_a_file_without_a_manifest_is_run_as_the_keras_model_is(
     toolkit_cli, exports, subject, tmp_path
 ):
     bare = tmp_path / "bare.tflite"
-    bare.write_bytes(subject.source.tflite_graph)
+    bare.write_bytes(subject.graphs.tflite)
     against = ("--against", subject.source.path.parent, "--out", tmp_path, "--json")
     record = json.loads(toolkit_cli("evaluate", bare, *against).stdout)
     assert record["agreement"] == 1.0

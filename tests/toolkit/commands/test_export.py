@@ -92,7 +92,7 @@ def test_the_calibration_draw_is_recorded(toolkit_cli, own, tmp_path):
         (("--format", "tflite", "--all"), "use --format or --all, not both"),
         (("--calibration-samples", 0), "calibration needs at least 1 image, not 0"),
         (("--seed", -1), "seed"),
-        (("--labels", "a,b"), "3 classes apart, but there are 2 labels"),
+        (("--labels", "a,b"), "3 classes, but there are 2 labels"),
         (("--labels", "nowhere.txt"), "--labels takes a,b,c or a text file"),
         (("--name", "../evil"), "cannot be a file name"),
         (("--mean", "1,2"), "mean needs 1 or 3 values, not 2"),
@@ -266,7 +266,7 @@ def test_options_of_the_quantization_are_recorded(toolkit_cli, own, tmp_path):
         (("--max-drop", 1, "--force"), "choose one"),
         (("--calibration-method", "mean"), "unknown calibration method 'mean'"),
         (("--format", "onnx-int8", "--calibration-method", "mse"), "takes min-max, percentile"),
-        (("--format", "tflite", "--per-tensor"), "cannot share scales"),
+        (("--format", "tflite", "--per-tensor"), "cannot quantize per tensor"),
     ],
 )
 def test_options_that_cannot_be_honoured_are_refused(toolkit_cli, own, tmp_path, arguments, words):

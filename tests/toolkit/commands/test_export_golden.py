@@ -34,5 +34,5 @@ def test_lost_golden_inputs_are_told_where_another_format_fails(toolkit_cli, own
     assert toolkit_cli("verify", file, "--against", keras, *data, "--golden").exit_code == 0
     result = toolkit_cli(*command, "--format", "tflite", "--per-tensor")
     assert result.exit_code == 1
-    assert "cannot share scales" in result.stderr
+    assert "cannot quantize per tensor" in result.stderr
     assert f"{file.name} had golden inputs" in " ".join(result.stderr.split())

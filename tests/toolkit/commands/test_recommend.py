@@ -50,14 +50,13 @@ def test_the_table_marks_the_chosen_one_and_fits_the_terminal(asked, exports, mo
     assert "--backend" in result.stderr
 
 
-def test_all_exports_of_the_latest_run_are_the_default(
-    toolkit_cli, digits_run, exports, monkeypatch
-):
-    monkeypatch.chdir(digits_run.path.parent.parent)
+def test_all_exports_of_the_latest_run_are_the_default(toolkit_cli, two_exports, monkeypatch):
+    run, names = two_exports
+    monkeypatch.chdir(run.parent.parent)
     result = toolkit_cli("recommend", "--limit", 40, "--json")
     assert result.exit_code == 0, result.stderr
     record = json.loads(result.stdout)
-    assert [entry["format"] for entry in record["artifacts"]] == list(exports)
+    assert [entry["format"] for entry in record["artifacts"]] == names
 
 
 def test_nothing_that_passes_ends_with_exit_code_1_and_the_way_on(asked, exports, digits_run):

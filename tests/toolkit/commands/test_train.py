@@ -16,6 +16,7 @@ from toolkit.commands._reporter import RichReporter
 
 ROOT = Path(__file__).parents[3]
 FAST = ("--dataset", "digits", "--padding", "valid", "--limit", 100)
+SMALL = ("--dataset", "digits", "--architecture", "small_network:build", "--limit", 100)
 
 
 def test_a_training_prints_json_on_stdout_and_the_next_command_on_stderr(toolkit_cli, tmp_path):
@@ -30,7 +31,7 @@ def test_a_training_prints_json_on_stdout_and_the_next_command_on_stderr(toolkit
 
 
 def test_quiet_text_output_names_accuracy_and_folder(toolkit_cli, tmp_path):
-    result = toolkit_cli("train", *FAST, "--epochs", 1, "--out", tmp_path / "new", "--quiet")
+    result = toolkit_cli("train", *SMALL, "--epochs", 1, "--out", tmp_path / "new", "--quiet")
     assert result.exit_code == 0
     assert result.stderr == ""
     assert result.stdout.startswith("Test accuracy ")
@@ -81,7 +82,7 @@ def test_ctrl_c_prints_the_command_that_goes_on(toolkit_cli, tmp_path, monkeypat
 
     with monkeypatch.context() as patch:
         patch.setattr(RichReporter, "epoch", interrupted)
-        result = toolkit_cli("train", *FAST, "--epochs", 2, "--out", tmp_path / "my runs")
+        result = toolkit_cli("train", *SMALL, "--epochs", 2, "--out", tmp_path / "my runs")
     assert result.exit_code == 130
     assert "interrupted after epoch 1; the best model so far is" in result.stderr
     command = shlex.split(result.stderr.split("Go on: ")[1])

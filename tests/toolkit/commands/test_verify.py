@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from exporters.formats import registry
 from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
-from toolkit.export import export
+from toolkit.export.request import ExportOptions, build_request
+from toolkit.parity.report import ArtifactParity, ParityReport
 from toolkit.trained_model import resolve
 
 KERAS = str(Path(__file__).parents[3] / "examples" / "models" / "mnist-cnn.keras")
@@ -26,8 +28,8 @@ def stranger(digits_run, tmp_path_factory):
     model = keras.models.clone_model(keras.models.load_model(digits_run.model))
     model.save(folder / "digits-cnn.keras")
     other = resolve(folder / "digits-cnn.keras", DataOptions(name="digits"))
-    options = export.ExportOptions((), folder)
-    request = export.build_request(other, options, calibrate=False)
+    options = ExportOptions((), folder)
+    request = build_request(other, options, calibrate=False)
     return registry()["tflite"]().export(request).path
 
 
@@ -78,6 +80,17 @@ def test_the_table_names_engine_verdict_and_reason(toolkit_cli, digits_run, expo
     assert "refused" in result.stdout
     assert "runs .onnx files" in " ".join(result.stdout.split())
     assert result.stdout.rstrip().endswith("Verdict: fail")
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("pass", 0), ("fail", 1)])
+def test_the_exit_code_is_that_of_the_verdict(toolkit_cli, monkeypatch, verdict, code):
+    entry = ArtifactParity("tflite", "a.tflite", "litert", verdict)
+    report = ParityReport(verdict, 0.9, 10, (entry,))
+    monkeypatch.setattr("toolkit.subject.resolve", lambda *_: None)
+    job = SimpleNamespace(compare=lambda reporter: report)
+    monkeypatch.setattr("toolkit.verifying.prepare", lambda *_: job)
+    result = toolkit_cli("verify", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["verdict"]) == (code, verdict)
 
 
 def test_another_model_under_the_same_name_fails(toolkit_cli, digits_run, stranger):

@@ -158,7 +158,7 @@ def npz(tmp_path, digits):
     return write
 
 
-FAST = ("--epochs", 1, "--limit", 100, "--padding", "valid")
+FAST = ("--epochs", 1, "--limit", 100, "--architecture", "small_network:build")
 
 
 def test_train_warns_before_the_first_epoch_and_records_it(toolkit_cli, npz, digits, tmp_path):

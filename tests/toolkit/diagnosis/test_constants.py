@@ -98,6 +98,7 @@ def test_a_weight_scale_is_found_although_it_changes_many_weights(exports, refer
 def test_the_same_network_after_another_training_is_told_in_one_sentence(exports, subject):
     import keras
 
+    from exporters.graphs import FloatGraphs
     from exporters.keras_model.source import KerasSource
     from toolkit.inspection.float_view import float_view
 
@@ -106,5 +107,5 @@ def test_the_same_network_after_another_training_is_told_in_one_sentence(exports
         keras.models.clone_model(subject.source.model), subject.source.path, subject.source.sha256
     )
     file = artifacts.read(exports["tflite"])
-    (text,) = changed(view(file.data, ".tflite"), float_view(other, ".tflite"))
+    (text,) = changed(view(file.data, ".tflite"), float_view(FloatGraphs(other), ".tflite"))
     assert text.startswith("the weights of 6 of 6 layers are not those of the Keras model")

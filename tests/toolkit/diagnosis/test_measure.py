@@ -15,7 +15,7 @@ from toolkit.datasets import DataOptions
 from toolkit.diagnosis import Diagnosis, diagnose
 from toolkit.diagnosis.diagnose import DiagnoseOptions, diagnose_file
 from toolkit.diagnosis.figures import plot_diagnosis
-from toolkit.export import export
+from toolkit.export.request import ExportOptions, build_request
 from toolkit.inspection import view
 from toolkit.trained_model import Overrides, resolve
 
@@ -105,7 +105,7 @@ class Case:
 
     def __init__(self, subject, files=None):
         self.subject = subject
-        self.request = export.build_request(subject, export.ExportOptions(()), calibrate=True)
+        self.request = build_request(subject, ExportOptions(()), calibrate=True)
         self.files = {name: (files or {}).get(name) or self.draft(name) for name in INT8}
         self.batch = subject.spec.apply(subject.dataset.x_train[:24])
 
@@ -114,9 +114,7 @@ class Case:
         return registry()[name]().draft(request).data
 
     def diagnose(self, payload, suffix) -> Diagnosis:
-        source = self.subject.source
-        tflite = suffix == ".tflite"
-        original = source.tflite_graph if tflite else source.onnx_graph.SerializeToString()
+        original = self.subject.graphs.to_bytes(suffix)
         return diagnose(view(payload, suffix), view(original, suffix), self.batch)
 
 

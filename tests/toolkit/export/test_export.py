@@ -2,17 +2,20 @@
 
 import hashlib
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from exporters.calibration import CalibrationOptions, stratified_sample
-from runtime.errors import UnknownNameError
+from runtime.errors import ExportError, UnknownNameError
 from runtime.modelfile import artifact as artifacts
 from runtime.modelfile.manifest import Accuracy
-from toolkit.export.export import export, select
-from toolkit.export.request import ExportOptions, build_request
+from runtime.preprocessing.spec import PreprocessSpec
+from toolkit.export.export import each, export, select
+from toolkit.export.request import ExportOptions, build_request, draw_calibration
 from toolkit.parity.words import keras_warning
+from toolkit.progress import SILENT
 
 
 def test_no_name_selects_all_formats():
@@ -53,6 +56,16 @@ def test_the_calibration_record_can_be_checked_by_hand(subject, seed):
     assert counts.min() >= 8
 
 
+def test_calibration_draws_from_the_training_part_only(rng):
+    train, test = rng.integers(0, 256, (2, 30, 4, 4, 1), dtype=np.uint8)
+    y, spec = np.arange(30) % 3, PreprocessSpec(4, 4)
+    dataset = SimpleNamespace(name="mine", x_train=train, y_train=y, x_test=test, y_test=y)
+    subject = SimpleNamespace(dataset=dataset, training=np.arange(0, 30, 2), spec=spec)
+    drawn = draw_calibration(subject, CalibrationOptions(10))
+    allowed = {image.tobytes() for image in spec.apply(train[::2])}
+    assert {image.tobytes() for image in drawn.batch} < allowed
+
+
 def test_test_images_of_all_classes_check_the_files(subject):
     check = build_request(subject, ExportOptions(()), calibrate=False).check
     assert len(check.batch) == 256
@@ -78,9 +91,21 @@ def test_a_model_that_guesses_is_warned_about(artifact):
     assert keras_warning(replace(artifact(0.1), manifest=None)) is None
 
 
+def test_the_error_of_a_single_format_is_raised():
+    class Broken:
+        name = "broken"
+
+    def write(exporter):
+        raise ExportError(f"{exporter.name} on purpose")
+
+    (found,) = each([Broken], write, SILENT)
+    assert found.format == "broken"
+    with pytest.raises(ExportError, match="broken on purpose"):
+        _ = found.artifact
+
+
 def test_other_formats_go_on_where_one_fails(subject, tmp_path, monkeypatch):
     from exporters.formats.tflite import Float32
-    from runtime.errors import ExportError
 
     def broken(self, request):
         raise ExportError("broken on purpose")

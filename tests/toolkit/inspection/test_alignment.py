@@ -6,11 +6,12 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="the workstation side is not installed")
 
+from exporters import formats
+from exporters.calibration import CalibrationOptions
 from runtime.errors import ArtifactError
 from toolkit.architectures import BuildOptions, registry
 from toolkit.datasets import DataOptions
-from toolkit.export.export import export
-from toolkit.export.request import ExportOptions
+from toolkit.export.request import ExportOptions, build_request
 from toolkit.inspection import view
 from toolkit.inspection.alignment import align
 from toolkit.trained_model import resolve
@@ -25,13 +26,11 @@ def residual(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["tflite-int8", "onnx-int8"])
-def test_each_layer_is_paired_with_itself(residual, tmp_path, name):
-    (file,) = (
-        one.artifact for one in export(residual, ExportOptions((name,), out=tmp_path, force=True))
-    )
-    inside, source = view(file.data, file.suffix), residual.source
-    graph = source.tflite_graph if name == "tflite-int8" else source.onnx_graph.SerializeToString()
-    reference, pairs = align(inside, view(graph, file.suffix))
+def test_each_layer_is_paired_with_itself(residual, name):
+    options = ExportOptions((name,), calibration=CalibrationOptions(8))
+    file = formats.registry()[name]().draft(build_request(residual, options, calibrate=True))
+    inside = view(file.data, file.suffix)
+    reference, pairs = align(inside, view(residual.graphs.to_bytes(file.suffix), file.suffix))
     assert [mine.name for mine, _ in pairs] == [other.name for _, other in pairs]
     theirs = {kernel.layer: kernel.values.shape for kernel in reference.kernels()}
     assert {kernel.layer: kernel.values.shape for kernel in inside.kernels()} == theirs

@@ -11,7 +11,7 @@ from runtime.backends import for_suffix
 from runtime.errors import ArtifactError, InputError
 from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
-from toolkit.export import export
+from toolkit.export.request import ExportOptions, build_request
 from toolkit.inspection import INPUT, view
 from toolkit.inspection.alignment import align
 from toolkit.trained_model import Overrides, resolve
@@ -27,9 +27,8 @@ def draft(request, name, **quantization):
     return view(exporter.draft(replace(request, quantization=options)).data, exporter.suffix)
 
 
-def float_view(source, suffix):
-    tflite = suffix == ".tflite"
-    return view(source.tflite_graph if tflite else source.onnx_graph.SerializeToString(), suffix)
+def float_view(graphs, suffix):
+    return view(graphs.to_bytes(suffix), suffix)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +46,7 @@ def colors(rgb_model):
     """A network with batch norm, ReLU6 and a depthwise convolution."""
     data = DataOptions(path=rgb_model / "colors.npz")
     subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    return export.build_request(subject, export.ExportOptions(()), calibrate=True)
+    return build_request(subject, ExportOptions(()), calibrate=True)
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +55,7 @@ def residual():
     import keras
     from keras import layers
 
+    from exporters.graphs import FloatGraphs
     from exporters.keras_model.source import KerasSource
 
     image = keras.Input((8, 8, 1), name="image")
@@ -63,7 +63,8 @@ def residual():
     right = layers.Conv2D(4, 1, name="right")(left)
     both = layers.ReLU(name="both_relu")(layers.Add(name="both")([left, right]))
     scores = layers.Dense(3, name="scores")(layers.GlobalAveragePooling2D(name="pool")(both))
-    return KerasSource(keras.Model(image, scores, name="residual"), "residual.keras", "0")
+    model = keras.Model(image, scores, name="residual")
+    return FloatGraphs(KerasSource(model, "residual.keras", "0"))
 
 
 def depthwise_of(model):
@@ -85,7 +86,7 @@ def test_layers_carry_the_names_of_keras(files, name):
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_aligns_with_the_float_graph(subject, files, name):
     inside = view(files[name].data, files[name].suffix)
-    reference, pairs = align(inside, float_view(subject.source, files[name].suffix))
+    reference, pairs = align(inside, float_view(subject.graphs, files[name].suffix))
     assert all(layer.is_float and layer.bits == 32 for layer in reference.layers)
     assert [mine.name for mine, _ in pairs] == [layer.name for layer in inside.layers]
     heavy = [(mine.name, theirs.name) for mine, theirs in pairs if mine.name in HEAVY]
@@ -160,7 +161,7 @@ def test_ranges_are_known_where_values_are_quantized(files, name):
 @pytest.mark.parametrize("per_channel", [True, False])
 def test_a_depthwise_network_aligns_and_keeps_its_weights(colors, name, per_channel):
     inside = draft(colors, name, per_channel=per_channel)
-    _, pairs = align(inside, float_view(colors.source, inside.suffix))
+    _, pairs = align(inside, float_view(colors.graphs, inside.suffix))
     assert len(pairs) == len(inside.layers)
     kernels = {kernel.kind: kernel for kernel in inside.kernels()}
     assert list(kernels) == ["conv", "depthwise", "dense"]
@@ -177,7 +178,7 @@ def test_layers_left_in_float_are_seen_as_such(colors, name):
     plain = draft(colors, name)
     chosen = plain.layer(depthwise_of(colors.source.model).name)
     mixed = draft(colors, name, float_layers=(chosen.key,))
-    _, pairs = align(mixed, float_view(colors.source, mixed.suffix))
+    _, pairs = align(mixed, float_view(colors.graphs, mixed.suffix))
     kernels = {kernel.layer for kernel in mixed.kernels()}
     left = [mine.name for mine, _ in pairs if mine.is_float and mine.name in kernels]
     assert left == [chosen.name]
@@ -199,10 +200,10 @@ def test_a_layer_with_two_inputs_runs_alone(residual, rng, suffix):
 
 
 def test_int4_weights_are_read(subject, files, tmp_path):
-    """Two weights a byte, as ai-edge-quantizer writes them."""
-    from ai_edge_quantizer import quantizer, recipe
+    """Two weights a byte, as litert-quantizer writes them."""
+    from litert_quantizer import quantizer, recipe
 
-    (tmp_path / "float.tflite").write_bytes(subject.source.tflite_graph)
+    (tmp_path / "float.tflite").write_bytes(subject.graphs.tflite)
     tool = quantizer.Quantizer(str(tmp_path / "float.tflite"))
     tool.load_quantization_recipe(recipe.dynamic_wi4_afp32())
     inside = view(bytes(tool.quantize().quantized_model), ".tflite")
@@ -228,12 +229,12 @@ def test_garbage_is_refused_in_one_line(payload, suffix):
 def test_another_network_does_not_align(files, colors, name):
     inside = view(files[name].data, files[name].suffix)
     with pytest.raises(ArtifactError, match="not those of the Keras model"):
-        align(inside, float_view(colors.source, inside.suffix))
+        align(inside, float_view(colors.graphs, inside.suffix))
 
 
 def test_two_formats_do_not_align(subject, files):
     with pytest.raises(ArtifactError, match=r"a \.onnx file is compared with a \.tflite one"):
-        align(view(files["onnx"].data, ".onnx"), float_view(subject.source, ".tflite"))
+        align(view(files["onnx"].data, ".onnx"), float_view(subject.graphs, ".tflite"))
 
 
 def test_an_unknown_layer_is_refused(files):

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from runtime.model import LoadOptions, load
+from runtime.model import load
 from runtime.preprocessing.spec import PreprocessSpec
+from runtime.session import LoadOptions
 from toolkit.inspection import TensorRange
 from toolkit.parity import Reference, audits, budget_for
 

@@ -55,6 +55,16 @@ def test_divergence_and_cosine(found):
     assert found.cosine == pytest.approx(np.mean(cosines), rel=1e-5)
 
 
+def test_the_divergence_is_that_of_the_file_from_keras():
+    """In EXPECTED and ANSWERS it is the same either way round."""
+    given = np.array(
+        [[0.1, 0.3, 0.6], [0.2, 0.2, 0.6], [0.1, 0.2, 0.7], [0.3, 0.6, 0.1]], np.float32
+    )
+    wanted = np.mean([entropy(p, q) for p, q in zip(EXPECTED, given, strict=True)])
+    found = measure(EXPECTED, given, TRUTH, LABELS, 0.1)
+    assert found.kl_divergence == pytest.approx(wanted, rel=1e-3)
+
+
 def test_a_probability_of_zero_does_not_make_the_divergence_infinite():
     given = np.array([[1.0, 0.0, 0.0]] * 4, np.float32)
     assert math.isfinite(measure(EXPECTED, given, TRUTH, LABELS, 0.1).kl_divergence)

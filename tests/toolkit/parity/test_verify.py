@@ -59,10 +59,22 @@ def test_a_damaged_file_is_never_run(subject, exports, tmp_path):
         verify(subject, VerifyOptions((path,)))
 
 
-def test_a_bare_keras_file_is_run_as_its_exports_say(rgb_model, tmp_path):
+@pytest.fixture(scope="module")
+def scaled(rgb_model):
+    """The user's model as it was trained."""
     data = DataOptions(path=rgb_model / "colors.npz")
-    scaled = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    (file,) = (one.artifact for one in export(scaled, ExportOptions(("tflite",), out=tmp_path)))
+    return resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
+
+
+@pytest.fixture(scope="module")
+def file(scaled, tmp_path_factory):
+    """Its export. Do not change it."""
+    (made,) = export(scaled, ExportOptions(("tflite",), out=tmp_path_factory.mktemp("scaled")))
+    return made.artifact
+
+
+def test_a_bare_keras_file_is_run_as_its_exports_say(rgb_model, file):
+    data = DataOptions(path=rgb_model / "colors.npz")
     bare = resolve(rgb_model / "colors.keras", data)
     assert bare.spec.scale != 1.0
     assert verify(bare, VerifyOptions((file.path,))).verdict == "pass"
@@ -70,11 +82,9 @@ def test_a_bare_keras_file_is_run_as_its_exports_say(rgb_model, tmp_path):
     assert verify(told, VerifyOptions((file.path,))).verdict == "fail"
 
 
-def test_the_file_that_is_believed_is_named(rgb_model, exports, tmp_path):
+def test_the_file_that_is_believed_is_named(rgb_model, exports, file):
     """It was the first file, though that one may be of another model."""
     data = DataOptions(path=rgb_model / "colors.npz")
-    scaled = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    (file,) = (one.artifact for one in export(scaled, ExportOptions(("tflite",), out=tmp_path)))
     said = []
     reporter = SimpleNamespace(say=said.append)
     files = (artifacts.read(exports["tflite"]), file)
@@ -97,11 +107,9 @@ def test_labels_in_another_order_are_taken_from_the_export_too(rgb_model, tmp_pa
         assert report.reference_accuracy == pytest.approx(whole.reference, abs=0.2)
 
 
-def test_files_that_do_not_agree_on_preprocessing_are_refused(rgb_model, tmp_path):
+def test_files_that_do_not_agree_on_preprocessing_are_refused(rgb_model, scaled, file, tmp_path):
     """Nobody says which one the bare Keras model was trained with."""
     data = DataOptions(path=rgb_model / "colors.npz")
-    scaled = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    (file,) = (one.artifact for one in export(scaled, ExportOptions(("tflite",), out=tmp_path)))
     other = tmp_path / "other.tflite"
     spec = replace(file.manifest.preprocess, scale=0.5)
     other.write_bytes(artifacts.restate(file, replace(file.manifest, preprocess=spec)).data)

@@ -199,7 +199,7 @@ def test_the_markdown_twin_has_the_same_verdicts(contents, tmp_path):
 
 
 def test_the_card_begins_with_yaml_that_can_be_read(contents, tmp_path):
-    yaml = pytest.importorskip("yaml", reason="only TensorFlow's companions bring it")
+    yaml = pytest.importorskip("yaml", reason="only TensorFlow's processes bring it")
     write(contents, CARD, tmp_path / CARD)
     text = (tmp_path / CARD).read_text(encoding="utf-8")
     _, front, body = text.split("---\n", 2)

@@ -81,7 +81,8 @@ def test_neither_model_nor_export_holds_it(tmp_path, precision):
     from ai_edge_litert.interpreter import Interpreter
 
     data = DataOptions(name="digits")
-    options = TrainOptions(epochs=1, limit=80, augment=True, rotate=20, precision=precision)
+    recipe = {"architecture": "small_network:build", "epochs": 1, "limit": 80}
+    options = TrainOptions(**recipe, augment=True, rotate=20, precision=precision)
     run = train(options, data, tmp_path, quiet()).run
     model = keras.models.load_model(run.model)
     assert not any("Random" in type(layer).__name__ for layer in model.layers)

@@ -1,6 +1,8 @@
 """The state of an unfinished training."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -116,6 +118,21 @@ def test_an_interruption_while_saving_leaves_the_checkpoint_before(tmp_path, mod
     with pytest.raises(KeyboardInterrupt):
         checkpoint.save(tmp_path, model, state(2), is_best=False)
     assert checkpoint.restore(tmp_path)[1].epoch == 1
+
+
+def test_a_full_disk_leaves_the_best_model_before(tmp_path, monkeypatch):
+    def model(content):
+        return SimpleNamespace(save=lambda path: path.write_bytes(content))
+
+    def broken(source, target):
+        Path(target).write_bytes(b"tw")
+        raise OSError(28, "No space left on device")
+
+    checkpoint.save(tmp_path, model(b"one"), state(1), is_best=True)
+    monkeypatch.setattr("shutil.copyfile", broken)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save(tmp_path, model(b"two"), state(2), is_best=True)
+    assert checkpoint.best_path(tmp_path).read_bytes() == b"one"
 
 
 @pytest.mark.parametrize("damage", ["missing", "no json", "other keys", "no model"])

@@ -10,8 +10,9 @@ from toolkit.training import monitor, train
 from toolkit.training.monitor import TrainingFailedError
 from toolkit.training.options import TrainOptions
 
+pytestmark = pytest.mark.usefixtures("no_plots")
 DIGITS = DataOptions(name="digits")
-FAST = TrainOptions(epochs=3, limit=150, padding="valid", seed=3)
+FAST = TrainOptions(architecture="small_network:build", epochs=3, limit=150, seed=3)
 
 
 @pytest.mark.parametrize(("before", "after"), [(86, 43), (3, 1), (2, 1)])

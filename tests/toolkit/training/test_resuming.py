@@ -15,9 +15,11 @@ from toolkit.training import train as training
 from toolkit.training.options import TrainOptions
 from toolkit.training.train import TrainingInterruptedError, train
 
+pytestmark = pytest.mark.usefixtures("no_plots")
 DIGITS = DataOptions(name="digits")
-FAST = TrainOptions(epochs=3, limit=150, padding="valid", seed=3)
-AUGMENTED = TrainOptions(epochs=2, limit=60, padding="valid", augment=True, rotate=20)
+USUAL = TrainOptions(epochs=3, limit=150, padding="valid", seed=3)  # that of ``baseline``
+FAST = TrainOptions(architecture="small_network:build", epochs=3, limit=150, seed=3)
+AUGMENTED = replace(USUAL, epochs=2, limit=60, augment=True, rotate=20)
 
 
 def without_time(history):
@@ -37,7 +39,7 @@ def test_an_interrupted_training_resumes_to_the_same_end(
     """Also shows that the same command gives the same history."""
     import keras
 
-    stopped = interrupt(tmp_path)
+    stopped = interrupt(tmp_path, USUAL)
     assert stopped.state.epoch == 1
     assert stopped.path.name.endswith(".partial")
     assert (stopped.path / "checkpoint" / "best.keras").is_file()
@@ -57,7 +59,7 @@ def test_an_interruption_while_evaluating_can_be_resumed(tmp_path, monkeypatch, 
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    options = TrainOptions(epochs=1, limit=60, padding="valid")
+    options = replace(FAST, epochs=1, limit=60)
     with monkeypatch.context() as patch:
         patch.setattr(training, "write_results", interrupted)
         with pytest.raises(KeyboardInterrupt):
@@ -97,7 +99,7 @@ def test_a_folder_without_checkpoint_cannot_be_resumed(tmp_path, new_recorder):
 
 def test_other_data_is_refused_and_moved_data_is_found(own_data, tmp_path, new_recorder, interrupt):
     path, arrays = own_data
-    options = TrainOptions(epochs=2, padding="valid")
+    options = replace(FAST, epochs=2)
     stopped = interrupt(tmp_path / "runs", options, DataOptions(path=path))
     moved = tmp_path / "moved.npz"
     path.rename(moved)
@@ -108,7 +110,7 @@ def test_other_data_is_refused_and_moved_data_is_found(own_data, tmp_path, new_r
         training.resume(stopped.path, new_recorder())
     assert (stopped.path / "checkpoint" / "state.json").is_file()
     result = training.resume(stopped.path, new_recorder(), moved)
-    assert result.run.name == "my-data-cnn"
+    assert result.run.name == "my-data-build"
 
 
 def test_what_auto_came_to_is_recorded_and_the_same_seed_gives_the_same_model(
@@ -118,7 +120,7 @@ def test_what_auto_came_to_is_recorded_and_the_same_seed_gives_the_same_model(
     import keras
 
     monkeypatch.setattr(recipe, "host", lambda: SimpleNamespace(features=("bf16",)))
-    options = TrainOptions(epochs=2, limit=60, padding="valid", precision="auto")
+    options = replace(USUAL, epochs=2, limit=60, precision="auto")
     whole = train(options, DIGITS, tmp_path / "whole", new_recorder()).run
     assert whole.config["options"]["precision"] == "mixed_bfloat16"
     stopped = interrupt(tmp_path / "parts", options)
@@ -154,7 +156,7 @@ def test_an_augmented_training_goes_on_with_the_same_moves(tmp_path, interrupt, 
 def test_what_an_older_version_did_not_record_has_its_default(tmp_path, interrupt, new_recorder):
     stopped = interrupt(tmp_path, replace(FAST, epochs=2))
     config = read_json(stopped.path / "config.json")
-    known = ("epochs", "batch_size", "padding", "limit", "seed", "learning_rate")
+    known = ("architecture", "epochs", "batch_size", "padding", "limit", "seed", "learning_rate")
     config["options"] = {key: config["options"][key] for key in known}
     config["data"]["options"] = {"name": "digits"}
     write_json(stopped.path / "config.json", config)

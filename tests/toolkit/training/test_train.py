@@ -15,6 +15,7 @@ from toolkit.training.options import TrainOptions
 from toolkit.training.train import TrainingInterruptedError, train
 
 DIGITS = DataOptions(name="digits")
+SMALL = "small_network:build"
 FAST = TrainOptions(epochs=3, limit=150, padding="valid", seed=3)
 
 
@@ -131,7 +132,7 @@ def test_the_history_has_one_row_an_epoch(baseline):
 
 def test_a_split_that_leaves_little_to_train_on_is_told(tmp_path, new_recorder):
     recorder = new_recorder()
-    options = TrainOptions(limit=100, epochs=1, validation_split=0.7, padding="valid")
+    options = TrainOptions(SMALL, limit=100, epochs=1, validation_split=0.7)
     train(options, DIGITS, tmp_path, recorder)
     (text,) = [text for text in recorder.said if "set aside by" in text]
     assert text == "Only 30 images are trained on: 70 are set aside by --validation-split 0.7"
@@ -150,7 +151,7 @@ def test_an_unknown_architecture_leaves_nothing(tmp_path, new_recorder):
 
 
 def test_without_validation_the_training_accuracy_is_watched(tmp_path, new_recorder):
-    options = TrainOptions(epochs=1, limit=60, padding="valid", validation_split=0)
+    options = TrainOptions(SMALL, epochs=1, limit=60, validation_split=0)
     recorder = new_recorder()
     metrics = train(options, DIGITS, tmp_path, recorder).metrics
     assert "val_loss" not in recorder.rows[0]

@@ -21,8 +21,9 @@ from toolkit.training.options import TrainOptions
 from toolkit.training.schedules import Plateau
 from toolkit.training.train import TrainingInterruptedError, train
 
+pytestmark = pytest.mark.usefixtures("no_plots")
 DIGITS = DataOptions(name="digits")
-SHORT = TrainOptions(epochs=2, limit=60, padding="valid")
+SHORT = TrainOptions(architecture="small_network:build", epochs=2, limit=60)
 
 
 def quiet():

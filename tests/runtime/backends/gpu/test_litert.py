@@ -9,7 +9,7 @@ from runtime.backends.gpu import litert
 from runtime.backends.gpu.litert import proven_adapter, why
 from runtime.errors import DeviceUnavailableError
 
-MODEL = Path(__file__).parents[3] / "examples/models/mnist-cnn.float32.tflite"
+MODEL = Path(__file__).parents[4] / "examples/models/mnist-cnn.float32.tflite"
 LINE = (
     "I0000 00:00:1795547152.005268   11401 environment.cc:532] Selected adapter: {}, arch={}, "
     "vendor={}, backend=Vulkan, adapterType={}\nINFO: Created a WebGPU environment.\n"

@@ -9,7 +9,7 @@ import pytest
 from runtime.backends import BackendOptions
 from runtime.backends.gpu import onnxruntime as gpu
 from runtime.backends.gpu.binding import Binding
-from runtime.backends.gpu.providers import BY_NAME
+from runtime.backends.providers import BY_NAME
 from runtime.errors import DeviceUnavailableError
 
 ort = pytest.importorskip("onnxruntime")

@@ -12,7 +12,6 @@ from PIL import Image, ImageDraw
 from runtime.errors import InputError
 from runtime.preprocessing.digits.framing import already_framed, center_ink, isolate
 from runtime.preprocessing.digits.segmentation import _paper, find_ink
-from runtime.preprocessing.resize import frame
 from runtime.preprocessing.spec import PreprocessSpec
 
 SPEC = PreprocessSpec(height=28, width=28, fit="center-of-mass", polarity="auto")
@@ -78,7 +77,7 @@ def test_framed_image_comes_through_untouched():
     assert already_framed(image)
     for polarity in ("auto", "as-is"):
         assert np.array_equal(framed(image, polarity), np.asarray(image))
-    assert np.array_equal(frame(image, SPEC).pixels[..., 0], np.asarray(image))
+    assert np.array_equal(SPEC.prepare(image).pixels[..., 0], np.asarray(image))
     assert np.array_equal(framed(image.convert("RGB")), np.asarray(image))
 
 
@@ -225,7 +224,7 @@ def test_any_size(scale):
 
 
 def test_steps_are_short_sentences():
-    steps = frame(draw(stroke=2), SPEC).steps
+    steps = SPEC.prepare(draw(stroke=2)).steps
     assert "dark ink" in steps[0]
     assert all(0 < len(step) < 80 and "\n" not in step for step in steps)
 

@@ -1,0 +1,18 @@
+"""Ways to bring an image of another size to model size; one file here adds one more."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from runtime.preprocessing.fits.base import POLARITIES, Fit
+from runtime.registry import discover
+
+__all__ = ["POLARITIES", "Fit", "fits"]
+
+
+@cache
+def fits() -> dict[str, type[Fit]]:
+    """Return the classes by name: what ``--fit`` takes."""
+    import runtime.preprocessing.fits as package
+
+    return discover(package, Fit)  # type: ignore[type-abstract]
