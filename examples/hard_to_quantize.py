@@ -27,8 +27,10 @@ from exporters.quantization_options import QuantizationOptions
 from runtime.errors import EdgeError
 from toolkit.datasets import DataOptions
 from toolkit.diagnosis.diagnose import DiagnoseOptions, diagnose_file
-from toolkit.export.export import ExportOptions, export
+from toolkit.export.export import export
+from toolkit.export.request import ExportOptions
 from toolkit.parity.verify import VerifyOptions, verify
+from toolkit.quantization_search.search import SearchOptions, export_within
 from toolkit.trained_model import Subject, resolve
 
 FORMAT = "tflite-int8"
@@ -71,7 +73,7 @@ def main() -> None:
     subject = resolve(arguments.model, data, reporter=Printer())
     if arguments.spread > 1:
         subject = rescaled(subject, arguments.spread, arguments.out)
-    plain = {
+    files = {
         "plain, per tensor": ExportOptions(
             (FORMAT,), arguments.out / "per-tensor", quantization=per_tensor(), force=True
         ),
@@ -80,13 +82,12 @@ def main() -> None:
             (FORMAT,),
             arguments.out / "per-tensor-mended",
             quantization=per_tensor(),
-            max_drop=arguments.max_drop,
         ),
         f"per channel, mended to {arguments.max_drop:g} points": ExportOptions(
-            (FORMAT,), arguments.out / "per-channel-mended", max_drop=arguments.max_drop
+            (FORMAT,), arguments.out / "per-channel-mended"
         ),
     }
-    rows = [row(title, subject, options, arguments.limit) for title, options in plain.items()]
+    rows = [row(title, subject, options, arguments) for title, options in files.items()]
     print("\n".join([HEAD, RULE, *rows]))
 
 
@@ -114,14 +115,18 @@ def per_tensor() -> QuantizationOptions:
     return QuantizationOptions(per_channel=False)
 
 
-def row(title: str, subject: Subject, options: ExportOptions, limit: int | None) -> str:
+def row(title: str, subject: Subject, options: ExportOptions, arguments: argparse.Namespace) -> str:
     """Export one file, compare it on the test images, diagnose it on training images."""
     try:
-        (artifact,) = export(subject, options, Printer())
+        if options.force:
+            (made,) = export(subject, options, Printer())
+        else:
+            (made,) = export_within(subject, SearchOptions(options, arguments.max_drop), Printer())
+        artifact = made.artifact
     except EdgeError as error:
         print(error, file=sys.stderr)
         return f"| {title} | | | | | not written | |"
-    (entry,) = verify(subject, VerifyOptions((artifact.path,), limit=limit)).artifacts
+    (entry,) = verify(subject, VerifyOptions((artifact.path,), limit=arguments.limit)).artifacts
     found = diagnose_file(subject, artifact.path, DiagnoseOptions()).found.worst
     numbers = entry.metrics
     if numbers is None:

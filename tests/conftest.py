@@ -12,7 +12,7 @@ import subprocess
 import sys
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -138,10 +138,12 @@ def exports(
     shared: Callable[..., Path], digits_run: Run, request: pytest.FixtureRequest
 ) -> dict[str, Path]:
     """The run in every format: path by format name. Do not change these files."""
-    from toolkit.export.export import ExportOptions, export, read_exports
+    from toolkit.export.export import export, read_exports
+    from toolkit.export.request import ExportOptions
 
     def build(folder: Path) -> None:
-        list(export(request.getfixturevalue("subject"), ExportOptions((), folder)))
+        for one in export(request.getfixturevalue("subject"), ExportOptions((), folder)):
+            assert one.error is None
 
     shutil.copytree(shared("exports", build), digits_run.exports, dirs_exist_ok=True)
     return {file.format: file.path for file in read_exports(digits_run.exports)}
@@ -238,6 +240,42 @@ def _colored_squares(rng: np.random.Generator) -> dict[str, np.ndarray]:
         x[np.arange(count), :, :, y] += 60
         arrays |= {f"x_{part}": x.astype(np.uint8), f"y_{part}": y}
     return arrays
+
+
+@pytest.fixture
+def make_result() -> Callable[..., Any]:
+    """Build a result of 100 million multiply-adds, one thread, in 1 ms."""
+
+    from dataclasses import replace
+
+    from runtime.benchmark.fresh import Fresh
+    from runtime.benchmark.latency import Latency
+    from runtime.benchmark.result import BenchResult, Power, Setting, Timing
+    from runtime.host import PowerState, host
+
+    def build(timing=None, power=None, **changes):
+        fields = {
+            "path": "a.tflite",
+            "format": "tflite-int8",
+            "bytes": 1,
+            "sha256": "ab",
+            "backend": "litert",
+            "backend_version": "2",
+            "device": "cpu",
+            "accelerator": "",
+            "precision": None,
+            "threads": 1,
+            "multiply_adds": 100_000_000,
+            "host": replace(host(), cores=2, virtual=""),
+            "versions": {},
+            "measured_at": "",
+        }
+        setting = Setting(**fields | changes)
+        timing = timing or Timing(Latency.of([1_000_000] * 700), 1000.0)
+        power = power or Power(PowerState(), PowerState())
+        return BenchResult(setting, timing, Fresh(1.0, 1.0, 50.0, 1), power, 1.0)
+
+    return build
 
 
 @pytest.fixture(scope="session")

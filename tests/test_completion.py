@@ -48,7 +48,7 @@ def complete(program, typed, incomplete):
         ("runtime", "predict m.tflite --fit", "c", ["center-of-mass"]),
         ("runtime", "predict m.tflite --provider", "cu", ["cuda"]),
         ("runtime", "bench m.tflite --precision", "", ["float32", "float16"]),
-        ("runtime", "bench m.tflite --scenario", "s", ["single-stream"]),
+        ("toolkit", "bench m.tflite --scenario", "s", ["single-stream"]),
         ("runtime", "doctor --device", "g", ["gpu"]),
         ("runtime", "predict", "m.tf", "files"),
         ("runtime", "predict m.tflite", "im", "files"),

@@ -9,7 +9,7 @@ from toolkit import report
 from toolkit.datasets import DataOptions
 from toolkit.engines import ALL
 from toolkit.export import export
-from toolkit.export.export import ExportOptions
+from toolkit.export.request import ExportOptions
 from toolkit.parity.verify import VerifyOptions
 from toolkit.recommend.measure import RecommendOptions
 from toolkit.trained_model import resolve
@@ -56,7 +56,7 @@ def demo(parent: Path, reporter: TrainReporter, epochs: int = EPOCHS) -> DemoRes
     """
     result = train.train(TrainOptions(epochs=epochs), _DATA, parent, reporter)
     subject = resolve(result.run.path, DataOptions(), reporter=reporter)
-    files = tuple(export.export(subject, ExportOptions(()), reporter))
+    files = tuple(one.artifact for one in export.export(subject, ExportOptions(()), reporter))
     verify = VerifyOptions(tuple(file.path for file in files), backend=ALL, golden=True)
     contents = report.gather(subject, RecommendOptions(verify, seconds=_SECONDS), reporter)
     page = result.run.path / report.HTML

@@ -17,17 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from toolkit.diagnosis import Diagnosis
-    from toolkit.evaluation.metrics import Evaluation
 
 _DPI = 110
-_MOST_DB = 80.0  # a bar that long: no noise worth speaking of
-_MANY_CLASSES = 20  # above this, numbers in the cells are unreadable
 
 
 def plot_history(history: Sequence[dict[str, float]], path: Path) -> None:
     """Write :func:`history_figure` as PNG."""
-    _save(history_figure(history), path)
+    save(history_figure(history), path)
 
 
 def history_figure(history: Sequence[dict[str, float]]) -> Figure:
@@ -46,37 +42,6 @@ def history_figure(history: Sequence[dict[str, float]]) -> Figure:
         axes.set_title(metric)
         axes.grid(alpha=0.3)
         axes.legend()
-    return figure
-
-
-def plot_confusion(evaluation: Evaluation, path: Path) -> None:
-    """Write :func:`confusion_figure` as PNG."""
-    _save(confusion_figure(evaluation), path)
-
-
-def confusion_figure(evaluation: Evaluation) -> Figure:
-    """Draw the confusion matrix with counts; colours show the share of each row.
-
-    Raises:
-        MissingDependencyError: matplotlib is not installed.
-    """
-    classes = len(evaluation.labels)
-    side = max(4.5, min(0.55 * classes, 14.0))
-    figure = new_figure(side + 0.8, side)
-    axes = figure.subplots()
-    counts = evaluation.confusion
-    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(image, ax=axes, label="share of the class")
-    axes.set_xticks(range(classes), evaluation.labels, rotation=45, ha="right")
-    axes.set_yticks(range(classes), evaluation.labels)
-    axes.set_xlabel("answer")
-    axes.set_ylabel("truth")
-    axes.set_title(f"accuracy {evaluation.accuracy:.2%} on {evaluation.images:,} images")
-    if classes <= _MANY_CLASSES:
-        for (row, column), count in _cells(counts):
-            color = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=8)
     return figure
 
 
@@ -101,46 +66,7 @@ def plot_images(
         axes.imshow(image, cmap="gray", vmin=0, vmax=255)
         axes.set_title(caption, fontsize=7)
     figure.suptitle(title, fontsize=9)
-    _save(figure, path)
-
-
-def plot_diagnosis(diagnosis: Diagnosis, title: str, path: Path) -> None:
-    """Draw a bar a layer, in order of execution: alone, and in the whole file.
-
-    Layers with wrong weights are red; a layer without any noise has a full bar.
-
-    Args:
-        diagnosis: the layers.
-        title: above the bars.
-        path: of the PNG file.
-    """
-    layers = diagnosis.in_order
-    figure = new_figure(8.0, 1.2 + 0.36 * len(layers))
-    axes = figure.subplots()
-    rows = range(len(layers))
-    alone = [min(max(layer.own_sqnr, 0.0), _MOST_DB) for layer in layers]
-    whole = [min(max(layer.sqnr, 0.0), _MOST_DB) for layer in layers]
-    colors = ["tab:red" if layer.wrong else "tab:blue" for layer in layers]
-    axes.barh([row - 0.2 for row in rows], alone, 0.4, color=colors, label="alone")
-    axes.barh([row + 0.2 for row in rows], whole, 0.4, color="lightgrey", label="in the file")
-    axes.set_yticks(rows, [layer.name for layer in layers])
-    axes.invert_yaxis()
-    axes.set_xlim(0, _MOST_DB)
-    axes.set_xlabel("signal to quantization noise, dB")
-    axes.set_title(title)
-    axes.grid(axis="x", alpha=0.3)
-    axes.legend()
-    _save(figure, path)
-
-
-def _cells(counts: NDArray[np.int64]) -> list[tuple[tuple[int, int], int]]:
-    """Return row, column and count of the cells that are not zero."""
-    return [
-        ((row, column), count)
-        for row, counts_of_row in enumerate(counts.tolist())
-        for column, count in enumerate(counts_of_row)
-        if count
-    ]
+    save(figure, path)
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -156,7 +82,8 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, atomically."""
     buffer = io.BytesIO()
     with silenced():  # the font may lack a character of a class name
         figure.savefig(buffer, format="png", dpi=_DPI)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import shlex
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from exporters.graphs import FloatGraphs
 from exporters.keras_model.source import KerasSource, load_keras
 from runtime.errors import DataError, InputError, UnknownNameError
 from toolkit.datasets import DataOptions, Dataset, load_dataset
+from toolkit.datasets.base import arguments
 from toolkit.datasets.splits import train_validation
 from toolkit.progress import SILENT, Reporter
 from toolkit.runs import run as runs
@@ -20,6 +22,7 @@ from toolkit.runs import run as runs
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from runtime.modelfile.artifact import Artifact
     from runtime.preprocessing.spec import PreprocessSpec
 
 
@@ -45,6 +48,10 @@ class Overrides:
         """Return a spec with these numbers instead of its own."""
         changes = {"scale": self.scale, "mean": self.mean, "std": self.std}
         return replace(spec, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
+
+    def as_arguments(self) -> tuple[str, ...]:
+        """Return what a person types on a command line to say the same, quoted."""
+        return arguments({one.name: getattr(self, one.name) for one in fields(self)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +101,17 @@ class Subject:
     def graphs(self) -> FloatGraphs:
         """The model's float32 conversions, shared by exports, audits and diagnosis."""
         return FloatGraphs(self.source)
+
+    def as_arguments(self) -> tuple[str, ...]:
+        """Return what a person types on a command line to name this model, quoted.
+
+        A run folder knows the rest; a file needs its options, for example
+        ``colors.keras --data colors.npz --scale 1.0``.
+        """
+        if self.exports != Path():  # only a run has a place for them
+            return (shlex.quote(str(self.source.path.parent)),)
+        said = self.stated.as_arguments() if self.stated else ()
+        return (shlex.quote(str(self.source.path)), *self.data.as_arguments(), *said)
 
 
 def resolve(
@@ -234,3 +252,46 @@ def in_order(dataset: Dataset, labels: tuple[str, ...] | None, reporter: Reporte
     index = np.array([labels.index(name) for name in dataset.labels])
     y_train, y_test = index[dataset.y_train], index[dataset.y_test]
     return replace(dataset, labels=labels, y_train=y_train, y_test=y_test)
+
+
+def as_exported(subject: Subject, files: tuple[Artifact, ...], reporter: Reporter) -> Subject:
+    """Run a bare ``.keras`` file as its exports say, where nobody says otherwise.
+
+    Only files that were made from this very model count. A run keeps its own record, so
+    that a model file with other preprocessing is found out.
+
+    Args:
+        subject: the Keras model with its data.
+        files: model files.
+        reporter: told where labels and preprocessing come from.
+
+    Raises:
+        InputError: the files do not agree.
+    """
+    if subject.stated is None:
+        return subject
+    own = [
+        (file.path.name, found)
+        for file in files
+        if (found := file.manifest) and found.created.source_sha256 == subject.source.sha256
+    ]
+    if not own:
+        return subject
+    name, first = own[0]
+    labels = subject.stated.labels or first.labels
+    specs = {subject.stated.spec(found.preprocess) for _, found in own}
+    if len(specs) > 1 or any((subject.stated.labels or m.labels) != labels for _, m in own):
+        raise InputError(
+            "the files do not agree on labels or preprocessing; say what is right for the Keras "
+            "model: --labels, --scale, --mean, --std, --fit, --polarity"
+        )
+    spec = specs.pop()
+    if (spec, labels) == (subject.spec, subject.labels):
+        return subject
+    reporter.say(f"What you do not say of the Keras model is taken from {name}")
+    return replace(
+        subject,
+        spec=spec,
+        labels=labels,
+        dataset=in_order(subject.dataset, labels, reporter),
+    )

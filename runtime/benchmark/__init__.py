@@ -1,4 +1,4 @@
-"""How fast a model file is on this machine, and how much of the machine that is."""
+"""How fast a model file is on this machine."""
 
 from __future__ import annotations
 

@@ -16,19 +16,15 @@ from runtime.errors import InputError
 from runtime.host import host, power_state, risen
 from runtime.model import open_silently
 from runtime.modelfile import artifact as artifacts
-from toolkit.benchmarking.peak import measure_peaks
-from toolkit.benchmarking.scenarios import find, play
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from runtime.benchmark.picture import Picture
     from runtime.model import Classifier
-    from toolkit.benchmarking.scenarios import Scenario
 
 BATCHES = (1, 8, 32)
 START_SECONDS = 0.6  # of a fresh process, on a workstation
-PEAK_SECONDS = 5.0
 _PART = 4  # each cell of the throughput table takes this part of the seconds
 
 
@@ -43,8 +39,6 @@ class BenchOptions:
         batches: images in one call.
         seconds: of timing, for each thing that is timed.
         image: an image file to preprocess; None draws one.
-        scenario: one of MLPerf's by name, instead of latency and throughput.
-        peak: whether to measure what the machine can do.
     """
 
     backend: str = AUTO
@@ -53,14 +47,11 @@ class BenchOptions:
     batches: tuple[int, ...] = BATCHES
     seconds: float = 2.0
     image: Path | None = None
-    scenario: str | None = None
-    peak: bool = True
 
     def __post_init__(self) -> None:
         """Check the fields.
 
         Raises:
-            UnknownNameError: no such scenario.
             InputError: a number is out of its range.
         """
         if not 0.0 < self.seconds < float("inf"):
@@ -69,25 +60,12 @@ class BenchOptions:
             raise InputError("--batch takes numbers from 1 up, like 1,8,32")
         if self.threads and min(self.threads) < 1:
             raise InputError(f"threads must be at least 1, not {min(self.threads)}")
-        if self.scenario is not None:
-            self._check_scenario(find(self.scenario))
 
     @property
     def expected_seconds(self) -> float:
         """About how long it takes here; a slow device needs more for its fresh processes."""
-        fresh = 3 * START_SECONDS + (PEAK_SECONDS if self.peak else 0.0)
-        if self.scenario is not None:
-            return fresh + self.seconds
         cells = len(self.batches) * len(_threads(self.engine, self))
-        return fresh + self.seconds * (2 + cells / _PART)
-
-    def _check_scenario(self, scenario: Scenario) -> None:
-        """A scenario decides itself what is run: refuse what it would leave out."""
-        name = scenario.name
-        if self.image is not None or len(self.threads) > 1:
-            raise InputError(f"scenario {name} takes neither --image nor several --threads")
-        if self.batches != BATCHES and scenario.samples is not None:
-            raise InputError(f"scenario {name} has its own batch; --batch is for offline")
+        return 3 * START_SECONDS + self.seconds * (2 + cells / _PART)
 
 
 def bench(path: Path, options: BenchOptions) -> BenchResult:
@@ -113,12 +91,11 @@ def bench(path: Path, options: BenchOptions) -> BenchResult:
         engine = settled(classifier, options.engine)
         before = power_state()
         fresh = measure_fresh(file.path, classifier.backend.name, engine)
-        peaks = measure_peaks() if options.peak and engine.device == "cpu" else None
         setting = Setting.of(file, classifier.backend, engine)
         timing = _time(classifier, shown, engine, options)
         after = power_state()
         power = Power(before, after, risen(before, after))
-        found = BenchResult(setting, timing, fresh, power, options.seconds, peaks)
+        found = BenchResult(setting, timing, fresh, power, options.seconds)
         return replace(found, notes=(*classifier.notes, *remarks(found, classifier.backend)))
 
 
@@ -133,10 +110,6 @@ def _time(
     classifier: Classifier, shown: Picture, engine: BackendOptions, options: BenchOptions
 ) -> Timing:
     backend, spec, pixels = classifier.backend, classifier.spec, shown.prepare()
-    if options.scenario is not None:
-        batch = max(options.batches)
-        played = play(find(options.scenario), classifier, pixels, batch, options.seconds)
-        return Timing(played.latency, played.images_per_second, played=played)
     runs = (lambda: backend.run_images(pixels, spec), shown.prepare)
     latency, preprocess = measure_interleaved(runs, options.seconds)
     threads = _threads(engine, options)

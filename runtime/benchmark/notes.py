@@ -16,12 +16,13 @@ _DISTURBED = 1.3  # a mean of more than so many medians
 _SLOWER = 0.9  # a clock that falls below this part of what it was is told
 
 
-def remarks(found: BenchResult, backend: Backend) -> tuple[str, ...]:
+def remarks(found: BenchResult, backend: Backend, *, percentiles: bool = True) -> tuple[str, ...]:
     """Return sentences on what is odd, missing or not comparable.
 
     Args:
         found: the result, without notes.
         backend: the engine that ran the file.
+        percentiles: whether a missing percentile is worth a sentence.
     """
     notes = [
         _emulated(found),
@@ -30,12 +31,9 @@ def remarks(found: BenchResult, backend: Backend) -> tuple[str, ...]:
         _throttled(found.power),
         _clock(found.power),
         _disturbed(found),
-        _samples(found),
+        _samples(found) if percentiles else None,
         _batches(found, backend),
         _cores(found),
-        _share(found),
-        *(found.peaks.problems if found.peaks else ()),
-        found.timing.played.note if found.timing.played else None,
     ]
     return tuple(note for note in notes if note)
 
@@ -73,7 +71,7 @@ def _disturbed(found: BenchResult) -> str | None:
 
 def _samples(found: BenchResult) -> str | None:
     latency = found.timing.latency
-    if latency.p99_ms is not None or found.timing.played:
+    if latency.p99_ms is not None:
         return None
     if latency.p90_ms is None:
         return f"p90 needs {P90_SAMPLES} samples, p99 {P99_SAMPLES}: raise --seconds"
@@ -84,8 +82,7 @@ def _batches(found: BenchResult, backend: Backend) -> str | None:
     """A batch that the file cannot take in one piece is no batch."""
     size = backend.input.shape[0]
     sizes = [rate.batch for rate in found.timing.throughput]
-    if found.timing.played:
-        sizes = [found.timing.played.samples]
+    sizes += [found.timing.batch] if found.timing.batch > 1 else []
     if size == -1 or all(one == size for one in sizes):
         return None
     return f"the file takes {size} image{'s' if size > 1 else ''} at a time: a batch is cut up"
@@ -95,24 +92,3 @@ def _cores(found: BenchResult) -> str | None:
     cores = found.setting.host.cores
     most = max([found.setting.threads, *(rate.threads for rate in found.timing.throughput)])
     return f"{most} threads share {cores} cores" if most > cores else None
-
-
-def _share(found: BenchResult) -> str | None:
-    """Say why there is no share of the peak, or why it is more than all of it."""
-    setting = found.setting
-    if setting.device != "cpu":
-        return "no share of the peak: that of a GPU is not measured"
-    if found.peaks is None or (found.share is not None and found.share <= 1.0):
-        return None
-    if found.share is not None:
-        return (
-            "more than the peak: the engine needs fewer multiply-adds, or the probe was disturbed"
-        )
-    if setting.multiply_adds is None:
-        return (
-            "no share of the peak: the file does not tell its multiply-adds (made by another "
-            "tool, or a layer that cannot be counted)"
-        )
-    if setting.arithmetic is None:
-        return "no share of the peak: the file multiplies neither in float32 nor in int8 alone"
-    return f"no share of the peak: no engine here gave one for {setting.arithmetic}"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.host import Host, PowerState, host
 from runtime.registry import installed_versions
-from toolkit.benchmarking.peak import arithmetic
 
 if TYPE_CHECKING:
     from runtime.backends import Backend, BackendOptions
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from runtime.benchmark.latency import Latency
     from runtime.benchmark.throughput import Rate
     from runtime.modelfile.artifact import Artifact
-    from toolkit.benchmarking.peak import Peak, Peaks
-    from toolkit.benchmarking.scenarios import Played
 
 CALL = "backend.run_images on ready uint8 pixels: scale, quantize, infer, dequantize"
 _PACKAGES = ("edge-toolkit", "numpy", "pillow")
@@ -40,7 +37,6 @@ class Setting:
         precision: in which a GPU computed; None on a CPU, where the file itself decides.
         threads: of one inference, for the latency.
         multiply_adds: of one image; None where the file does not tell.
-        arithmetic: ``float32`` or ``int8``; None if it is neither, or not known.
         host: the machine.
         versions: of Python and of the packages at work.
         measured_at: UTC, ISO 8601.
@@ -57,7 +53,6 @@ class Setting:
     precision: str | None
     threads: int
     multiply_adds: int | None
-    arithmetic: str | None
     host: Host
     versions: dict[str, str]
     measured_at: str
@@ -78,29 +73,14 @@ class Setting:
             precision=options.precision if backend.device == "gpu" else None,
             threads=options.threads,
             multiply_adds=manifest.multiply_adds if manifest else None,
-            arithmetic=arithmetic(manifest),
             host=host(),
             versions=_versions(),
             measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 
-    def peak(self, peaks: Peaks | None) -> Peak | None:
-        """Return the peak that this file can be compared with, or None."""
-        return peaks.of(self.arithmetic) if peaks and self.device == "cpu" else None
-
     def rate(self, milliseconds: float) -> float | None:
         """Return the multiply-adds a second of one image in so much time, or None."""
         return self.multiply_adds * 1000 / milliseconds if self.multiply_adds else None
-
-    def share(self, milliseconds: float, peaks: Peaks | None) -> float | None:
-        """Return what part of the peak of its threads the model reaches, 0…1, or None.
-
-        n threads are compared with n times the peak of one core, as far as there are cores.
-        """
-        peak, rate = self.peak(peaks), self.rate(milliseconds)
-        if peak is None or rate is None:
-            return None
-        return rate / (peak.multiply_adds_per_second * min(self.threads, self.host.cores))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +112,12 @@ class Timing:
     """What was timed in this process, warm.
 
     Attributes:
-        latency: of one call, one image; in a scenario, of a query.
-        images_per_second: the highest rate with the threads of the latency; in a scenario,
-            that of its queries.
+        latency: of one call.
+        images_per_second: the highest rate with the threads of the latency.
         preprocess: decoding and fitting of one image; None where it was not timed.
         picture: which image that was.
         throughput: by batch and threads; empty where it was not measured.
-        played: the scenario, or None.
+        batch: images of the call that the latency is of.
     """
 
     latency: Latency
@@ -146,12 +125,12 @@ class Timing:
     preprocess: Latency | None = None
     picture: str | None = None
     throughput: tuple[Rate, ...] = ()
-    played: Played | None = None
+    batch: int = 1
 
     @property
     def image_ms(self) -> float:
         """The median time of one image, in milliseconds."""
-        return self.latency.median_ms / (self.played.samples if self.played else 1)
+        return self.latency.median_ms / self.batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +143,6 @@ class BenchResult:
         fresh: load time, first prediction and memory of a new process.
         power: temperature, clock and throttling.
         seconds: that were asked for.
-        peaks: what the machine can do; None where it was not measured.
         notes: what a reader has to know.
     """
 
@@ -173,17 +151,16 @@ class BenchResult:
     fresh: Fresh
     power: Power
     seconds: float
-    peaks: Peaks | None = None
     notes: tuple[str, ...] = ()
 
     @property
-    def share(self) -> float | None:
-        """The share of the machine's peak, 0…1; None where it cannot be told."""
-        return self.setting.share(self.timing.image_ms, self.peaks)
+    def rate(self) -> float | None:
+        """The multiply-adds a second that the model reaches; None where it cannot be told."""
+        return self.setting.rate(self.timing.image_ms)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        timing, rate = self.timing, self.setting.rate(self.timing.image_ms)
+        timing, rate = self.timing, self.rate
         return {
             **asdict(self.setting),
             "host": self.setting.host.to_json(),
@@ -196,10 +173,7 @@ class BenchResult:
             "image": timing.picture,
             "throughput": [one.to_json() for one in timing.throughput],
             "multiply_adds_per_second": None if rate is None else round(rate),
-            "share_of_peak": None if self.share is None else round(self.share, 4),
-            "peak": self.peaks.to_json() if self.peaks else None,
             "power": self.power.to_json(),
-            "scenario": timing.played.to_json() if timing.played else None,
             "notes": list(self.notes),
         }
 

@@ -21,8 +21,7 @@ def text(found: BenchResult) -> str:
         *_head(found),
         *_times(found),
         *_throughput(found),
-        *_scenario(found),
-        *_peak(found),
+        *_work(found),
         _row("power", _power(found.power)),
         *_wrapped(f"Timed: {CALL}."),
         *(line for note in found.notes for line in _wrapped(f"Note: {note}")),
@@ -49,8 +48,7 @@ def _times(found: BenchResult) -> list[str]:
     timing, fresh = found.timing, found.fresh
     names = ("min", "p50", "p90", "p99", "mean", "samples")
     rows = [_row("ms", "".join(f"{name:>10}" for name in names))]
-    what = "query" if timing.played else "inference"
-    rows.append(_row(what, _latency(timing.latency)))
+    rows.append(_row("inference", _latency(timing.latency)))
     if timing.preprocess:
         rows.append(_row("preprocess", _latency(timing.preprocess)))
         rows += _wrapped(f"decode and fit {timing.picture}", " " * _LABEL)
@@ -77,32 +75,11 @@ def _throughput(found: BenchResult) -> list[str]:
     return rows
 
 
-def _scenario(found: BenchResult) -> list[str]:
-    played = found.timing.played
-    if played is None:
+def _work(found: BenchResult) -> list[str]:
+    if not found.setting.multiply_adds:
         return []
-    unit = " ms" if played.scenario.metric.endswith("_ms") else ""
-    metric = played.scenario.metric.removesuffix("_ms").replace("_", " ")
-    value = "too few queries" if played.value is None else f"{played.value:,.4g}{unit}"
-    head = f"{played.scenario.name}, {played.samples} a query: {metric} {value}"
-    rate = f"{played.images_per_second:,.0f} images a second"
-    departures = "; ".join(played.to_json()["departs_from_mlperf"])
-    return [_row("scenario", head), _row("", rate), *_wrapped(departures, " " * _LABEL)]
-
-
-def _peak(found: BenchResult) -> list[str]:
-    setting, peak = found.setting, found.setting.peak(found.peaks)
-    rows = []
-    if setting.multiply_adds:
-        rate = (setting.rate(found.timing.image_ms) or 0.0) / 1e9
-        work = f"{setting.multiply_adds / 1e6:.1f} M multiply-adds an image: {rate:.1f} G/s"
-        share = "" if found.share is None else f", {found.share:.0%} of the peak"
-        rows.append(_row("work", work + share))
-    if peak and found.peaks:
-        top = peak.multiply_adds_per_second / 1e9
-        rows.append(_row("peak", f"{top:.1f} G/s a core in {peak.kind}, by {peak.engine}"))
-        rows += _wrapped(found.peaks.to_json()["how"], " " * _LABEL)
-    return rows
+    million, rate = found.setting.multiply_adds / 1e6, (found.rate or 0.0) / 1e9
+    return [_row("work", f"{million:.1f} M multiply-adds an image: {rate:.1f} G/s")]
 
 
 def _power(power: Power) -> str:

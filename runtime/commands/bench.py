@@ -6,14 +6,12 @@ from pathlib import Path
 
 import click
 
-from runtime.commands._options import DEVICE, ENGINE, constant, gpu_options
+from runtime.commands._options import DEVICE, ENGINE, gpu_options
 from runtime.errors import InputError
 from runtime.terminal.cli import Existing, Output, output_options
 from runtime.terminal.progress import countdown
 
 _PART = 4  # with --all each row takes this part of the seconds
-
-_SCENARIO = constant("toolkit.benchmarking.scenarios", "KNOWN")
 
 
 @click.command()
@@ -26,10 +24,6 @@ _SCENARIO = constant("toolkit.benchmarking.scenarios", "KNOWN")
 @click.option("--seconds", type=float, default=2.0, show_default=True, help="For each timing.")
 @click.option("--image", type=Existing(), help="Preprocess this one.")
 @click.option("--all", "every", is_flag=True, help="Rank all engines, threads and batches.")
-@click.option(
-    "--scenario", type=_SCENARIO, help="As MLPerf: single-stream, multi-stream or offline."
-)
-@click.option("--peak/--no-peak", default=True, help="Measure what this machine can do.")
 @output_options
 def command(
     model: Path,
@@ -42,8 +36,6 @@ def command(
     seconds: float,
     image: Path | None,
     every: bool,
-    scenario: str | None,
-    peak: bool,
     output: Output,
 ) -> None:
     """Measure how fast a MODEL file is on this device.
@@ -51,12 +43,6 @@ def command(
     Load time, first prediction and memory are those of fresh processes. Latency is that of
     one image, warm: from pixels of the model's size to scores; to decode and fit it apart. A
     percentile is shown only with enough samples: 64 for p90, 662 for p99.
-
-    The share of the peak compares the model's multiply-adds with what a core of this
-    machine reaches on convolutions made for nothing else.
-
-    A scenario runs one kind of query for --seconds: one image at a time (p90), eight
-    (p99), or the largest batch (images a second). It is not an MLPerf result.
 
     With --all every installed engine runs the file in turns, with each number of threads
     and each batch, a quarter of --seconds each; to remember the fastest: runtime tune.
@@ -67,16 +53,15 @@ def command(
 
     counts = parse_counts(threads, "--threads") if threads else ()
     if every:
-        if (backend, device, image, scenario) != ("auto", "cpu", None, None):
+        if (backend, device, image) != ("auto", "cpu", None):
             raise InputError(
-                "--all ranks every engine on the CPU: leave out --backend, --device, --image "
-                "and --scenario"
+                "--all ranks every engine on the CPU: leave out --backend, --device and --image"
             )
         _rank(model, counts, parse_counts(batch, "--batch"), seconds, output)
         return
     engine = BackendOptions(device, counts[0] if counts else 1, precision, providers)
     sizes = parse_counts(batch, "--batch")
-    options = BenchOptions(backend, engine, counts, sizes, seconds, image, scenario, peak)
+    options = BenchOptions(backend, engine, counts, sizes, seconds, image)
     with countdown(output, "measuring", options.expected_seconds):
         found = bench(model, options)
     output.data(found.to_json(), text(found))

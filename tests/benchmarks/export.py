@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporters import formats
+from exporters.calibration import CalibrationOptions
 from exporters.keras_model.tensorflow_setup import import_tensorflow
 from runtime.host import host
 from runtime.terminal.cli import Output
 from runtime.terminal.silence import silenced
 from toolkit.datasets import DataOptions
 from toolkit.export import export as exporting
+from toolkit.export.request import ExportOptions, draw_calibration
 from toolkit.trained_model import Subject, resolve
 
 if TYPE_CHECKING:
@@ -152,9 +154,9 @@ class _Reader:
         return next(self._rows, None)
 
 
-def time_bare(subject: Subject, options: exporting.ExportOptions) -> Times:
+def time_bare(subject: Subject, options: ExportOptions) -> Times:
     """Time each bare call."""
-    images = exporting.draw_calibration(subject, options.calibration).batch
+    images = draw_calibration(subject, options.calibration).batch
     calls = bare_calls(subject, images)
     times: Times = {}
     for exporter in exporting.select(options.formats):
@@ -165,12 +167,12 @@ def time_bare(subject: Subject, options: exporting.ExportOptions) -> Times:
     return times
 
 
-def time_export(subject: Subject, options: exporting.ExportOptions) -> Times:
+def time_export(subject: Subject, options: ExportOptions) -> Times:
     """Time each file of an export of everything; shared work counts where it is done first."""
     times: Times = {}
     start = _clocks()
-    for artifact in exporting.export(subject, options):
-        times[str(artifact.format)] = _since(start)
+    for one in exporting.export(subject, options):
+        times[one.artifact.format] = _since(start)
         start = _clocks()
     return times
 
@@ -200,8 +202,8 @@ def measure(model: Path, data: DataOptions, what: Effort) -> list[dict[str, Any]
         for kind, timer in (("bare", time_bare), ("export", time_export)):
             subject = resolve(model, data)
             with tempfile.TemporaryDirectory() as folder:
-                calibration = exporting.CalibrationOptions(what.samples)
-                options = exporting.ExportOptions(what.formats, Path(folder), calibration)
+                calibration = CalibrationOptions(what.samples)
+                options = ExportOptions(what.formats, Path(folder), calibration)
                 found[kind].append(timer(subject, options))
     best = {kind: _best(times[1:]) for kind, times in found.items()}
     rows = [_row(name, best["bare"][name], best["export"][name]) for name in best["bare"]]

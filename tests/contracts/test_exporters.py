@@ -12,7 +12,7 @@ from exporters.request import ExportRequest
 from runtime.errors import ExportError, ParityError
 from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
-from toolkit.export import export
+from toolkit.export.request import ExportOptions, build_request
 from toolkit.trained_model import resolve
 
 FORMATS = formats.registry()
@@ -44,8 +44,8 @@ def rgb_request(rgb_model, tmp_path_factory) -> ExportRequest:
 
     data = DataOptions(path=rgb_model / "colors.npz")
     subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    options = export.ExportOptions((), tmp_path_factory.mktemp("out"))
-    return export.build_request(subject, options, calibrate=True)
+    options = ExportOptions((), tmp_path_factory.mktemp("out"))
+    return build_request(subject, options, calibrate=True)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from exporters.quantization_options import QuantizationOptions
 from exporters.tflite import graph as tflite_graph
 from runtime.errors import ExportError
 from toolkit.datasets import DataOptions
-from toolkit.export import export
+from toolkit.export.request import ExportOptions, build_request
 from toolkit.trained_model import Overrides, resolve
 
 FORMATS = formats.registry()
@@ -26,8 +26,8 @@ def exporter(name):
 def rgb_request(rgb_model, tmp_path_factory):
     data = DataOptions(path=rgb_model / "colors.npz")
     subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    options = export.ExportOptions((), tmp_path_factory.mktemp("out"))
-    return export.build_request(subject, options, calibrate=True)
+    options = ExportOptions((), tmp_path_factory.mktemp("out"))
+    return build_request(subject, options, calibrate=True)
 
 
 def load_onnx(file):

@@ -150,12 +150,16 @@ def test_the_camera_is_opened_and_closed(fake):
 def colors_file(rgb_model, tmp_path_factory):
     """A model file that tells red, green and blue apart."""
     from toolkit.datasets import DataOptions
-    from toolkit.export.export import ExportOptions, export
+    from toolkit.export.export import export
+    from toolkit.export.request import ExportOptions
     from toolkit.trained_model import Overrides, resolve
 
     data = DataOptions(path=rgb_model / "colors.npz")
     subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    (file,) = export(subject, ExportOptions(("tflite",), tmp_path_factory.mktemp("colors")))
+    (file,) = (
+        one.artifact
+        for one in export(subject, ExportOptions(("tflite",), tmp_path_factory.mktemp("colors")))
+    )
     return file.path
 
 

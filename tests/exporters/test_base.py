@@ -70,22 +70,23 @@ def test_formats_are_listed_in_the_order_of_their_rank():
 
 
 def test_a_file_that_the_engine_refuses_is_not_written(subject, tmp_path, monkeypatch):
-    from toolkit.export import export
+    from toolkit.export.request import ExportOptions, build_request
 
     class Refusing:
         def __init__(self, artifact):
             raise BackendError("no such operator")
 
     monkeypatch.setattr(base, "for_suffix", lambda suffix: [Refusing])
-    options = export.ExportOptions((), tmp_path / "out")
-    request = export.build_request(subject, options, calibrate=False)
+    options = ExportOptions((), tmp_path / "out")
+    request = build_request(subject, options, calibrate=False)
     with pytest.raises(ExportError, match="format tflite: no such operator"):
         formats.registry()["tflite"]().export(request)
     assert not (tmp_path / "out").exists()
 
 
 def test_keras_answers_the_check_images_once_for_all_formats(subject, tmp_path, monkeypatch):
-    from toolkit.export import export
+    from toolkit.export.export import export
+    from toolkit.export.request import ExportOptions
 
     asked = []
     predict = KerasSource.predict
@@ -95,8 +96,8 @@ def test_keras_answers_the_check_images_once_for_all_formats(subject, tmp_path, 
         return predict(source, batch)
 
     monkeypatch.setattr(KerasSource, "predict", counted)
-    options = export.ExportOptions(("tflite", "tflite-float16", "onnx"), tmp_path)
-    files = list(export.export(subject, options))
+    options = ExportOptions(("tflite", "tflite-float16", "onnx"), tmp_path)
+    files = [one.artifact for one in export(subject, options)]
     assert len(files) == 3
     assert len(asked) == 1
 
@@ -139,10 +140,10 @@ def test_calibration_images_are_asked_for_in_one_place(request_):
     ],
 )
 def test_options_that_a_format_cannot_honour_are_refused(subject, tmp_path, name, options, words):
-    from toolkit.export import export
+    from toolkit.export.request import ExportOptions, build_request
 
-    options = export.ExportOptions((), tmp_path, quantization=QuantizationOptions(**options))
-    request = export.build_request(subject, options, calibrate=True)
+    options = ExportOptions((), tmp_path, quantization=QuantizationOptions(**options))
+    request = build_request(subject, options, calibrate=True)
     with pytest.raises(ExportError, match=f"format {name} {words}"):
         formats.registry()[name]().export(request)
     assert not list(tmp_path.iterdir())

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from toolkit.evaluation.figures import plot_confusion
 from toolkit.evaluation.metrics import evaluate
-from toolkit.plots import plot_confusion, plot_history
+from toolkit.plots import plot_history
 
 ROW = {"loss": 0.5, "accuracy": 0.8, "learning_rate": 0.001, "seconds": 1.0}
 VALIDATED = ROW | {"val_loss": 0.6, "val_accuracy": 0.7}

@@ -18,8 +18,9 @@ from runtime.errors import BackendError, InputError, joined
 from runtime.host import power_state, risen
 from runtime.model import open_silently
 from runtime.modelfile import artifact as artifacts
-from toolkit.benchmarking.peak import measure_peaks
+from toolkit.benchmarking.peak import arithmetic, measure_peaks, share_note, share_of_peak
 from toolkit.benchmarking.peak_networks import FLOAT32
+from toolkit.benchmarking.scenarios import find, played
 from toolkit.engines import engines_for
 from toolkit.export.export import read_exports
 from toolkit.progress import SILENT, Reporter
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     from runtime.model import Classifier
     from runtime.modelfile.artifact import Artifact
     from toolkit.benchmarking.peak import Peaks
+    from toolkit.benchmarking.scenarios import Played
 
+_BATCH = 32  # images of a query, where the scenario leaves that open
 METHOD = (
     "ratio: median over the turns of (median of the file / median of the baseline) in the same "
     "turn; interval: 95 %, from the order statistics of the turns (scipy.stats.quantile_test)"
@@ -53,6 +56,8 @@ class CompareOptions:
         baseline: a file that the others are compared with; None takes the first float32 one.
         seconds: of timing, per file and engine.
         peak: whether to measure what the machine can do.
+        scenario: one of MLPerf's by name; None times one image at a time.
+        batch: images of a query where the scenario leaves that open; None takes 32.
     """
 
     paths: tuple[Path, ...] = ()
@@ -61,6 +66,28 @@ class CompareOptions:
     baseline: Path | None = None
     seconds: float = 1.0
     peak: bool = True
+    scenario: str | None = None
+    batch: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the fields.
+
+        Raises:
+            UnknownNameError: no such scenario.
+            InputError: the batch is out of its range, or not for this scenario.
+        """
+        own = self.scenario is None or find(self.scenario).samples is not None
+        if self.batch is not None and own:
+            raise InputError("--batch is for --scenario offline; everything else has its own batch")
+        if self.batch is not None and self.batch < 1:
+            raise InputError(f"--batch must be at least 1, not {self.batch}")
+
+    @property
+    def samples(self) -> int:
+        """Images of one call."""
+        if self.scenario is None:
+            return 1
+        return find(self.scenario).samples or self.batch or _BATCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +95,14 @@ class Compared:
     """One file in one engine, beside the baseline.
 
     Attributes:
-        result: what ``runtime bench`` would tell.
+        result: what ``runtime bench`` would tell, as far as it was measured.
         ratio: its latency by that of the baseline; below 1 it is faster.
         interval: 95 % interval of the ratio; None with fewer than six turns.
         turns: how many were compared.
         is_baseline: whether it is the baseline itself.
+        arithmetic: ``float32`` or ``int8``; None if it is neither, or not known.
+        peaks: what the machine can do; None where it was not measured.
+        played: what a scenario gave; None without one.
     """
 
     result: BenchResult
@@ -80,10 +110,22 @@ class Compared:
     interval: tuple[float, float] | None
     turns: int
     is_baseline: bool
+    arithmetic: str | None = None
+    peaks: Peaks | None = None
+    played: Played | None = None
+
+    @property
+    def share(self) -> float | None:
+        """The share of the machine's peak, 0…1; None where it cannot be told."""
+        return share_of_peak(self.result, self.arithmetic, self.peaks)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values: those of ``runtime bench``, and the ratio."""
+        """Return plain JSON values: those of ``runtime bench``, share, scenario and ratio."""
         return self.result.to_json() | {
+            "arithmetic": self.arithmetic,
+            "share_of_peak": None if self.share is None else round(self.share, 4),
+            "peak": self.peaks.to_json() if self.peaks else None,
+            "scenario": self.played.to_json() if self.played else None,
             "ratio": round(self.ratio, 4),
             "ratio_interval": None if self.interval is None else _rounded(self.interval),
             "ratio_turns": self.turns,
@@ -127,14 +169,14 @@ def compare_speed(options: CompareOptions, reporter: Reporter = SILENT) -> Compa
     with ExitStack() as stack:
         opened, refused = _open_all(files, options, stack)
         base = _baseline(opened, options.baseline)
-        reporter.say(timing_text(len(opened), options.seconds))
-        timed = measure_turns([_one_image(one) for one in opened], options.seconds)
+        reporter.say(timing_text(len(opened), options.seconds, options.samples))
+        timed = measure_turns([_call(one, options.samples) for one in opened], options.seconds)
         fresh = _fresh(opened, options.engine, reporter)
         peaks = measure_peaks() if options.peak else None
         after = power_state()
         power = Power(before, after, risen(before, after))
         entries = [
-            _compared(_result(one, turns, start, power, peaks, options), turns, timed[base])
+            _compared(one, (turns, timed[base]), (start, power, peaks), options)
             for one, turns, start in zip(opened, timed, fresh, strict=True)
         ]
     entries[base] = replace(entries[base], interval=None, is_baseline=True)
@@ -155,10 +197,11 @@ def find_files(options: CompareOptions) -> tuple[Artifact, ...]:
     return tuple(files)
 
 
-def timing_text(files: int, seconds: float) -> str:
+def timing_text(files: int, seconds: float, batch: int = 1) -> str:
     """Say how long it takes to time some files, of which each gets so many seconds."""
     what = "1 file" if files == 1 else f"{files} files in turns"
-    return f"Timing {what}, one image at a time: {files * seconds:.0f} s"
+    size = "one image" if batch == 1 else f"{batch} images"
+    return f"Timing {what}, {size} at a time: {files * seconds:.0f} s"
 
 
 def ratio_interval(ratios: NDArray[np.float64]) -> tuple[float, float] | None:
@@ -216,10 +259,10 @@ def _is_float32(classifier: Classifier) -> bool:
     return manifest is not None and manifest.quantization.scheme == FLOAT32
 
 
-def _one_image(classifier: Classifier) -> Callable[[], object]:
-    """Return the call that ``runtime bench`` times too; a grey image is as good as any."""
+def _call(classifier: Classifier, size: int) -> Callable[[], object]:
+    """Return the call that ``runtime bench`` times too; grey images are as good as any."""
     run, spec = classifier.backend.run_images, classifier.spec
-    pixels = np.full((1, *spec.shape), 127, np.uint8)
+    pixels = np.full((size, *spec.shape), 127, np.uint8)
     return lambda: run(pixels, spec)
 
 
@@ -233,30 +276,49 @@ def _fresh(opened: Sequence[Classifier], engine: BackendOptions, reporter: Repor
     return found
 
 
-def _result(
+def _compared(
     classifier: Classifier,
-    turns: Turns,
-    fresh: Fresh,
-    power: Power,
-    peaks: Peaks | None,
+    turns: tuple[Turns, Turns],
+    measured: tuple[Fresh, Power, Peaks | None],
     options: CompareOptions,
-) -> BenchResult:
-    """Return what ``runtime bench`` would tell, as far as it was measured."""
-    latency = summary(turns)
+) -> Compared:
+    """Put together what was measured of a file; ``turns`` are its own and the baseline's."""
+    own, base = turns
+    fresh, power, peaks = measured
+    latency, samples = summary(own), options.samples
+    timing = Timing(latency, samples * 1000 / latency.mean_ms, batch=samples)
     setting = Setting.of(classifier.artifact, classifier.backend, options.engine)
-    timing = Timing(latency, 1000 / latency.mean_ms)
-    found = BenchResult(setting, timing, fresh, power, options.seconds, peaks)
-    return replace(found, notes=(*classifier.notes, *remarks(found, classifier.backend)))
+    result = BenchResult(setting, timing, fresh, power, options.seconds)
+    one = Compared(
+        result,
+        *_ratio(own, base),
+        is_baseline=False,
+        arithmetic=arithmetic(classifier.artifact.manifest),
+        peaks=peaks,
+        played=played(find(options.scenario), samples, own) if options.scenario else None,
+    )
+    return replace(one, result=replace(result, notes=_notes(one, classifier)))
 
 
-def _compared(result: BenchResult, turns: Turns, base: Turns) -> Compared:
+def _notes(one: Compared, classifier: Classifier) -> tuple[str, ...]:
+    """Return what a reader has to know of a file; a scenario asks for its own percentile."""
+    played = one.played
+    found = [
+        *classifier.notes,
+        *remarks(one.result, classifier.backend, percentiles=played is None),
+        share_note(one.result, one.arithmetic, one.peaks),
+        *(one.peaks.problems if one.peaks else ()),
+        played.note if played else None,
+    ]
+    return tuple(note for note in found if note)
+
+
+def _ratio(turns: Turns, base: Turns) -> tuple[float, tuple[float, float] | None, int]:
     """Divide the medians of each turn by those of the baseline in the same turn."""
     ratios = np.array(
         [np.median(own) / np.median(other) for own, other in zip(turns, base, strict=True)]
     )
-    return Compared(
-        result, float(np.median(ratios)), ratio_interval(ratios), len(ratios), is_baseline=False
-    )
+    return float(np.median(ratios)), ratio_interval(ratios), len(ratios)
 
 
 def _rounded(interval: tuple[float, float]) -> list[float]:

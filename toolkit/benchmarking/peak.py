@@ -18,6 +18,7 @@ from runtime.workers.process import WorkerProcess
 from toolkit.benchmarking.peak_networks import BUILDERS, FLOAT32, INT8
 
 if TYPE_CHECKING:
+    from runtime.benchmark.result import BenchResult
     from runtime.modelfile.manifest import Manifest
 
 HOW = (
@@ -103,6 +104,44 @@ def arithmetic(manifest: Manifest | None) -> str | None:
     if scheme.startswith("float"):
         return FLOAT32
     return INT8 if "int8" in scheme and "int16" not in scheme else None
+
+
+def share_of_peak(found: BenchResult, kind: str | None, peaks: Peaks | None) -> float | None:
+    """Return what part of the peak of its threads a model reaches, 0…1, or None.
+
+    n threads are compared with n times the peak of one core, as far as there are cores.
+
+    Args:
+        found: what was measured.
+        kind: of arithmetic, see :func:`arithmetic`.
+        peaks: what the machine can do; None where it was not measured.
+    """
+    setting, peak = found.setting, peaks.of(kind) if peaks else None
+    if peak is None or found.rate is None or setting.device != "cpu":
+        return None
+    cores = min(setting.threads, setting.host.cores)
+    return found.rate / (peak.multiply_adds_per_second * cores)
+
+
+def share_note(found: BenchResult, kind: str | None, peaks: Peaks | None) -> str | None:
+    """Say why there is no share of the peak, or why it is more than all of it; else None."""
+    if found.setting.device != "cpu":
+        return "no share of the peak: that of a GPU is not measured"
+    share = share_of_peak(found, kind, peaks)
+    if peaks is None or (share is not None and share <= 1.0):
+        return None
+    if share is not None:
+        return (
+            "more than the peak: the engine needs fewer multiply-adds, or the probe was disturbed"
+        )
+    if found.setting.multiply_adds is None:
+        return (
+            "no share of the peak: the file does not tell its multiply-adds (made by another "
+            "tool, or a layer that cannot be counted)"
+        )
+    if kind is None:
+        return "no share of the peak: the file multiplies neither in float32 nor in int8 alone"
+    return f"no share of the peak: no engine here gave one for {kind}"
 
 
 def _rate(peak: Peak) -> float:

@@ -1,4 +1,4 @@
-"""The scenarios of MLPerf Inference, as far as one program on one device can play them.
+"""The scenarios of MLPerf Inference, as far as one program on one machine can play them.
 
 Source: github.com/mlcommons/inference_policies, inference_rules.adoc, "Scenarios": single
 stream sends a query of one sample when the one before is done and reports the 90th
@@ -12,20 +12,17 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from runtime.benchmark.latency import P90_SAMPLES, P99_SAMPLES, Latency, repeat
-from runtime.benchmark.throughput import images_per_second
+from runtime.benchmark import summary
+from runtime.benchmark.latency import P90_SAMPLES, P99_SAMPLES
 from runtime.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from runtime.model import Classifier
+    from runtime.benchmark import Latency, Turns
 
 DEPARTURES = (
     "MLPerf runs 600 s (offline at least 24,576 samples); here --seconds decide",
     "MLPerf estimates a percentile of few queries higher (early stopping); here it is as found",
+    "files take turns, and the first query of a turn is not counted",
     "no accuracy run; the samples are one image, repeated; not an MLPerf result",
 )
 
@@ -36,7 +33,7 @@ class Scenario:
 
     Attributes:
         name: as MLPerf calls it.
-        samples: images of one query; None takes the largest batch.
+        samples: images of one query; None leaves that to the user.
         metric: what the one number of the result is.
         needed: queries below which there is no such number.
     """
@@ -100,26 +97,16 @@ def find(name: str) -> Scenario:
     return KNOWN[name]
 
 
-def play(
-    scenario: Scenario, classifier: Classifier, pixels: NDArray[Any], batch: int, seconds: float
-) -> Played:
-    """Send queries one after the other.
+def played(scenario: Scenario, samples: int, turns: Turns) -> Played:
+    """Return what queries, sent one after the other, come to.
 
     Args:
         scenario: which one.
-        classifier: the open model.
-        pixels: one image of its size, (1, height, width, channels); a query repeats it.
-        batch: images of one call where the scenario leaves it open.
-        seconds: how long.
-
-    Raises:
-        InputError: no time for it.
-        BackendError: the engine failed.
+        samples: images of one query.
+        turns: the durations of the queries in nanoseconds, turn by turn.
     """
-    samples = scenario.samples or batch
-    backend, spec, query = classifier.backend, classifier.spec, np.repeat(pixels, samples, axis=0)
-    times = repeat(lambda: backend.run_images(query, spec), seconds)
-    latency, rate = Latency.of(times), images_per_second(times, samples)
+    latency = summary(turns)
+    rate = samples * 1000 / latency.mean_ms
     value = {
         "p90_ms": latency.p90_ms,
         "p99_ms": latency.p99_ms,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.commands._reporter import render, wrap
 from toolkit.parity.metrics import ALLCLOSE
-from toolkit.parity.words import listed, of_several
+from toolkit.parity.report import listed, of_several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime.backends import AUTO, BackendOptions
-from runtime.commands._options import DEVICE, gpu_options
+from runtime.commands._options import DEVICE, constant, gpu_options
 from runtime.terminal.cli import Output, output_options
 from toolkit.commands._options import ENGINE, EXISTING, PATH
 from toolkit.commands._short_names import short_names
 from toolkit.engines import check_engine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from toolkit.benchmarking.bench import Compared, Comparison
+    from toolkit.benchmarking.scenarios import Played
+
+_SCENARIO = constant("toolkit.benchmarking.scenarios", "KNOWN")
 
 
 @click.command()
@@ -29,6 +34,10 @@ if TYPE_CHECKING:
 @click.option("--threads", type=int, default=1, show_default=True, help="Of one inference.")
 @click.option("--baseline", type=PATH, help="Compare with this file [default: first float32].")
 @click.option("--seconds", type=float, default=1.0, show_default=True, help="For each file.")
+@click.option(
+    "--scenario", type=_SCENARIO, help="As MLPerf: single-stream, multi-stream or offline."
+)
+@click.option("--batch", type=int, help="Images of a query of offline [default: 32].")
 @click.option("--peak/--no-peak", default=True, help="Measure what this machine can do.")
 @output_options
 def command(
@@ -40,6 +49,8 @@ def command(
     providers: tuple[str, ...],
     baseline: Path | None,
     seconds: float,
+    scenario: str | None,
+    batch: int | None,
     peak: bool,
     output: Output,
 ) -> None:
@@ -49,13 +60,19 @@ def command(
     image at a time (quantize, infer, dequantize), so that a slow moment of the machine hits
     them all; each is compared with the baseline turn by turn, which gives the ratio and its
     95 % interval. Memory is the peak of a fresh process.
+
+    The share of the peak compares a model's multiply-adds with what a core of this machine
+    reaches on convolutions made for nothing else.
+
+    A scenario sends one kind of query: one image (p90), eight (p99), or --batch of them
+    (images a second). It is not an MLPerf result.
     """
     from toolkit.benchmarking.bench import CompareOptions, compare_speed
     from toolkit.commands._reporter import RichReporter
 
     check_engine(backend)
     engine = BackendOptions(device, threads, precision, providers)
-    options = CompareOptions(artifacts, backend, engine, baseline, seconds, peak)
+    options = CompareOptions(artifacts, backend, engine, baseline, seconds, peak, scenario, batch)
     found = compare_speed(options, RichReporter(output))
     output.data(found.to_json(), table(found))
     if output.as_json:
@@ -84,7 +101,7 @@ def table(found: Comparison) -> str:
     host = found.entries[0].result.setting.host
     head = wrapped(f"Measured on {host.cpu} ({host.cores} cores, {host.architecture}).")
     share = "Peak is the share of it that a file reaches. " if found.peaks else ""
-    texts = [*_peaks(found), f"{share}{METHOD}."]
+    texts = [*_scenario(found, names), *_peaks(found), f"{share}{METHOD}."]
     texts += [f"Refused: {reason}" for reason in found.refused]
     texts += [f"Note: {note}" for note in _notes(found)]
     return "\n".join([head, render(grid), *(line for text in texts for line in wrap(text))])
@@ -92,7 +109,7 @@ def table(found: Comparison) -> str:
 
 def _cells(entry: Compared) -> list[str]:
     setting, latency = entry.result.setting, entry.result.timing.latency
-    share, interval = entry.result.share, entry.interval
+    share, interval = entry.share, entry.interval
     ratio = "baseline" if entry.is_baseline else f"{entry.ratio:.3f}"
     return [
         setting.backend,
@@ -108,6 +125,31 @@ def _cells(entry: Compared) -> list[str]:
 def _names(found: Comparison) -> list[str]:
     settings = [entry.result.setting for entry in found.entries]
     return short_names((setting.format, setting.path) for setting in settings)
+
+
+def _scenario(found: Comparison, names: Sequence[str]) -> list[str]:
+    """Return what a scenario reports of each file, and where it departs from MLPerf."""
+    rows = [
+        f"{name} on {entry.result.setting.backend}: {_reported(entry.played)}"
+        for entry, name in zip(found.entries, names, strict=True)
+        if entry.played
+    ]
+    first = found.entries[0].played
+    if first is None:
+        return rows
+    head = f"Scenario {first.scenario.name}, {first.samples} a query; the times are of a query."
+    return [head, *rows, f"{'; '.join(first.to_json()['departs_from_mlperf'])}."]
+
+
+def _reported(played: Played) -> str:
+    unit = " ms" if played.scenario.metric.endswith("_ms") else ""
+    metric = played.scenario.metric.removesuffix("_ms").replace("_", " ")
+    if played.value is None:
+        value = f"{metric} too few queries"
+    else:
+        value = f"{metric} {played.value:,.4g}{unit}"
+    rate = f"{played.images_per_second:,.0f} images a second"
+    return value if metric == "images per second" else f"{value}, {rate}"
 
 
 def _peaks(found: Comparison) -> list[str]:

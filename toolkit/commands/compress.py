@@ -85,16 +85,19 @@ def _exported(found: Compression, reporter: Reporter) -> Artifact:
     from runtime.errors import EdgeError
     from toolkit.compression import TIMED_FORMAT
     from toolkit.datasets import DataOptions
-    from toolkit.export import export
+    from toolkit.export.export import export
+    from toolkit.export.request import ExportOptions
+    from toolkit.parity.words import keras_warning
     from toolkit.trained_model import resolve
 
     try:
         student = resolve(found.run.path, DataOptions(), reporter=reporter)
-        (file,) = export.export(student, export.ExportOptions((TIMED_FORMAT,)), reporter)
+        (made,) = export(student, ExportOptions((TIMED_FORMAT,)), reporter)
+        file = made.artifact
     except EdgeError:
         reporter.say(f"The small network is kept in {found.run.path}; its export failed:")
         raise
-    if warning := export.keras_warning(file):
+    if warning := keras_warning(file):
         reporter.say(f"Warning: {warning}")
     return file
 

@@ -59,7 +59,7 @@ def command(
     options = DiagnoseOptions(images, seed)
     report = diagnose_file(resolve(against, data, overrides, reporter), model, options, reporter)
     if plot is not None:
-        from toolkit.plots import plot_diagnosis
+        from toolkit.diagnosis.figures import plot_diagnosis
 
         plot_diagnosis(report.found, model.name, plot)
         output.say(f"Wrote {plot}")

@@ -47,6 +47,7 @@ def command(
     from toolkit.evaluation import ensemble
     from toolkit.evaluation.ensemble_cost import measure
     from toolkit.export import export
+    from toolkit.export.request import ExportOptions
     from toolkit.parity.verify import VerifyOptions, verify
     from toolkit.trained_model import resolve
 
@@ -55,7 +56,8 @@ def command(
     reporter = RichReporter(output)
     made = ensemble.make(runs, out, reporter)
     subject = resolve(made.run.path, DataOptions(), reporter=reporter)
-    files = tuple(export.export(subject, export.ExportOptions(formats), reporter))
+    found = export.export(subject, ExportOptions(formats), reporter)
+    files = tuple(one.artifact for one in found)
     report = verify(subject, options, reporter)
     cost = measure(files, made.best, reporter, seconds)
     output.data(_record(made, files, report, cost), _text(made, report, cost))

@@ -61,7 +61,7 @@ def command(
     from toolkit.commands._reporter import RichReporter
     from toolkit.evaluation import evaluate
     from toolkit.export.export import read_exports
-    from toolkit.parity.verify import as_exported
+    from toolkit.trained_model import as_exported
     from toolkit.training.monitor import low_accuracy
 
     check_engine(backend)
@@ -139,7 +139,7 @@ def _draw(result: Evaluation, subject: Subject, out: Path | None, file: Path | N
     """Draw into the run folder, or where the user says; nowhere else."""
     if out is None and subject.stated is not None:
         return None
-    from toolkit.plots import plot_confusion
+    from toolkit.evaluation.figures import plot_confusion
 
     folder = out or subject.source.path.parent
     picture = folder / f"{file.name if file else subject.dataset.name}-{_PICTURE}"

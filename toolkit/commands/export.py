@@ -17,7 +17,7 @@ from toolkit.commands._options import EXISTING, FORMAT, PATH, data_options, over
 if TYPE_CHECKING:
     from runtime.modelfile.artifact import Artifact
     from toolkit.datasets import DataOptions
-    from toolkit.quantization_search.attempts import Mending
+    from toolkit.export.attempts import Mending
     from toolkit.trained_model import Overrides, Subject
 
 
@@ -71,32 +71,41 @@ def command(
     from exporters.quantization_options import QuantizationOptions
     from toolkit.commands._reporter import RichReporter
     from toolkit.export import export
+    from toolkit.export.request import ExportOptions
+    from toolkit.quantization_search.search import SearchOptions, export_within
     from toolkit.trained_model import resolve
 
     if chosen and everything:
         raise click.UsageError("use --format or --all, not both")
     names = () if everything else chosen or (export.DEFAULT_FORMAT,)
     exporters = export.select(names)  # a mistyped format is told before TensorFlow is loaded
-    options = export.ExportOptions(
+    options = ExportOptions(
         names,
         out,
         CalibrationOptions(calibration_samples, seed),
         QuantizationOptions(per_channel=not per_tensor, method=method),
         force,
-        max_drop,
     )
+    search = None if max_drop is None else SearchOptions(options, max_drop)
     reporter = RichReporter(output)
     subject = resolve(model, data, overrides, reporter)
     proven = export.with_golden(out or subject.exports, subject.name, exporters)
     failed: dict[str, str] = {}
     mended: dict[str, Mending] = {}
     artifacts = []
-    collect = None if len(exporters) == 1 else lambda name, error: failed.update({name: str(error)})
-    for artifact in export.export(
-        subject, options, reporter, collect, lambda record: mended.update({record.format: record})
-    ):
-        artifacts.append(artifact)
-        output.say(_line(artifact))
+    found = (
+        export_within(subject, search, reporter)
+        if search
+        else export.export(subject, options, reporter)
+    )
+    for one in found:
+        if one.error and len(exporters) > 1:
+            failed[one.format] = str(one.error)
+            continue
+        if one.search:
+            mended[one.format] = one.search
+        artifacts.append(one.artifact)
+        output.say(_line(one.artifact))
     _show(artifacts, mended, failed, output)
     if replaced := [artifact.path for artifact in artifacts if artifact.path in proven]:
         reporter.say(_replaced(replaced, subject))
@@ -116,7 +125,7 @@ def _conclude(
 
 
 def _say_how_to_use(artifact: Artifact, subject: Subject, output: Output) -> None:
-    from toolkit.export.export import keras_warning
+    from toolkit.parity.words import keras_warning
 
     output.say(f"Classes, in the order of the outputs: {', '.join(subject.labels)}")
     if warning := keras_warning(artifact):
@@ -137,13 +146,11 @@ def _line(artifact: Artifact) -> str:
 
 def _replaced(paths: list[Path], subject: Subject) -> str:
     """Say that golden inputs are gone, and how new ones come in."""
-    from toolkit.typed import named
-
     names = ", ".join(path.name for path in paths)
     files = " ".join(shlex.quote(str(path)) for path in paths)
     return (
         f"Note: {names} had golden inputs and a verdict, which went with the old file. Put in "
-        f"new ones:\ntoolkit verify {files} --golden --against {named(subject)}"
+        f"new ones:\ntoolkit verify {files} --golden --against {' '.join(subject.as_arguments())}"
     )
 
 

@@ -67,7 +67,6 @@ def command(
     from toolkit.recommend.explanation import remedy
     from toolkit.recommend.measure import RecommendOptions, recommend
     from toolkit.trained_model import resolve
-    from toolkit.typed import named
 
     limits = Limits(max_drop, parse_size(max_size) if max_size is not None else None)
     budgets = load_budgets({}, config)
@@ -77,11 +76,11 @@ def command(
     found = recommend(subject, RecommendOptions(asked, limits), reporter)
     output.data(found.to_json(), table(found))
     if found.chosen:
-        where = "" if choice.backend == AUTO else f" --backend {found.chosen.backend}"
+        where = "" if choice.backend == AUTO else f" --backend {found.chosen.parity.backend}"
         where += "" if choice.engine.device == "cpu" else f" --device {choice.engine.device}"
-        output.next(f"runtime predict {shlex.quote(found.chosen.path)} IMAGE{where}")
+        output.next(f"runtime predict {shlex.quote(found.chosen.parity.path)} IMAGE{where}")
         return
-    model = named(subject) if choice.against else ""
+    model = " ".join(subject.as_arguments()) if choice.against else ""
     output.next(remedy(found.entries, limits, model, _typed(choice, config)))
     raise click.exceptions.Exit(EXIT_CHECK_FAILED)
 
@@ -125,11 +124,11 @@ def table(found: Recommendation) -> str:
     for heading in ("  file", "engine", "change", "same", "ms", "size", "memory", "choice"):
         words = heading in ("  file", "engine", "choice")
         grid.add_column(heading, justify="left" if words else "right", overflow="fold")
-    names = short_names((entry.format, entry.path) for entry in found.entries)
+    names = short_names((entry.parity.format, entry.parity.path) for entry in found.entries)
     for entry, name in zip(found.entries, names, strict=True):
         grid.add_row(*_cells(entry, name, chosen=entry is found.chosen))
     reasons = [
-        f"{name} on {entry.backend}: {reason}"
+        f"{name} on {entry.parity.backend}: {reason}"
         for entry, name in zip(found.entries, names, strict=True)
         for reason in entry.excluded
     ]
@@ -143,11 +142,11 @@ def _cells(entry: Measured, name: str, *, chosen: bool) -> list[str]:
     from toolkit.recommend.explanation import ms_text, size_text
 
     choice = "chosen" if chosen else "out" if entry.excluded else "front" if entry.pareto else ""
-    delta, same = entry.accuracy_delta, entry.agreement
+    delta, same = entry.parity.accuracy_delta, entry.parity.agreement
     latency, memory = entry.latency_ms, entry.peak_memory_mb
     return [
         f"{'→' if chosen else ' '} {name}",
-        entry.backend,
+        entry.parity.backend,
         "" if delta is None else f"{delta * 100:+.2f}",
         "" if same is None else f"{same:.2%}",
         "" if latency is None else ms_text(latency),

@@ -14,9 +14,9 @@ from runtime.errors import ExportError, ParityError
 from toolkit.compression.distillation_data import prepare
 from toolkit.compression.search import Search, Student, Target
 from toolkit.datasets.splits import train_validation
-from toolkit.files import write_json
 from toolkit.parity.statistics import mcnemar, paired_interval
 from toolkit.runs import run as runs
+from toolkit.runs.files import write_json
 from toolkit.trained_model import Overrides
 from toolkit.training import checkpoint
 from toolkit.training.checkpoint import State
@@ -162,7 +162,7 @@ class Compressor:
             raise
         model = checkpoint.load_best(folder)
         write_results(folder, model, state, self._subject.dataset)
-        shutil.rmtree(folder / checkpoint.FOLDER)
+        shutil.rmtree(folder / runs.CHECKPOINT)
         record = self._record(student, model)
         write_json(folder / RECORD, record)
         return Compression(runs.open_run(runs.finish(folder)), record)

@@ -19,7 +19,7 @@ from toolkit.compression.importance import importance
 from toolkit.compression.narrowing import Cut, largest_kernel, narrowed
 from toolkit.compression.strides import pooled
 from toolkit.compression.widths import keep, ladder
-from toolkit.export import export
+from toolkit.export.request import ExportOptions, build_request
 from toolkit.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
@@ -123,8 +123,8 @@ class Search:
         batch = subject.spec.apply(data.x_train[chosen])
         truth, kind = data.y_train[chosen], subject.source.scores
         self._scores = importance(self._model, self._channels, batch, truth, kind)
-        options = export.ExportOptions((TIMED_FORMAT,), calibration=_CALIBRATION)
-        self._request = export.build_request(subject, options, calibrate=True)
+        options = ExportOptions((TIMED_FORMAT,), calibration=_CALIBRATION)
+        self._request = build_request(subject, options, calibrate=True)
         self._exporter = formats.registry()[TIMED_FORMAT]()
         self._teacher = self._draft(self._request)
         self._pixels, self._spec = data.x_train[chosen[:1]], subject.spec

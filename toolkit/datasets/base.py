@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
@@ -16,9 +17,25 @@ from runtime.preprocessing.spec import PreprocessSpec
 from toolkit.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 _CHUNK = 4096  # images copied together
+
+
+def arguments(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return options of a command line with their values, quoted.
+
+    Args:
+        values: by the name of the option; a tuple is a list with commas, None is left out.
+    """
+    texts = {
+        name: ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }
+    return tuple(f"--{name} {shlex.quote(text)}" for name, text in texts.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +57,23 @@ class DataOptions:
     channels: int | None = None
     fit: str | None = None
     polarity: str | None = None
+
+    def as_arguments(self, *, size: bool = False) -> tuple[str, ...]:
+        """Return what a person types on a command line to name this data, quoted.
+
+        Args:
+            size: whether to name the size of the images; a model has its own.
+        """
+        values: dict[str, Any] = {
+            "dataset": self.name,
+            "data": self.path,
+            "fit": self.fit,
+            "polarity": self.polarity,
+        }
+        if size:
+            rows = "x".join(map(str, self.image_size)) if self.image_size else None
+            values |= {"image-size": rows, "channels": self.channels}
+        return arguments(values)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from exporters.calibration import CalibrationOptions, stratified_sample
 from runtime.backends import for_suffix
 from runtime.errors import InputError
+from runtime.modelfile import artifact as artifacts
 from toolkit.diagnosis.measure import diagnose
 from toolkit.inspection import view
-from toolkit.parity.reference import float_view
-from toolkit.parity.verify import VerifyOptions, prepare
+from toolkit.inspection.float_view import float_view
 from toolkit.progress import SILENT, Reporter
+from toolkit.trained_model import as_exported
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,8 +110,8 @@ def diagnose_file(
         ExportError: the Keras model cannot be converted.
         BackendError: the engine refuses it.
     """
-    job = prepare(subject, VerifyOptions((path,)), reporter)
-    (file,), subject = job.files, job.subject
+    file = artifacts.read(path)
+    subject = as_exported(subject, (file,), reporter)
     inside = view(file.data, file.suffix)
     original = float_view(subject.graphs, file.suffix)
     found = diagnose(inside, original, _images(subject, options), reporter)

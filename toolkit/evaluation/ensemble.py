@@ -10,13 +10,13 @@ from runtime.errors import InputError
 from runtime.modelfile.files import write_atomically
 from toolkit.datasets import DataOptions
 from toolkit.evaluation.evaluate import evaluate_keras
+from toolkit.evaluation.figures import plot_confusion
 from toolkit.evaluation.metrics import evaluate
-from toolkit.files import read_json, write_json
-from toolkit.plots import plot_confusion
 from toolkit.progress import SILENT, Reporter
 from toolkit.runs import run as runs
+from toolkit.runs.files import read_json, write_json
+from toolkit.runs.versions import versions
 from toolkit.trained_model import Subject, resolve
-from toolkit.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from toolkit.benchmarking.bench import CompareOptions, compare_speed
-from toolkit.export.export import DEFAULT_FORMAT, ExportOptions, export
+from toolkit.export.export import DEFAULT_FORMAT, export
+from toolkit.export.request import ExportOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,8 @@ def measure(
     chosen = next((file for file in files if file.format == DEFAULT_FORMAT), files[0])
     with TemporaryDirectory() as folder:
         options = ExportOptions((chosen.format,), out=Path(folder))
-        (single,) = export(best.subject, options, reporter)
+        (made,) = export(best.subject, options, reporter)
+        single = made.artifact
         paths = (chosen.path, single.path)
         question = CompareOptions(paths, baseline=single.path, seconds=seconds, peak=False)
         ensemble, member = compare_speed(question, reporter).entries

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from toolkit.parity.compare import Candidate, budget_for, compare
+from toolkit.parity.budgets import budget_for
+from toolkit.parity.compare import Candidate, compare
 from toolkit.parity.reference import Reference
 from toolkit.parity.report import FAIL, PASS, REFUSED, ArtifactParity, ParityReport
 

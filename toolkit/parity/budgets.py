@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from exporters import formats
-from exporters.budget import ON_GPU, ParityBudget
+from exporters.budget import INTEGER, ON_GPU, ParityBudget
 from runtime.errors import InputError, UnknownNameError
-from toolkit.parity.compare import budget_for
 
 GPU = "gpu"
 TABLE = "[tool.edge-toolkit.parity]"
@@ -126,3 +125,9 @@ def _format(name: str) -> str:
     if name not in known:
         raise UnknownNameError(f"format in {TABLE}", name, known)
     return name
+
+
+def budget_for(format_name: str) -> ParityBudget:
+    """Return the budget of a format; a file of unknown format gets that of int8."""
+    exporter = formats.registry().get(format_name)
+    return exporter.budget if exporter else INTEGER

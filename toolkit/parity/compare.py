@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exporters import budget as budgets
-from exporters import formats
 from runtime.backends import AUTO, BackendOptions
 from runtime.errors import (
     BackendError,
@@ -20,6 +17,7 @@ from runtime.errors import (
 )
 from runtime.model import Classifier, open_silently
 from toolkit.parity import audits, words
+from toolkit.parity.budgets import budget_for
 from toolkit.parity.causes import Failure, explain, input_range, preprocessing
 from toolkit.parity.metrics import measure
 from toolkit.parity.report import FAIL, PASS, REFUSED, ArtifactParity, ParityReport, overall
@@ -27,7 +25,7 @@ from toolkit.parity.teacher import Teacher, against
 from toolkit.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
     from runtime.modelfile.artifact import Artifact
     from toolkit.inspection import GraphView
     from toolkit.parity.reference import Reference
-
-    Observer = Callable[[ArtifactParity, NDArray[np.float32], NDArray[np.float32]], None]
 
 _CHUNK = 100  # images between two steps of the progress bar
 
@@ -83,11 +79,48 @@ class Questions:
     expected: NDArray[np.float32]
     teacher: Teacher | None = None
 
+    @classmethod
+    def of(
+        cls,
+        reference: Reference,
+        images: NDArray[np.uint8],
+        truth: NDArray[np.int64],
+        teacher: Teacher | None = None,
+        reporter: Reporter = SILENT,
+    ) -> Questions:
+        """Ask Keras.
 
-def budget_for(format_name: str) -> ParityBudget:
-    """Return the budget of a format; a file of unknown format gets that of int8."""
-    exporter = formats.registry().get(format_name)
-    return exporter.budget if exporter else budgets.INTEGER
+        Raises:
+            InputError: no images.
+        """
+        if len(images) == 0:
+            raise InputError("nothing to compare: no images or no artifacts")
+        return cls(reference, images, truth, reference.answer(images, reporter), teacher)
+
+    def report(self, entries: Sequence[ArtifactParity]) -> ParityReport:
+        """Put the verdicts on artifacts together."""
+        count = len(self.images)
+        return ParityReport(
+            verdict=overall(tuple(entries)),
+            reference_accuracy=float((self.expected.argmax(axis=1) == self.truth).mean()),
+            images=count,
+            artifacts=tuple(entries),
+            notes=words.unseen(count, (e.budget.max_drop for e in entries if e.budget)),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """One artifact in one engine.
+
+    Attributes:
+        entry: the verdict.
+        outputs: its probabilities (n, classes), in Keras's order of classes; None if
+            there are none.
+    """
+
+    entry: ArtifactParity
+    outputs: NDArray[np.float32] | None = None
 
 
 def compare(
@@ -97,7 +130,6 @@ def compare(
     labels: NDArray[np.int64],
     budget: ParityBudget | None = None,
     reporter: Reporter = SILENT,
-    observe: Observer | None = None,
     teacher: Teacher | None = None,
 ) -> ParityReport:
     """Run the same images through Keras and through each artifact in its real engine.
@@ -109,8 +141,6 @@ def compare(
         labels: int64 (n,), the truth.
         budget: the limits for all; None takes those of each candidate.
         reporter: shows progress.
-        observe: gets the verdict, the artifact's probabilities and Keras's, both
-            (n, classes), of each artifact that answered.
         teacher: the network that the Keras model learned from, if it is to be heard too.
 
     Returns:
@@ -120,21 +150,39 @@ def compare(
         InputError: no images or no candidates.
         DeviceUnavailableError: not one of them runs on the device that was asked for.
     """
-    if len(images) == 0 or not candidates:
+    questions = Questions.of(reference, images, labels, teacher, reporter)
+    found = compare_each(questions, candidates, budget, reporter)
+    return questions.report([one.entry for one in found])
+
+
+def compare_each(
+    questions: Questions,
+    candidates: Sequence[Candidate],
+    budget: ParityBudget | None = None,
+    reporter: Reporter = SILENT,
+) -> Iterator[Compared]:
+    """Run the images through one artifact after the other, each in its real engine.
+
+    Args:
+        questions: the images, and what Keras answers.
+        candidates: what to judge.
+        budget: the limits for all; None takes those of each candidate.
+        reporter: shows progress.
+
+    Yields:
+        The verdict on each, with its outputs, which are large: keep what is needed.
+
+    Raises:
+        InputError: no candidates.
+        DeviceUnavailableError: not one of them runs on the device that was asked for.
+    """
+    if not candidates:
         raise InputError("nothing to compare: no images or no artifacts")
-    questions = Questions(reference, images, labels, reference.answer(images, reporter), teacher)
     lacking: list[DeviceUnavailableError] = []
-    judge = partial(_judge, questions=questions, budget=budget, reporter=reporter, observe=observe)
-    entries = tuple(judge(candidate, lacking=lacking) for candidate in candidates)
-    if len(lacking) == len(entries):
+    for candidate in candidates:
+        yield _judge(candidate, questions, budget, reporter, lacking)
+    if len(lacking) == len(candidates):
         raise lacking[0]
-    return ParityReport(
-        verdict=overall(entries),
-        reference_accuracy=float((questions.expected.argmax(axis=1) == labels).mean()),
-        images=len(images),
-        artifacts=entries,
-        notes=words.unseen(len(images), (e.budget.max_drop for e in entries if e.budget)),
-    )
 
 
 def answers_in_order(
@@ -163,13 +211,11 @@ def answers_in_order(
 
 def _judge(
     candidate: Candidate,
-    *,
     questions: Questions,
     budget: ParityBudget | None,
     reporter: Reporter,
-    observe: Observer | None,
     lacking: list[DeviceUnavailableError],
-) -> ArtifactParity:
+) -> Compared:
     path = str(candidate.artifact.path)
     entry = ArtifactParity(candidate.artifact.format, path, candidate.backend, REFUSED)
     try:
@@ -178,25 +224,23 @@ def _judge(
         raise
     except BackendError as error:
         lacking += [error] if isinstance(error, DeviceUnavailableError) else []
-        return _unanswered(entry, str(error))
+        return Compared(_unanswered(entry, str(error)))
     entry = _opened(entry, classifier)
     limits = budget or candidate.limits(classifier.backend.device)
     with classifier:
         classes = questions.expected.shape[1]
         if not classifier.spec.matches(questions.images) or len(classifier.labels) != classes:
             what = f"{classifier.spec.shape}, {len(classifier.labels)} classes"
-            return _unanswered(entry, f"made for other data: {what}")
+            return Compared(_unanswered(entry, f"made for other data: {what}"))
         try:
             answers = answers_in_order(classifier, questions.reference, questions.images, reporter)
         except BackendError as error:
             inside = audits.look_inside(candidate.artifact)
             causes = _constant(classifier, questions.reference, inside)
             entry = _unanswered(entry, str(error))
-            return replace(entry, causes=causes, reasons=(*entry.reasons, *causes))
+            return Compared(replace(entry, causes=causes, reasons=(*entry.reasons, *causes)))
         entry = _verdict(entry, classifier, questions, answers, limits)
-    if observe is not None:
-        observe(entry, answers, questions.expected)
-    return entry
+    return Compared(entry, answers)
 
 
 def _opened(entry: ArtifactParity, classifier: Classifier) -> ArtifactParity:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.parity.words import listed, of_several
+from toolkit.parity.report import listed, of_several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolkit.inspection import GraphView, view
+from toolkit.inspection import GraphView
+from toolkit.inspection.float_view import float_view
 from toolkit.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from exporters.graphs import FloatGraphs
     from runtime.preprocessing.spec import PreprocessSpec
     from toolkit.trained_model import Subject
 
@@ -70,12 +70,3 @@ class Reference:
                 parts.append(self.predict(self.spec.apply(part)))
                 tick(len(part))
         return np.concatenate(parts)
-
-
-def float_view(graphs: FloatGraphs, suffix: str) -> GraphView:
-    """Return the float graph from which files with this suffix are made.
-
-    Raises:
-        ExportError: the model cannot be converted.
-    """
-    return view(graphs.to_bytes(suffix), suffix)

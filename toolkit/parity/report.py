@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
     from exporters.budget import ParityBudget
     from toolkit.parity.metrics import Metrics
     from toolkit.parity.teacher import TeacherParity
@@ -146,3 +148,24 @@ def overall(entries: tuple[ArtifactParity, ...]) -> str:
     passed = {entry.path for entry in entries if entry.verdict == PASS}
     failed = any(entry.verdict == FAIL for entry in entries)
     return FAIL if failed or any(entry.path not in passed for entry in entries) else PASS
+
+
+def listed(entries: Iterable[ArtifactParity], name: Callable[[ArtifactParity], str]) -> str:
+    """Name files with the engines of each: ``tflite (litert, openvino), onnx (onnxruntime)``.
+
+    Args:
+        entries: of the files.
+        name: returns what to call a file.
+    """
+    engines: dict[str, list[ArtifactParity]] = {}
+    for entry in entries:
+        engines.setdefault(entry.path, []).append(entry)
+    return ", ".join(
+        f"{name(one)} ({', '.join(e.engine for e in (one, *others))})"
+        for one, *others in engines.values()
+    )
+
+
+def of_several(entries: Sequence[ArtifactParity]) -> str:
+    """Return the sentence of artifacts of which the same is said, without their names."""
+    return f"each{entries[0].sentence.removeprefix(entries[0].format)}"

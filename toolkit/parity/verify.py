@@ -13,15 +13,19 @@ from runtime.backends import AUTO, BackendOptions, for_suffix
 from runtime.errors import ArtifactError, DeviceUnavailableError, InputError, ParityError
 from runtime.modelfile import artifact as artifacts
 from toolkit.engines import engines_for
-from toolkit.export import export
-from toolkit.parity import FAIL, PASS, Candidate, ParityReport, Reference, compare
+from toolkit.export.export import read_exports
+from toolkit.export.request import ExportOptions, build_request
+from toolkit.parity import FAIL, PASS, Candidate, ParityReport, Reference
 from toolkit.parity.budgets import Budgets
+from toolkit.parity.compare import Compared, Questions, compare_each
 from toolkit.parity.controls import Base, ControlResult, self_check
 from toolkit.parity.golden import add_golden
 from toolkit.parity.matrix import MatrixCell, engine_matrix
 from toolkit.parity.teacher import DEFAULT_DROP, Teacher
+from toolkit.parity.words import chance_warning
 from toolkit.progress import SILENT, Reporter
-from toolkit.trained_model import in_order
+from toolkit.runs.run import SUFFIXES
+from toolkit.trained_model import as_exported
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,31 +103,24 @@ class Verification:
 
         Where a file cannot take golden inputs, a note of the report says why.
         """
-        answers: dict[str, tuple[ArtifactParity, NDArray[np.float32], NDArray[np.float32]]] = {}
-
-        def keep(
-            entry: ArtifactParity, given: NDArray[np.float32], expected: NDArray[np.float32]
-        ) -> None:
-            answers.setdefault(entry.path, (entry, given, expected))
-
         teacher, missing = self._teacher()
-        report = compare(
-            self.reference,
-            [c for file in self.files for c in self._candidates(file)],
-            self.images,
-            self.labels,
-            reporter=reporter,
-            observe=keep if self.options.golden else None,
-            teacher=teacher,
-        )
-        failed = {entry.path for entry in report.artifacts if entry.verdict == FAIL}
+        questions = Questions.of(self.reference, self.images, self.labels, teacher, reporter)
+        candidates = [one for file in self.files for one in self._candidates(file)]
+        entries: list[ArtifactParity] = []
+        answered: dict[str, Compared] = {}  # of each file in the first engine that runs it
+        for one in compare_each(questions, candidates, reporter=reporter):
+            entries.append(one.entry)
+            if self.options.golden and one.outputs is not None:
+                answered.setdefault(one.entry.path, one)
+        report = questions.report(entries)
+        failed = {entry.path for entry in entries if entry.verdict == FAIL}
         notes = [
-            self._seal(file, *answers[str(file.path)])
+            self._seal(file, answered[str(file.path)], questions.expected)
             for file in self.files
-            if str(file.path) in answers.keys() - failed
+            if str(file.path) in answered.keys() - failed
         ]
         classes = len(self.subject.labels)
-        warning = export.chance_warning(report.reference_accuracy, classes, report.images)
+        warning = chance_warning(report.reference_accuracy, classes, report.images)
         notes += [missing, warning]
         return replace(report, notes=(*report.notes, *filter(None, notes)))
 
@@ -137,7 +134,7 @@ class Verification:
         Raises:
             InputError: another tool made a file.
         """
-        request = export.build_request(self.subject, export.ExportOptions(()), calibrate=True)
+        request = build_request(self.subject, ExportOptions(()), calibrate=True)
         images, labels = self.images[:_CONTROL_IMAGES], self.labels[:_CONTROL_IMAGES]
         return tuple(
             result
@@ -168,20 +165,15 @@ class Verification:
     def _budget(self, file: Artifact) -> ParityBudget:
         return self.options.budgets.of(file.format)
 
-    def _seal(
-        self,
-        file: Artifact,
-        entry: ArtifactParity,
-        answers: NDArray[np.float32],
-        expected: NDArray[np.float32],
-    ) -> str | None:
-        found, limits = entry.metrics, entry.budget
-        if entry.verdict != PASS or found is None or limits is None:
+    def _seal(self, file: Artifact, one: Compared, expected: NDArray[np.float32]) -> str | None:
+        """Put golden inputs into a file that passed; return why it could not be done."""
+        found, limits, outputs = one.entry.metrics, one.entry.budget, one.outputs
+        if one.entry.verdict != PASS or found is None or limits is None or outputs is None:
             return None
         dataset, labels = self.subject.dataset.name, self.subject.labels
         measured = found.as_accuracy(f"{dataset} test images")
         try:
-            add_golden(file, answers, expected, self.images, self.labels, labels, measured, limits)
+            add_golden(file, outputs, expected, self.images, self.labels, labels, measured, limits)
         except (ArtifactError, InputError, ParityError) as error:
             return f"no golden inputs in {file.path.name}: {error}"
         except OSError as error:
@@ -197,9 +189,7 @@ def prepare(subject: Subject, options: VerifyOptions, reporter: Reporter = SILEN
         ArtifactError: a file is damaged.
         DeviceUnavailableError: a GPU is asked for, and no engine of the files can use one here.
     """
-    files = tuple(artifacts.read(path) for path in options.paths) or export.read_exports(
-        subject.exports
-    )
+    files = tuple(artifacts.read(path) for path in options.paths) or read_exports(subject.exports)
     if options.engine.device == "gpu":
         _require_gpu(files, options.engine.providers)
     return Verification(as_exported(subject, files, reporter), files, options)
@@ -225,49 +215,6 @@ def _require_gpu(files: tuple[Artifact, ...], providers: tuple[str, ...]) -> Non
         raise DeviceUnavailableError(f"there is no GPU support here: {reason}; use --device cpu")
 
 
-def as_exported(subject: Subject, files: tuple[Artifact, ...], reporter: Reporter) -> Subject:
-    """Run a bare ``.keras`` file as its exports say, where nobody says otherwise.
-
-    Only files that were made from this very model count. A run keeps its own record, so
-    that a model file with other preprocessing is found out.
-
-    Args:
-        subject: the Keras model with its data.
-        files: model files.
-        reporter: told where labels and preprocessing come from.
-
-    Raises:
-        InputError: the files do not agree.
-    """
-    if subject.stated is None:
-        return subject
-    own = [
-        (file.path.name, found)
-        for file in files
-        if (found := file.manifest) and found.created.source_sha256 == subject.source.sha256
-    ]
-    if not own:
-        return subject
-    name, first = own[0]
-    labels = subject.stated.labels or first.labels
-    specs = {subject.stated.spec(found.preprocess) for _, found in own}
-    if len(specs) > 1 or any((subject.stated.labels or m.labels) != labels for _, m in own):
-        raise InputError(
-            "the files do not agree on labels or preprocessing; say what is right for the Keras "
-            "model: --labels, --scale, --mean, --std, --fit, --polarity"
-        )
-    spec = specs.pop()
-    if (spec, labels) == (subject.spec, subject.labels):
-        return subject
-    reporter.say(f"What you do not say of the Keras model is taken from {name}")
-    return replace(
-        subject,
-        spec=spec,
-        labels=labels,
-        dataset=in_order(subject.dataset, labels, reporter),
-    )
-
-
 def _one_of_each_kind(files: tuple[Artifact, ...]) -> list[Artifact]:
     """Choose a file for each suffix, preferably one that needed calibration."""
     registry = formats.registry()
@@ -276,5 +223,5 @@ def _one_of_each_kind(files: tuple[Artifact, ...]) -> list[Artifact]:
         exporter = registry.get(file.format)
         return exporter is not None and exporter.needs_calibration
 
-    kinds = ([f for f in files if f.suffix == suffix] for suffix in export.SUFFIXES)
+    kinds = ([f for f in files if f.suffix == suffix] for suffix in SUFFIXES)
     return [next(filter(calibrated, kind), kind[0]) for kind in kinds if kind]

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from toolkit.parity.statistics import unseen_drop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
     from exporters.budget import ParityBudget
+    from runtime.modelfile.artifact import Artifact
     from toolkit.parity.metrics import Metrics
-    from toolkit.parity.report import ArtifactParity
 
 SIGNIFICANT = 0.05  # a difference with a higher McNemar p may be chance
+_FEWEST = 10  # images below which an accuracy says nothing
+_HARDLY_BETTER = 0.2  # share of the way from chance to perfect
 
 
 def sentence(name: str, found: Metrics, budget: ParityBudget) -> str:
@@ -25,27 +27,6 @@ def sentence(name: str, found: Metrics, budget: ParityBudget) -> str:
         budget: for the margin below which Keras is unsure.
     """
     return f"{name} {_labels(found, budget)}; {accuracies(found)}"
-
-
-def listed(entries: Iterable[ArtifactParity], name: Callable[[ArtifactParity], str]) -> str:
-    """Name files with the engines of each: ``tflite (litert, openvino), onnx (onnxruntime)``.
-
-    Args:
-        entries: of the files.
-        name: returns what to call a file.
-    """
-    engines: dict[str, list[ArtifactParity]] = {}
-    for entry in entries:
-        engines.setdefault(entry.path, []).append(entry)
-    return ", ".join(
-        f"{name(one)} ({', '.join(e.engine for e in (one, *others))})"
-        for one, *others in engines.values()
-    )
-
-
-def of_several(entries: Sequence[ArtifactParity]) -> str:
-    """Return the sentence of artifacts of which the same is said, without their names."""
-    return f"each{entries[0].sentence.removeprefix(entries[0].format)}"
 
 
 def reasons(found: Metrics, budget: ParityBudget) -> tuple[str, ...]:
@@ -147,4 +128,28 @@ def _flips(found: Metrics, budget: ParityBudget) -> str | None:
     return (
         f"other label than Keras on {flips:,} of {found.images:,} images, near ties left aside "
         f"(limit {allowed:,})"
+    )
+
+
+def keras_warning(artifact: Artifact) -> str | None:
+    """Return a remark if Keras itself answers hardly better than chance, else None.
+
+    The usual cause is preprocessing or labels that are not those of the training.
+    """
+    accuracy = artifact.manifest.accuracy if artifact.manifest else None
+    if artifact.manifest is None or accuracy is None:
+        return None
+    classes = len(artifact.manifest.labels)
+    return chance_warning(accuracy.reference, classes, accuracy.images)
+
+
+def chance_warning(accuracy: float, classes: int, images: int) -> str | None:
+    """Return a remark if Keras's accuracy, 0…1, is hardly better than chance, else None."""
+    chance = 1 / classes
+    better = (accuracy - chance) / (1 - chance)  # 0 is chance, 1 is perfect
+    if images < _FEWEST or better > _HARDLY_BETTER:
+        return None
+    return (
+        f"the Keras model itself is right on only {accuracy:.1%} of the images: its "
+        "preprocessing or labels are probably others (--scale, --mean, --std, --labels)"
     )

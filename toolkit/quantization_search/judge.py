@@ -1,4 +1,4 @@
-"""Searches for quantization settings that keep the accuracy: calibration first, then floats."""
+"""Judges a file that a search made: how much accuracy it loses on validation images."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exporters.check import Checked, probabilities
-from runtime.errors import ParityError
-from toolkit.export.export import build_request
+from exporters.check import probabilities
+from toolkit.export.attempts import points
 from toolkit.parity import words
 from toolkit.parity.metrics import measure
-from toolkit.quantization_search.attempts import HEADING, Mending, failure, points
-from toolkit.quantization_search.search import Search
 from toolkit.quantization_search.validation_images import hold_out
 
 if TYPE_CHECKING:
@@ -24,71 +21,41 @@ if TYPE_CHECKING:
     from exporters.base import Exporter
     from exporters.budget import ParityBudget
     from runtime.backends import Backend
-    from runtime.modelfile.artifact import Artifact
-    from toolkit.export.export import ExportOptions
     from toolkit.parity.metrics import Metrics
-    from toolkit.progress import Reporter
     from toolkit.trained_model import Subject
 
 _CHUNK = 500  # images in memory as float32
 
 
-class Mender:
-    """Finds, for one model, the files that lose no more than a limit."""
+class Judge:
+    """Measures the files of one model on validation images.
 
-    def __init__(self, subject: Subject, options: ExportOptions, reporter: Reporter) -> None:
+    Attributes:
+        held_out: the validation images.
+        subject: the model, without these images for its calibration.
+        max_drop: highest loss of accuracy, in points.
+    """
+
+    def __init__(self, subject: Subject, max_drop: float) -> None:
         """Set the validation images aside and ask Keras about them.
 
         Args:
             subject: the model with its data.
-            options: what to write; ``max_drop`` is the limit, 0 if it is None.
-            reporter: told about every attempt.
+            max_drop: highest loss of accuracy, in points.
 
         Raises:
             DataError: there are too few images.
         """
         self.held_out, self.subject = hold_out(subject)
-        self.options, self.reporter = options, reporter
-        self.max_drop = options.max_drop or 0.0
+        self.max_drop = max_drop
         self._expected = self._in_chunks(subject.source.predict)
-        if self.held_out.remark:
-            reporter.say(self.held_out.remark)
 
     @property
     def dataset(self) -> str:
         """The validation images in words."""
         return f"{len(self.held_out.truth):,} {self.held_out.dataset}"
 
-    def mend(self, exporter: Exporter) -> tuple[Artifact, Mending]:
-        """Try settings until one passes, and write that file.
-
-        Returns:
-            The file as it was read back from disk, and what was tried.
-
-        Raises:
-            ParityError: nothing helps.
-            ExportError: the model cannot be converted.
-        """
-        request = build_request(self.subject, self.options, calibrate=exporter.needs_calibration)
-        grain = "" if request.quantization.per_channel else ", one scale a layer's weights"
-        self.reporter.say(
-            f"{exporter.name}{grain}: at most {self.max_drop:g} points of accuracy on "
-            f"{self.dataset}\n{HEADING}"
-        )
-        search = Search(self, exporter)
-        found = search.run(request)
-        attempts = tuple(search.attempts)
-        if found is None:
-            raise ParityError(failure(exporter.name, self.max_drop, self.dataset, attempts))
-        images, dataset = len(self.held_out.truth), self.held_out.dataset
-        # The search decides, not the few images of a plain export.
-        checked = Checked(found.numbers.as_accuracy(dataset), None)
-        artifact = exporter.write(found.request, found.draft, checked)
-        return artifact, Mending(
-            exporter.name, self.max_drop, dataset, images, attempts, found.attempt
-        )
-
-    def judge(self, exporter: Exporter, backend: Backend) -> tuple[Metrics, tuple[str, ...]]:
+    def __call__(self, exporter: Exporter, backend: Backend) -> tuple[Metrics, tuple[str, ...]]:
         """Measure an open file on the validation images.
 
         Returns:

@@ -1,4 +1,4 @@
-"""The search for settings of one format: what is tried, in which order, and when it ends."""
+"""Searches for quantization settings that keep the accuracy: calibration first, then floats."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from exporters.calibration import CalibrationOptions
+from exporters.check import Checked
 from runtime.benchmark import measure_interleaved
+from runtime.errors import InputError, ParityError
 from runtime.terminal.silence import silenced
-from toolkit.export.export import draw_calibration
-from toolkit.quantization_search.attempts import Attempt, best
+from toolkit.export.attempts import HEADING, Attempt, Mending, best, failure
+from toolkit.export.export import Exported, each, select
+from toolkit.export.request import build_request, draw_calibration
+from toolkit.progress import SILENT
+from toolkit.quantization_search.judge import Judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,13 +26,100 @@ if TYPE_CHECKING:
     from exporters.request import ExportRequest
     from runtime.modelfile.artifact import Artifact
     from toolkit.diagnosis import LayerDiagnosis
+    from toolkit.export.request import ExportOptions
     from toolkit.inspection import GraphView
     from toolkit.parity.metrics import Metrics
-    from toolkit.quantization_search.judge import Mender
+    from toolkit.progress import Reporter
+    from toolkit.trained_model import Subject
 
 _SAMPLES = (128, 2048)  # calibration images that are tried besides what was asked for
 _SECONDS = 0.3  # of timing, a file
 _DIAGNOSED = 64  # images on which layers are ranked
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """What to write, and how good it has to be.
+
+    Attributes:
+        export: what to write.
+        max_drop: highest loss of accuracy on the validation images, in points.
+    """
+
+    export: ExportOptions
+    max_drop: float
+
+    def __post_init__(self) -> None:
+        """Check the fields.
+
+        Raises:
+            InputError: the drop is out of its range, or is to be forced.
+        """
+        if not 0.0 <= self.max_drop <= 100.0:
+            raise InputError(
+                f"--max-drop is in points of accuracy, 0…100, not {self.max_drop:g}; "
+                "0.5 is half a point"
+            )
+        if self.export.force:
+            raise InputError("--force writes what fails, --max-drop only what passes: choose one")
+
+
+def export_within(
+    subject: Subject, options: SearchOptions, reporter: Reporter = SILENT
+) -> Iterator[Exported]:
+    """Write one artifact a format, each with settings that keep the accuracy.
+
+    Args:
+        subject: the model with its data.
+        options: what to write, and the limit.
+        reporter: told about every attempt.
+
+    Yields:
+        What became of each format; one that fails does not stop the others.
+
+    Raises:
+        UnknownNameError: no such format; nothing has been written then.
+        DataError: there are too few images to judge on.
+    """
+    exporters, judge = select(options.export.formats), Judge(subject, options.max_drop)
+    if judge.held_out.remark:
+        reporter.say(judge.held_out.remark)
+    write = partial(search, judge, options=options.export, reporter=reporter)
+    yield from each(exporters, write, reporter)
+
+
+def search(
+    judge: Judge, exporter: Exporter, options: ExportOptions, reporter: Reporter = SILENT
+) -> Exported:
+    """Try settings until one passes, and write that file.
+
+    Args:
+        judge: knows the model, and what a file has to keep.
+        exporter: of the format.
+        options: what to write.
+        reporter: told about every attempt.
+
+    Raises:
+        ParityError: nothing helps.
+        ExportError: the model cannot be converted.
+    """
+    request = build_request(judge.subject, options, calibrate=exporter.needs_calibration)
+    grain = "" if request.quantization.per_channel else ", one scale a layer's weights"
+    reporter.say(
+        f"{exporter.name}{grain}: at most {judge.max_drop:g} points of accuracy on "
+        f"{judge.dataset}\n{HEADING}"
+    )
+    tried = Search(judge, exporter, reporter)
+    found = tried.run(request)
+    attempts = tuple(tried.attempts)
+    if found is None:
+        raise ParityError(failure(exporter.name, judge.max_drop, judge.dataset, attempts))
+    images, dataset = len(judge.held_out.truth), judge.held_out.dataset
+    # The search decides, not the few images of a plain export.
+    checked = Checked(found.numbers.as_accuracy(dataset), None)
+    artifact = exporter.write(found.request, found.draft, checked)
+    record = Mending(exporter.name, judge.max_drop, dataset, images, attempts, found.attempt)
+    return Exported(exporter.name, artifact, record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +136,9 @@ class Candidate:
 class Search:
     """The search for one format; stops at the first candidate that passes."""
 
-    mender: Mender
+    judge: Judge
     exporter: Exporter
+    reporter: Reporter = SILENT
     attempts: list[Attempt] = field(default_factory=list)
     plain: Candidate | None = None
     nearest: Candidate | None = None
@@ -67,7 +160,7 @@ class Search:
         drawn = {request.calibration.record.samples}
         for samples in _SAMPLES:
             options = CalibrationOptions(samples, request.calibration.record.seed)
-            calibration = draw_calibration(self.mender.subject, options)
+            calibration = draw_calibration(self.judge.subject, options)
             if (count := calibration.record.samples) not in drawn:
                 drawn.add(count)
                 yield f"{count:,} images", replace(request, calibration=calibration)
@@ -114,13 +207,13 @@ class Search:
         """Return the layers whose quantization does harm, the worst first."""
         from toolkit.diagnosis import diagnose
         from toolkit.inspection import view
-        from toolkit.parity.reference import float_view
+        from toolkit.inspection.float_view import float_view
 
         suffix = self.exporter.suffix
-        self.original = self.original or float_view(self.mender.subject.graphs, suffix)
+        self.original = self.original or float_view(self.judge.subject.graphs, suffix)
         with silenced():
             found = diagnose(
-                view(base.draft.data, suffix), self.original, self.mender.sample(_DIAGNOSED)
+                view(base.draft.data, suffix), self.original, self.judge.sample(_DIAGNOSED)
             )
         return [one for one in found.layers if math.isfinite(one.own_sqnr)]
 
@@ -137,8 +230,8 @@ class Search:
         draft = self.exporter.draft(request)
         plain = self.plain.draft if self.plain else draft
         with self.exporter.open(draft) as backend, self.exporter.open(plain) as reference:
-            found, reasons = self.mender.judge(self.exporter, backend)
-            pixels, spec = self.mender.held_out.images[:1], self.mender.subject.spec
+            found, reasons = self.judge(self.exporter, backend)
+            pixels, spec = self.judge.held_out.images[:1], self.judge.subject.spec
             latency, plainly = measure_interleaved(
                 tuple(partial(one.run_images, pixels, spec) for one in (backend, reference)),
                 _SECONDS,
@@ -163,10 +256,10 @@ class Search:
 
     def _note(self, candidate: Candidate) -> Candidate:
         self.attempts.append(candidate.attempt)
-        self.mender.reporter.say(str(candidate.attempt))
+        self.reporter.say(str(candidate.attempt))
         self.plain = self.plain or candidate
         if self.nearest is None or candidate.attempt is best(
-            (self.nearest.attempt, candidate.attempt), self.mender.max_drop
+            (self.nearest.attempt, candidate.attempt), self.judge.max_drop
         ):
             self.nearest = candidate
         return candidate

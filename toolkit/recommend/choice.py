@@ -12,6 +12,8 @@ from toolkit.parity import PASS, REFUSED
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from toolkit.parity import ArtifactParity
+
 SAME_SPEED = 1.1  # up to 10 % slower counts as equally fast: size decides then
 _ROUNDING = 1e-9  # an accuracy delta of -0.001 must not exceed a limit of 0.1 points
 
@@ -21,15 +23,8 @@ class Measured:
     """A model file in an engine, with everything that the choice depends on.
 
     Attributes:
-        format: of the file.
-        path: of the file.
-        backend: the engine that ran it.
+        parity: the verdict of the gate, with format, path, engine and accuracy.
         size: of the file, in bytes.
-        verdict: of the parity gate: ``pass``, ``fail`` or ``refused``.
-        reasons: of the gate, where it is not ``pass``.
-        accuracy: share of right answers on the test images, 0…1; None if there are none.
-        accuracy_delta: file minus Keras.
-        agreement: share of images with Keras's label, 0…1.
         latency_ms: median of one image on one thread, preprocessing included; None if it
             does not run.
         peak_memory_mb: of a fresh process that loads it and predicts once, in MB
@@ -39,15 +34,8 @@ class Measured:
         pareto: whether it is on the Pareto front of those that may be chosen.
     """
 
-    format: str
-    path: str
-    backend: str
+    parity: ArtifactParity
     size: int
-    verdict: str
-    reasons: tuple[str, ...] = ()
-    accuracy: float | None = None
-    accuracy_delta: float | None = None
-    agreement: float | None = None
     latency_ms: float | None = None
     peak_memory_mb: float | None = None
     problem: str = ""
@@ -57,12 +45,12 @@ class Measured:
     @property
     def drop(self) -> float:
         """Points of accuracy lost against Keras; negative if it gained some."""
-        return -100.0 * (self.accuracy_delta or 0.0)
+        return -100.0 * (self.parity.accuracy_delta or 0.0)
 
     @property
     def variant(self) -> str:
         """What its numbers are, like ``float32`` or ``int8``; empty for a foreign file."""
-        exporter = formats.registry().get(self.format)
+        exporter = formats.registry().get(self.parity.format)
         return exporter.variant if exporter else ""
 
     @property
@@ -72,18 +60,23 @@ class Measured:
         Raises:
             ValueError: it was not measured.
         """
-        found = (self.accuracy, self.agreement, self.latency_ms, self.peak_memory_mb)
+        found = (self.parity.accuracy, self.parity.agreement, self.latency_ms, self.peak_memory_mb)
         accuracy, agreement, latency, memory = found
         if accuracy is None or agreement is None or latency is None or memory is None:
-            raise ValueError(f"{self.path} was not measured on {self.backend}")
+            raise ValueError(f"{self.parity.path} was not measured on {self.parity.backend}")
         return (-accuracy, -agreement, latency, self.size, memory)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         judged = ("format", "path", "backend", "verdict", "accuracy", "accuracy_delta", "agreement")
-        names = (*judged, "latency_ms", "peak_memory_mb", "pareto")
-        texts = {"reasons": list(self.reasons), "excluded": list(self.excluded)}
-        return {name: getattr(self, name) for name in names} | {"bytes": self.size} | texts
+        names = ("latency_ms", "peak_memory_mb", "pareto")
+        texts = {"reasons": list(self.parity.reasons), "excluded": list(self.excluded)}
+        return (
+            {name: getattr(self.parity, name) for name in judged}
+            | {name: getattr(self, name) for name in names}
+            | {"bytes": self.size}
+            | texts
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +105,7 @@ class Limits:
 
     def broken_by(self, entry: Measured) -> tuple[str, ...]:
         """Return why an entry cannot be chosen, one text each; empty if it can."""
-        found = [] if entry.verdict == PASS else _gate(entry)
+        found = [] if entry.parity.verdict == PASS else _gate(entry)
         if self.max_drop is not None and entry.drop > self.max_drop + _ROUNDING:
             found.append(
                 f"accuracy is {entry.drop:.2f} points below Keras's (--max-drop {self.max_drop:g})"
@@ -171,8 +164,8 @@ def as_fast(entries: Sequence[Measured]) -> list[Measured]:
 
 
 def _gate(entry: Measured) -> list[str]:
-    gate = "refused" if entry.verdict == REFUSED else "fails the parity gate"
-    return [f"{gate}: {reason}" for reason in entry.reasons] or [gate]
+    gate = "refused" if entry.parity.verdict == REFUSED else "fails the parity gate"
+    return [f"{gate}: {reason}" for reason in entry.parity.reasons] or [gate]
 
 
 def _order(entry: Measured) -> tuple[float, ...]:

@@ -28,7 +28,7 @@ def why(chosen: Measured, entries: Sequence[Measured]) -> str:
     """
     allowed = [entry for entry in entries if not entry.excluded]
     parts = [_rank(chosen, allowed), _size(chosen, entries), _accuracy(chosen)]
-    return f"{chosen.format} on {chosen.backend}: {'; '.join(parts)}."
+    return f"{chosen.parity.format} on {chosen.parity.backend}: {'; '.join(parts)}."
 
 
 def why_none(entries: Sequence[Measured], limits: Limits) -> str:
@@ -43,7 +43,7 @@ def why_none(entries: Sequence[Measured], limits: Limits) -> str:
         return f"{count}: the engine takes none of them; ask the one that does: --backend auto"
     small = _too_large_only(entries, limits)
     if small:
-        where = f"{small.format} with {small.size:,} bytes"
+        where = f"{small.parity.format} with {small.size:,} bytes"
         return (
             f"{count}; the smallest that keeps the other limits is {where}: --max-size {small.size}"
         )
@@ -68,7 +68,11 @@ def remedy(
         return f"{typed} --backend auto"
     small = _too_large_only(entries, limits)
     if small:
-        engine = "" if len({e.backend for e in entries}) > 1 else f" --backend {small.backend}"
+        engine = (
+            ""
+            if len({e.parity.backend for e in entries}) > 1
+            else f" --backend {small.parity.backend}"
+        )
         return f"{typed}{engine} --max-size {small.size}"
     only_onnx = all(_suffix(entry) == ".onnx" for entry in entries)
     family = "onnx-int8" if only_onnx else "tflite-int8"
@@ -121,8 +125,8 @@ def _rank(chosen: Measured, allowed: list[Measured]) -> str:
             f"the fastest of the {len(allowed)} that pass, {speed}, and {least} within 10 % of it"
         )
     return (
-        f"{speed}, within {SAME_SPEED - 1:.0%} of the fastest ({fastest.format} on "
-        f"{fastest.backend}, {ms_text(fastest.costs[2])} ms), and {least}"
+        f"{speed}, within {SAME_SPEED - 1:.0%} of the fastest ({fastest.parity.format} on "
+        f"{fastest.parity.backend}, {ms_text(fastest.costs[2])} ms), and {least}"
     )
 
 
@@ -149,14 +153,14 @@ def _accuracy(chosen: Measured) -> str:
 def _float32(entry: Measured, entries: Sequence[Measured]) -> Measured | None:
     """Return the float32 file of the same kind on the same engine, if it was measured."""
     for other in entries:
-        same = other.backend == entry.backend and _suffix(other) == _suffix(entry)
+        same = other.parity.backend == entry.parity.backend and _suffix(other) == _suffix(entry)
         if same and other.variant == "float32" and other.latency_ms is not None:
             return other
     return None
 
 
 def _suffix(entry: Measured) -> str:
-    return Path(entry.path).suffix.lower()
+    return Path(entry.parity.path).suffix.lower()
 
 
 def _speed_note(entry: Measured, entries: Sequence[Measured]) -> str:
@@ -167,7 +171,7 @@ def _speed_note(entry: Measured, entries: Sequence[Measured]) -> str:
     times = (
         f"{ms_text(entry.latency_ms)} ms against {ms_text(base.latency_ms)} ms, {ratio:.2g} times"
     )
-    where = f"{entry.format} on {entry.backend}"
+    where = f"{entry.parity.format} on {entry.parity.backend}"
     if ratio > VERY_SLOW:
         return f"{where} is very slow on this machine: {times} the latency of float32"
     if entry.variant == "int8" and ratio > 1 / SAME_SPEED:
@@ -177,7 +181,7 @@ def _speed_note(entry: Measured, entries: Sequence[Measured]) -> str:
 
 
 def _all_refused(entries: Sequence[Measured]) -> bool:
-    return all(entry.verdict == REFUSED for entry in entries)
+    return all(entry.parity.verdict == REFUSED for entry in entries)
 
 
 def _too_large_only(entries: Sequence[Measured], limits: Limits) -> Measured | None:
@@ -188,7 +192,9 @@ def _too_large_only(entries: Sequence[Measured], limits: Limits) -> Measured | N
     """
     if limits.max_size is None:
         return None
-    if any(e.size <= limits.max_size and e.verdict != REFUSED for e in entries):
+    if any(e.size <= limits.max_size and e.parity.verdict != REFUSED for e in entries):
         return None
-    large = [entry for entry in entries if entry.verdict == PASS and len(entry.excluded) == 1]
+    large = [
+        entry for entry in entries if entry.parity.verdict == PASS and len(entry.excluded) == 1
+    ]
     return min(large, key=lambda entry: entry.size, default=None)

@@ -80,7 +80,7 @@ class Recommendation:
         one = self.chosen
         names = ("format", "path", "backend")
         return {
-            "recommended": {name: getattr(one, name) for name in names} if one else None,
+            "recommended": {name: getattr(one.parity, name) for name in names} if one else None,
             "why": self.why,
             "notes": list(self.notes),
             "artifacts": [entry.to_json() for entry in self.entries],
@@ -132,7 +132,7 @@ def _gate_notes(report: ParityReport, chosen: Measured | None, limits: Limits) -
     """Return what the gate remarks on the chosen file, and whether --max-drop can be seen."""
     found = list(report.notes)
     for entry in report.artifacts:
-        if chosen and (entry.path, entry.backend) == (chosen.path, chosen.backend):
+        if chosen and entry is chosen.parity:
             found += entry.notes
     if limits.max_drop is not None:
         found += unseen(report.images, (limits.max_drop,))
@@ -150,8 +150,8 @@ def _measure(
     Returns:
         One entry a parity, and the share of the processor that the timing got, about 1.
     """
-    entries = [_entry(parity) for parity in parities]
-    running = [index for index, entry in enumerate(entries) if entry.accuracy is not None]
+    entries = [Measured(parity, Path(parity.path).stat().st_size) for parity in parities]
+    running = [index for index, entry in enumerate(entries) if entry.parity.accuracy is not None]
     if not running:
         return entries, 1.0
     engine = options.verify.engine
@@ -164,27 +164,13 @@ def _measure(
     return entries, cpu_share
 
 
-def _entry(parity: ArtifactParity) -> Measured:
-    return Measured(
-        format=parity.format,
-        path=parity.path,
-        backend=parity.backend,
-        size=Path(parity.path).stat().st_size,
-        verdict=parity.verdict,
-        reasons=parity.reasons,
-        accuracy=parity.accuracy,
-        accuracy_delta=parity.accuracy_delta,
-        agreement=parity.agreement,
-    )
-
-
 def _latencies(
     entries: Sequence[Measured], images: NDArray[np.uint8], engine: BackendOptions, seconds: float
 ) -> tuple[tuple[Latency, ...], float]:
     with ExitStack() as stack:
         runs = []
         for entry in entries:
-            opened = open_silently(artifacts.read(entry.path), entry.backend, engine)
+            opened = open_silently(artifacts.read(entry.parity.path), entry.parity.backend, engine)
             runs.append(_one_image(stack.enter_context(opened), images))
         wall, cpu = perf_counter(), process_time()
         timed = measure_interleaved(runs, seconds)
@@ -201,6 +187,8 @@ def _with_memory(entry: Measured, latency: Latency, engine: BackendOptions) -> M
     """Add what was measured; a file that only runs beside others is not to be chosen."""
     entry = replace(entry, latency_ms=round(latency.median_ms, 4))
     try:
-        return replace(entry, peak_memory_mb=peak_memory(entry.path, entry.backend, engine))
+        return replace(
+            entry, peak_memory_mb=peak_memory(entry.parity.path, entry.parity.backend, engine)
+        )
     except BackendError as error:
         return replace(entry, problem=str(error))

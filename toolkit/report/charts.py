@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from runtime.terminal.silence import silenced
-from toolkit.plots import confusion_figure, history_figure
+from toolkit.evaluation.figures import confusion_figure
+from toolkit.plots import history_figure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,15 +60,19 @@ def tradeoff(entries: Sequence[Measured], reference_accuracy: float) -> str:
         entries: those without latency or accuracy are left out.
         reference_accuracy: of Keras, 0…1: a dashed line.
     """
-    shown = [one for one in entries if one.latency_ms is not None and one.accuracy is not None]
+    shown = [
+        one for one in entries if one.latency_ms is not None and one.parity.accuracy is not None
+    ]
     return _svg(lambda: _tradeoff_figure(shown, reference_accuracy), "tradeoff")
 
 
 def front(entries: Sequence[Measured]) -> list[Measured]:
     """Return those that no other beats in latency and accuracy at once, fastest first."""
     found: list[Measured] = []
-    for one in sorted(entries, key=lambda one: (one.latency_ms or 0.0, -(one.accuracy or 0.0))):
-        if not found or (one.accuracy or 0.0) > (found[-1].accuracy or 0.0):
+    for one in sorted(
+        entries, key=lambda one: (one.latency_ms or 0.0, -(one.parity.accuracy or 0.0))
+    ):
+        if not found or (one.parity.accuracy or 0.0) > (found[-1].parity.accuracy or 0.0):
             found.append(one)
     return found
 
@@ -83,9 +88,9 @@ def _tradeoff_figure(entries: Sequence[Measured], reference_accuracy: float) -> 
         *_points(best), color="tab:gray", marker=".", drawstyle="steps-post", label="Pareto front"
     )
     largest = max((one.size for one in entries), default=1)
-    engines = list(dict.fromkeys(one.backend for one in entries))
+    engines = list(dict.fromkeys(one.parity.backend for one in entries))
     for engine, mark in zip(engines, _MARKS, strict=False):
-        ours = [one for one in entries if one.backend == engine]
+        ours = [one for one in entries if one.parity.backend == engine]
         areas = [max(_SMALLEST, _LARGEST * one.size / largest) for one in ours]
         axes.scatter(*_points(ours), s=areas, marker=mark, alpha=0.55, label=engine, zorder=2)
     _name(axes, entries)
@@ -125,7 +130,7 @@ def _span(percents: Sequence[float]) -> tuple[float, float]:
 def _points(entries: Sequence[Measured]) -> tuple[list[float], list[float]]:
     return (
         [one.latency_ms or 0.0 for one in entries],
-        [100 * (one.accuracy or 0.0) for one in entries],
+        [100 * (one.parity.accuracy or 0.0) for one in entries],
     )
 
 
@@ -136,13 +141,13 @@ def _name(axes: Axes, entries: Sequence[Measured]) -> None:
     """
     fastest: dict[str, Measured] = {}
     for one in sorted(entries, key=lambda one: one.latency_ms or 0.0):
-        fastest.setdefault(one.format, one)
+        fastest.setdefault(one.parity.format, one)
     for place, one in enumerate(fastest.values()):
         (x,), (y,) = _points([one])
         up = place % 2 == 0
         step = 19 + 9 * (place // 2 % 3)  # points: clear of the largest bubble
         axes.annotate(
-            one.format,
+            one.parity.format,
             (x, y),
             xytext=(0, step if up else -step),
             textcoords="offset points",

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporters import formats
-from toolkit import typed
 from toolkit.runs.run import config_beside
 from toolkit.trained_model import Overrides, Subject
 
@@ -29,7 +28,8 @@ def commands(
     made = (_made(training["config"]),) if training and not taught else ()
     if taught:
         made = (_compressed(subject),)
-    target = shlex.quote(str(subject.source.path.parent)) if training else typed.named(subject)
+    folder = (shlex.quote(str(subject.source.path.parent)),)
+    target = " ".join(folder if training else subject.as_arguments())
     return (*made, f"toolkit export {target} {_formats(written)}", f"toolkit report {target}")
 
 
@@ -40,7 +40,7 @@ def _compressed(subject: Subject) -> str:
         return f"toolkit compress {shlex.quote(str(model.parent))} {options}"
     said = subject.lineage.get("stated", {})
     lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
-    named_by = " ".join(typed.options(subject.data, Overrides(**said | lists)))
+    named_by = " ".join((*subject.data.as_arguments(), *Overrides(**said | lists).as_arguments()))
     return f"toolkit compress {shlex.quote(str(model))} {named_by} {options}"
 
 

@@ -12,7 +12,6 @@ import numpy as np
 from runtime.model import open_silently
 from runtime.modelfile import artifact as artifacts
 from toolkit.evaluation.metrics import Evaluation, evaluate
-from toolkit.files import read_json
 from toolkit.parity.flips import sheet
 from toolkit.parity.reference import Reference
 from toolkit.parity.verify import prepare
@@ -20,6 +19,7 @@ from toolkit.progress import SILENT, Reporter
 from toolkit.recommend.measure import recommend
 from toolkit.report.commands import commands
 from toolkit.runs import run
+from toolkit.runs.files import read_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +78,7 @@ def gather(subject: Subject, options: RecommendOptions, reporter: Reporter = SIL
         ArtifactError: a file is damaged.
         MissingDependencyError: scikit-learn, or an engine, is not installed.
     """
-    from toolkit.versions import versions
+    from toolkit.runs.versions import versions
 
     subject = prepare(subject, options.verify, reporter).subject
     measured = recommend(subject, options, reporter)
@@ -87,7 +87,7 @@ def gather(subject: Subject, options: RecommendOptions, reporter: Reporter = SIL
     answers = Reference.of(subject).answer(images, reporter)
     folder = subject.source.path.parent
     training = _training(folder)
-    paths = dict.fromkeys(entry.path for entry in measured.entries)
+    paths = dict.fromkeys(entry.parity.path for entry in measured.entries)
     return Contents(
         name=subject.name,
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -98,7 +98,7 @@ def gather(subject: Subject, options: RecommendOptions, reporter: Reporter = SIL
         measured=measured,
         facts={path: _facts(artifacts.read(path)) for path in paths},
         flips=tuple(sheet(one, images) for one in measured.parity.artifacts if one.metrics),
-        commands=commands(subject, training, (entry.format for entry in measured.entries)),
+        commands=commands(subject, training, (entry.parity.format for entry in measured.entries)),
         versions=versions(),
         parameters=int(subject.source.model.count_params()),
     )
@@ -127,8 +127,8 @@ def _evaluated(
         return None
     images, parts = subject.dataset.x_test[:count], []
     with (
-        open_silently(artifacts.read(chosen.path), chosen.backend) as classifier,
-        reporter.task(f"{chosen.format} on {chosen.backend}", count) as tick,
+        open_silently(artifacts.read(chosen.parity.path), chosen.parity.backend) as classifier,
+        reporter.task(f"{chosen.parity.format} on {chosen.parity.backend}", count) as tick,
     ):
         for start in range(0, count, _CHUNK):
             parts.append(classifier.predict_batch(images[start : start + _CHUNK]))

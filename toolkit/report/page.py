@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from runtime.modelfile.files import write_atomically
 from runtime.registry import installed_version
 from toolkit.parity.markdown import markdown as parity_markdown
-from toolkit.parity.words import listed, of_several
+from toolkit.parity.report import listed, of_several
 from toolkit.recommend.explanation import ms_text
 from toolkit.report import charts
 from toolkit.templates.page import render
@@ -58,7 +58,7 @@ def _markdown(contents: Contents) -> dict[str, Any]:
 
 def _card(contents: Contents) -> dict[str, Any]:
     chosen = contents.measured.chosen
-    library = _LIBRARIES[Path(chosen.path).suffix] if chosen else "keras"
+    library = _LIBRARIES[Path(chosen.parity.path).suffix] if chosen else "keras"
     return {"library": library, "classes": _classes(contents)}
 
 
@@ -84,17 +84,17 @@ def _row(entry: Measured) -> dict[str, Any]:
     def text(value: float | None, pattern: str) -> str:
         return "" if value is None else format(value, pattern)
 
-    delta = None if entry.accuracy_delta is None else 100 * entry.accuracy_delta
+    delta = None if entry.parity.accuracy_delta is None else 100 * entry.parity.accuracy_delta
     return {
-        "format": entry.format,
-        "engine": entry.backend,
-        "accuracy": text(entry.accuracy, ".2%"),
+        "format": entry.parity.format,
+        "engine": entry.parity.backend,
+        "accuracy": text(entry.parity.accuracy, ".2%"),
         "change": text(delta, "+.2f"),
-        "same": text(entry.agreement, ".2%"),
+        "same": text(entry.parity.agreement, ".2%"),
         "ms": "" if entry.latency_ms is None else ms_text(entry.latency_ms),
         "size": f"{entry.size / 1000:,.0f} kB",
         "memory": text(entry.peak_memory_mb, ".0f"),
-        "verdict": entry.verdict,
+        "verdict": entry.parity.verdict,
         "pareto": entry.pareto,
     }
 

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.errors import ArtifactError, EdgeError, InputError, UnknownNameError
 from runtime.modelfile import artifact as artifacts
-from toolkit.export.export import export_paths
-from toolkit.files import read_json
 from toolkit.runs import run as runs
-from toolkit.training import checkpoint
+from toolkit.runs.files import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,7 +164,7 @@ def _row(path: Path) -> RunRow | None:
 
 
 def _unfinished(path: Path) -> RunRow:
-    kept = checkpoint.exists(path)
+    kept = runs.has_checkpoint(path)
     problem = runs.way_on(path) if kept else "no checkpoint yet"
     return RunRow(path.name, str(path), UNFINISHED, problem=problem)
 
@@ -195,7 +193,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _files(run: Path) -> tuple[RunFile, ...]:
-    found = export_paths(run / "exports")
+    found = runs.export_paths(run / "exports")
     if not found:
         return ()
     digest = hashlib.sha256((run / runs.MODEL).read_bytes()).hexdigest()

@@ -12,16 +12,17 @@ from typing import Any
 
 from runtime.errors import InputError
 from runtime.preprocessing.spec import PreprocessSpec
-from toolkit import typed
 from toolkit.datasets import DataOptions, Dataset, load_dataset
-from toolkit.files import read_json
 from toolkit.progress import SILENT, Reporter
-from toolkit.training import checkpoint
+from toolkit.runs.files import read_json
 
 DEFAULT_PARENT = Path("runs")
 PARTIAL = ".partial"
 MODEL, CONFIG, METRICS, HISTORY = "model.keras", "config.json", "metrics.json", "history.csv"
 LATEST = "latest"
+SUFFIXES = (".tflite", ".onnx")  # of what is exported
+# The folder of an unfinished training, and its files.
+CHECKPOINT, STATE, BEST, FAILED = "checkpoint", "state.json", "best.keras", "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +104,36 @@ def open_run(path: Path) -> Run:
     return Run(path.resolve() if path.is_symlink() else path, read_json(path / CONFIG))
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Whether an unfinished training has kept an epoch to go on from."""
+    return (folder / CHECKPOINT / STATE).is_file()
+
+
+def has_failed(folder: Path) -> bool:
+    """Whether an unfinished training ended by a failure, not by an interruption."""
+    return (folder / CHECKPOINT / FAILED).exists()
+
+
+def best_path(folder: Path) -> Path:
+    """Return where the model of the best epoch of an unfinished training lies."""
+    return folder / CHECKPOINT / BEST
+
+
+def export_paths(folder: Path) -> list[Path]:
+    """Return the model files in an export folder, sorted; none if there is no such folder."""
+    return sorted(p for p in folder.glob("*") if p.suffix in SUFFIXES and p.is_file())
+
+
 def way_on(folder: Path) -> str:
     """Return the command that goes on with an unfinished training.
 
     After a failure it starts from the best weights, on the same data: the last epoch, with the
     same recipe, would fail again.
     """
-    if not checkpoint.has_failed(folder):
+    if not has_failed(folder):
         return f"toolkit train --resume {shlex.quote(str(folder))}"
     data = data_options(read_json(folder / CONFIG)["data"])
-    words = [f"--from {shlex.quote(str(checkpoint.best_path(folder)))}", *typed.options(data, None)]
-    if data.image_size:
-        words.append(f"--image-size {'x'.join(map(str, data.image_size))}")
-    if data.channels:
-        words.append(f"--channels {data.channels}")
+    words = (f"--from {shlex.quote(str(best_path(folder)))}", *data.as_arguments(size=True))
     return f"toolkit train {' '.join(words)}"
 
 

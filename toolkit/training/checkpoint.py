@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runtime.errors import InputError
-from toolkit.files import read_json, write_json
+from toolkit.runs.files import read_json, write_json
+from toolkit.runs.run import BEST, CHECKPOINT, FAILED, STATE, best_path
 from toolkit.training import schedules
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     import keras
 
     from toolkit.training.schedules import Rule
-
-FOLDER = "checkpoint"
-_STATE, _BEST, _FAILED = "state.json", "best.keras", "failed"
 
 
 @dataclass(slots=True)
@@ -47,35 +45,20 @@ class State:
 
 def save(folder: Path, model: keras.Model, state: State, *, is_best: bool) -> None:
     """Write the model with its optimizer, then the state that names it."""
-    target = folder / FOLDER
+    target = folder / CHECKPOINT
     target.mkdir(exist_ok=True)
-    last, best = target / _last(state.epoch), target / _BEST
+    last, best = target / _last(state.epoch), target / BEST
     _put(last, model.save)
     if is_best:  # a copy, so that Keras writes the same file only once
         _put(best, lambda path: shutil.copyfile(last, path))
-    write_json(target / _STATE, asdict(state) | {"rule": schedules.to_json(state.rule)})
-    for gone in (_last(state.epoch - 1), _FAILED):
+    write_json(target / STATE, asdict(state) | {"rule": schedules.to_json(state.rule)})
+    for gone in (_last(state.epoch - 1), FAILED):
         (target / gone).unlink(missing_ok=True)
-
-
-def exists(folder: Path) -> bool:
-    """Whether :func:`save` has finished at least once."""
-    return (folder / FOLDER / _STATE).is_file()
 
 
 def mark_failed(folder: Path) -> None:
     """Note that the training failed: to go on from its last epoch would fail again."""
-    (folder / FOLDER / _FAILED).touch()
-
-
-def has_failed(folder: Path) -> bool:
-    """Whether :func:`mark_failed` was the last that happened."""
-    return (folder / FOLDER / _FAILED).exists()
-
-
-def best_path(folder: Path) -> Path:
-    """Return where the model of the best epoch lies."""
-    return folder / FOLDER / _BEST
+    (folder / CHECKPOINT / FAILED).touch()
 
 
 def restore(folder: Path) -> tuple[keras.Model, State]:
@@ -87,10 +70,10 @@ def restore(folder: Path) -> tuple[keras.Model, State]:
     import keras
 
     try:
-        record: dict[str, Any] = read_json(folder / FOLDER / _STATE)
+        record: dict[str, Any] = read_json(folder / CHECKPOINT / STATE)
         record["rule"] = schedules.from_json(record["rule"])
         state = State(**record)
-        model = keras.models.load_model(folder / FOLDER / _last(state.epoch), safe_mode=True)
+        model = keras.models.load_model(folder / CHECKPOINT / _last(state.epoch), safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{folder} holds no checkpoint to go on from ({error})") from error
     return model, state

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from exporters.keras_model.source import run_keras
 from runtime.modelfile.files import write_atomically
+from toolkit.evaluation.figures import plot_confusion
 from toolkit.evaluation.metrics import evaluate
-from toolkit.files import write_json
-from toolkit.plots import plot_confusion, plot_history
+from toolkit.plots import plot_history
 from toolkit.progress import Reporter
 from toolkit.runs import run
+from toolkit.runs.files import write_json
+from toolkit.runs.versions import versions
 from toolkit.training.input_pipeline import ModelInput
 from toolkit.training.loop import EpochReporter
-from toolkit.versions import versions
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from runtime.errors import EdgeError, InputError
 from toolkit.datasets import load_dataset
 from toolkit.datasets.checks import checked
 from toolkit.datasets.splits import train_validation
-from toolkit.files import read_json, write_json
 from toolkit.runs import run as runs
+from toolkit.runs.files import read_json, write_json
 from toolkit.training import checkpoint
 from toolkit.training import model as networks
 from toolkit.training.augmentation import Augmented, Moves
@@ -108,7 +108,7 @@ def resume(folder: Path, reporter: TrainReporter, data_path: Path | None = None)
             version, or the data is not that of the first part.
         DataError: the data is missing.
     """
-    if not (folder / checkpoint.FOLDER).is_dir():
+    if not (folder / runs.CHECKPOINT).is_dir():
         reason = "is finished" if (folder / runs.MODEL).is_file() else "holds no checkpoint"
         raise InputError(f"{folder} {reason}; nothing to resume")
     options, data, checksum = _recorded(folder, data_path)
@@ -149,7 +149,7 @@ def _train(
         with logged(reporter, folder, enabled=options.tensorboard) as told:
             run_epochs(folder, model, state, data, schedule, told)
     except BaseException as error:
-        kept = checkpoint.exists(folder)
+        kept = runs.has_checkpoint(folder)
         if not kept:
             shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, KeyboardInterrupt):
@@ -161,7 +161,7 @@ def _train(
         raise
     final = in_precision(checkpoint.load_best(folder), FLOAT32)
     metrics = write_results(folder, final, state, dataset)
-    shutil.rmtree(folder / checkpoint.FOLDER)
+    shutil.rmtree(folder / runs.CHECKPOINT)
     return TrainResult(runs.open_run(runs.finish(folder)), metrics)
 
 

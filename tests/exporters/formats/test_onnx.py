@@ -73,13 +73,13 @@ def test_calibration_is_read_in_batches_of_one_size(rng, images, size):
     ],
 )
 def test_a_failure_of_a_tool_is_one_error(subject, tmp_path, monkeypatch, name, target):
-    from toolkit.export import export
+    from toolkit.export.request import ExportOptions, build_request
 
     def broken(*arguments, **options):
         raise AssertionError("something inside")
 
-    options = export.ExportOptions((), tmp_path / "out")
-    request = export.build_request(subject, options, calibrate=True)
+    options = ExportOptions((), tmp_path / "out")
+    request = build_request(subject, options, calibrate=True)
     monkeypatch.setattr(target, broken)
     with pytest.raises(ExportError, match=f"format {name}: something inside"):
         registry()[name]().export(replace(request))

@@ -110,10 +110,10 @@ def test_calibration_images_are_read_one_by_one(rng):
 
 def test_other_calibration_images_give_other_scales(subject, exports, tmp_path):
     from exporters.calibration import CalibrationOptions
-    from toolkit.export import export
+    from toolkit.export.request import ExportOptions, build_request
 
-    options = export.ExportOptions((), tmp_path, CalibrationOptions(3))
-    request = export.build_request(subject, options, calibrate=True)
+    options = ExportOptions((), tmp_path, CalibrationOptions(3))
+    request = build_request(subject, options, calibrate=True)
     file = registry()["tflite-int8"]()._convert(replace(request, out=tmp_path))
     assert file != exports["tflite-int8"].read_bytes()[: len(file)]
 
@@ -121,7 +121,7 @@ def test_other_calibration_images_give_other_scales(subject, exports, tmp_path):
 @pytest.mark.parametrize("name", ["tflite-int8", "tflite-int16x8"])
 def test_each_calibration_image_is_run_once(subject, tmp_path, monkeypatch, name):
     from exporters.calibration import CalibrationOptions
-    from toolkit.export import export
+    from toolkit.export.request import ExportOptions, build_request
 
     seen, dataset = [], tflite._representative_dataset
 
@@ -134,6 +134,6 @@ def test_each_calibration_image_is_run_once(subject, tmp_path, monkeypatch, name
         return samples
 
     monkeypatch.setattr(tflite, "_representative_dataset", counted)
-    options = export.ExportOptions((), tmp_path, CalibrationOptions(4))
-    registry()[name]().draft(export.build_request(subject, options, calibrate=True))
+    options = ExportOptions((), tmp_path, CalibrationOptions(4))
+    registry()[name]().draft(build_request(subject, options, calibrate=True))
     assert sum(seen) in (4, 5)  # the converter looks at the first one to see its type

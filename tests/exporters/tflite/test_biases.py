@@ -13,9 +13,9 @@ from exporters.tflite import quantize
 from runtime.backends.litert import LiteRt
 from runtime.modelfile.artifact import Artifact
 from toolkit.diagnosis.constants import changed
-from toolkit.export import export
+from toolkit.export.request import ExportOptions, build_request
 from toolkit.inspection import view
-from toolkit.parity.reference import float_view
+from toolkit.inspection.float_view import float_view
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def request_(subject):
     kernel[..., 0], bias[0] = 1e-10, 0.4
     layer.set_weights([kernel, bias])
     source = KerasSource(model, subject.source.path, subject.source.sha256)
-    request = export.build_request(subject, export.ExportOptions(()), calibrate=True)
+    request = build_request(subject, ExportOptions(()), calibrate=True)
     options = QuantizationOptions(method="percentile")
     return replace(request, graphs=FloatGraphs(source), quantization=options)
 
@@ -54,7 +54,7 @@ def test_without_requantization_the_bias_is_lost(request_, monkeypatch):
 
 
 def test_a_file_without_such_a_channel_stays_as_it_is(subject, monkeypatch):
-    request = export.build_request(subject, export.ExportOptions(()), calibrate=True)
+    request = build_request(subject, ExportOptions(()), calibrate=True)
     request = replace(request, quantization=QuantizationOptions(method="percentile"))
     requantized = registry()["tflite-int8"]().draft(request).data
     monkeypatch.setattr(quantize, "requantize_biases", lambda *_: None)

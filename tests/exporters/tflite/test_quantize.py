@@ -8,13 +8,13 @@ import pytest
 from exporters.formats import registry
 from exporters.quantization_options import QuantizationOptions
 from exporters.tflite import graph as tflite_graph
-from toolkit.export import export
+from toolkit.export.request import ExportOptions, build_request
 
 
 @pytest.fixture(scope="module")
 def request_(subject, tmp_path_factory):
-    options = export.ExportOptions((), tmp_path_factory.mktemp("out"))
-    return export.build_request(subject, options, calibrate=True)
+    options = ExportOptions((), tmp_path_factory.mktemp("out"))
+    return build_request(subject, options, calibrate=True)
 
 
 def keys(request_):

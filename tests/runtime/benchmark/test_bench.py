@@ -1,8 +1,6 @@
 """One file, measured as a whole, with the real engine."""
 
 import json
-import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,17 +13,15 @@ from runtime.benchmark.bench import BenchOptions, bench, settled
 from runtime.benchmark.fresh import measure_fresh
 from runtime.benchmark.picture import SIZE, picture
 from runtime.benchmark.throughput import images_per_second, measure_throughput
-from runtime.errors import BackendError, InputError, UnknownNameError
+from runtime.errors import BackendError, InputError
 from runtime.host import PowerState
 from runtime.modelfile import artifact as artifacts
-from toolkit.benchmarking.peak import Peak, Peaks
-from toolkit.benchmarking.scenarios import find, play
 
 KEYS = {
     *("backend", "device", "threads", "latency_ms", "images_per_second", "load_ms", "first_ms"),
     *("peak_rss_mb", "host", "path", "sha256", "bytes", "seconds", "versions", "measured_at"),
-    *("multiply_adds", "multiply_adds_per_second", "share_of_peak", "peak", "power", "notes"),
-    *("preprocess_ms", "image", "throughput", "scenario", "call", "backend_version", "format"),
+    *("multiply_adds", "multiply_adds_per_second", "power", "notes"),
+    *("preprocess_ms", "image", "throughput", "call", "backend_version", "format"),
 }
 
 
@@ -43,7 +39,6 @@ def test_the_record_is_complete(record, int8_file):
     assert {"cpu", "cores", "architecture"} <= record["host"].keys()
     assert {"python", "numpy"} <= record["versions"].keys()
     assert record["power"]["tainted"] is False
-    assert record["scenario"] is None
     assert record["call"].startswith("backend.run_images")
 
 
@@ -64,76 +59,28 @@ def test_throughput_covers_batches_and_threads(record):
     assert record["images_per_second"] == max(own)
 
 
-def test_the_share_of_the_peak_is_that_of_the_figures_beside_it(record):
+def test_the_rate_is_that_of_the_figures_beside_it(record):
     assert record["multiply_adds"] == 32_340_992
     rate = record["multiply_adds"] / record["latency_ms"]["p50"] * 1000
     assert record["multiply_adds_per_second"] == pytest.approx(rate, rel=0.01)
-    share = rate / record["peak"]["int8"]["multiply_adds_per_second"]
-    assert record["share_of_peak"] == pytest.approx(share, rel=0.01)
-    assert 0.02 < share < 1.5
 
 
-def test_a_file_of_another_tool_gets_no_share_but_a_reason(int8_file, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "measure_peaks", lambda: Peaks((Peak("int8", 2e11, "e"),), 1.0))
+def test_a_file_of_another_tool_has_no_rate(int8_file, tmp_path):
     path = tmp_path / "foreign.tflite"
     path.write_bytes(artifacts.payload(artifacts.read(int8_file)))
     found = bench(path, BenchOptions(seconds=0.05, threads=(1,), batches=(1,)))
-    assert found.share is None
-    assert any("does not tell its multiply-adds" in note for note in found.notes)
+    assert found.rate is None
+    assert found.to_json()["multiply_adds_per_second"] is None
     assert any("no preprocessing in the file" in note for note in found.notes)
 
 
 def test_a_throttle_flag_that_rises_taints_the_run(int8_file, monkeypatch):
     states = iter([PowerState(throttled=0), PowerState(throttled=0x4)])
     monkeypatch.setattr(module, "power_state", lambda: next(states))
-    options = BenchOptions(seconds=0.05, threads=(1,), batches=(1,), peak=False)
+    options = BenchOptions(seconds=0.05, threads=(1,), batches=(1,))
     found = bench(int8_file, options)
     assert found.to_json()["power"]["tainted"] is True
     assert found.notes[0].startswith("tainted: ")
-    assert found.peaks is None
-
-
-def pretended(answer):
-    """A classifier whose engine only counts or waits."""
-    return SimpleNamespace(backend=SimpleNamespace(run_images=answer), spec=None)
-
-
-@pytest.mark.parametrize(
-    ("name", "samples", "metric"),
-    [("single-stream", 1, "p90_ms"), ("multi-stream", 8, "p99_ms"), ("offline", 16, None)],
-)
-def test_a_scenario_reports_its_metric(name, samples, metric):
-    calls = []
-
-    image = np.zeros((1, 28, 28, 1), np.uint8)
-    found = play(find(name), pretended(lambda pixels, _: calls.append(len(pixels))), image, 16, 0.2)
-    assert set(calls) == {samples}
-    record = found.to_json()
-    assert record["samples_per_query"] == samples
-    assert record["queries"] == found.latency.samples > 662
-    expected = getattr(found.latency, metric) if metric else found.images_per_second
-    assert record["value"] == pytest.approx(expected, abs=1e-3)
-    assert "not an MLPerf result" in record["departs_from_mlperf"][-1]
-
-
-def test_a_scenario_with_too_few_queries_has_no_value_and_says_how_long_it_takes():
-    slow = pretended(lambda *_: time.sleep(0.01))
-    found = play(find("multi-stream"), slow, np.zeros((1, 2, 2, 1), np.uint8), 1, 0.1)
-    assert found.value is None
-    assert found.to_json()["value"] is None
-    seconds = int(found.note.rsplit(" ", 1)[1])
-    assert seconds * 100 >= 662
-
-
-def test_a_whole_run_of_a_scenario(int8_file):
-    options = BenchOptions(scenario="offline", seconds=0.2, batches=(4, 2), peak=False)
-    record = bench(int8_file, options).to_json()
-    assert record["scenario"]["samples_per_query"] == 4
-    assert record["scenario"]["value"] == pytest.approx(record["images_per_second"], abs=0.1)
-    assert record["throughput"] == []
-    rate = record["multiply_adds"] * 4 / record["latency_ms"]["p50"] * 1000
-    assert record["multiply_adds_per_second"] == pytest.approx(rate, rel=0.01)
-    assert any("cut up" in note for note in record["notes"])
 
 
 def test_more_images_at_a_time_are_counted_as_such(onnx_file):
@@ -198,8 +145,3 @@ def test_auto_is_settled_on_what_runs(classifier):
 def test_options_are_checked(fields, words):
     with pytest.raises(InputError, match=words):
         BenchOptions(**fields)
-
-
-def test_an_unknown_scenario_is_told_with_those_that_there_are():
-    with pytest.raises(UnknownNameError, match="Did you mean 'offline'"):
-        BenchOptions(scenario="ofline")

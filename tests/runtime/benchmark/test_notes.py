@@ -9,7 +9,6 @@ from runtime.benchmark.notes import remarks
 from runtime.benchmark.result import Power, Timing
 from runtime.benchmark.throughput import Rate
 from runtime.host import PowerState, host, risen
-from toolkit.benchmarking.peak import Peak, Peaks
 
 
 class Engine:
@@ -45,10 +44,6 @@ def test_an_emulated_processor_is_told(make_result):
     assert "no figure here is that of a real one" in said(make_result(host=machine))
 
 
-def test_the_peak_of_a_gpu_is_said_to_be_unknown(make_result):
-    assert "that of a GPU is not measured" in said(make_result(device="gpu"))
-
-
 @pytest.mark.parametrize(("after", "told"), [(2400.0, False), (2200.0, False), (1500.0, True)])
 def test_a_clock_that_fell_is_told(make_result, after, told):
     power = Power(PowerState(clock_mhz=2400.0), PowerState(clock_mhz=after, governor="ondemand"))
@@ -82,17 +77,13 @@ def test_more_threads_than_cores_are_told(make_result):
     assert "4 threads share 2 cores" in said(make_result(threads=4))
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({}, ""),
-        ({"multiply_adds": None}, "does not tell its multiply-adds"),
-        ({"arithmetic": None}, "neither in float32 nor in int8 alone"),
-        ({"arithmetic": "float32"}, "no engine here gave one for float32"),
-        ({"multiply_adds": 10**9}, "more than the peak"),
-    ],
-)
-def test_a_missing_or_odd_share_has_its_reason(make_result, changes, words):
-    text = said(make_result(peaks=Peaks((Peak("int8", 2e11, "e"),), 1.0), **changes))
-    assert words in text
-    assert bool(text) == bool(words)
+def test_a_call_of_many_images_that_is_cut_up_is_told(make_result):
+    timing = Timing(Latency.of([1_000_000] * 700), 1.0, batch=8)
+    assert "takes 1 image at a time" in said(make_result(timing), 1)
+    assert said(make_result(timing), 8) == ""
+    assert said(make_result(), 8) == ""
+
+
+def test_missing_percentiles_may_be_left_out(make_result):
+    timing = Timing(Latency.of([1_000_000] * 63), 1000.0)
+    assert remarks(make_result(timing), Engine(), percentiles=False) == ()

@@ -153,7 +153,7 @@ def test_bench_all_as_json_is_one_object(runtime_cli):
 
 @pytest.mark.parametrize(
     "wrong",
-    [("--backend", "onnxruntime"), ("--device", "gpu"), ("--scenario", "offline")],
+    [("--backend", "onnxruntime"), ("--device", "gpu"), ("--image", MODEL)],
 )
 def test_bench_all_refuses_what_picks_one(runtime_cli, wrong):
     result = runtime_cli("bench", MODEL, "--all", *wrong)

@@ -43,7 +43,7 @@ def test_the_line_goes_away_also_after_an_error(monkeypatch, capfd):
 @pytest.mark.parametrize("options", [["--seconds", "0.6"], ["--all", "--seconds", "0.6"]])
 def test_a_bench_on_a_terminal_tells_the_time_left(exports, options):
     master, slave = pty.openpty()
-    command = [sys.executable, "-m", "runtime", "bench", exports["tflite-int8"], "--no-peak"]
+    command = [sys.executable, "-m", "runtime", "bench", exports["tflite-int8"]]
     with subprocess.Popen(
         [*map(str, command), *options], stdout=subprocess.DEVNULL, stderr=slave
     ) as process:

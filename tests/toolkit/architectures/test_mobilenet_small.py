@@ -57,10 +57,11 @@ def trained(tmp_path_factory):
 
 @pytest.mark.slow
 def test_every_format_passes_the_gate(trained):
-    from toolkit.export.export import ExportOptions, export
+    from toolkit.export.export import export
+    from toolkit.export.request import ExportOptions
     from toolkit.parity.verify import VerifyOptions, verify
 
-    paths = tuple(file.path for file in export(trained, ExportOptions(()), on_failure=print))
+    paths = tuple(one.artifact.path for one in export(trained, ExportOptions(())))
     assert len(paths) >= 6
     floats = tuple(p for p in paths if ".float32." in p.name)
     report = verify(trained, VerifyOptions(floats, limit=120))

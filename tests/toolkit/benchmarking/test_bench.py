@@ -9,7 +9,7 @@ import pytest
 
 from runtime.backends import BackendOptions
 from runtime.benchmark import measure_turns
-from runtime.errors import BackendError, InputError
+from runtime.errors import BackendError, InputError, UnknownNameError
 from runtime.modelfile import artifact as artifacts
 from toolkit.benchmarking import bench
 from toolkit.benchmarking.bench import CompareOptions, compare_speed, find_files, ratio_interval
@@ -109,8 +109,8 @@ def test_the_share_is_that_of_the_machine(monkeypatch):
     int8, base = compare_speed(options).entries
     cores = min(2, int8.result.setting.host.cores)
     rate = 32_340_992 / int8.result.timing.latency.median_ms * 1000
-    assert int8.result.share == pytest.approx(rate / (1e12 * cores))
-    assert base.result.share is None
+    assert int8.share == pytest.approx(rate / (1e12 * cores))
+    assert base.share is None
 
 
 def test_the_interval_is_that_of_the_order_statistics():
@@ -128,3 +128,34 @@ def test_the_interval_holds_the_true_ratio():
     # 2, but for what sleeping costs beyond its time: an interval beside that is wrong
     assert low < 2.6
     assert high > 1.4
+
+
+def test_a_scenario_is_played_by_every_file():
+    options = CompareOptions((ONNX, FLOAT), seconds=0.2, peak=False, scenario="offline", batch=4)
+    for entry in compare_speed(options).entries:
+        record = entry.to_json()
+        assert record["scenario"]["samples_per_query"] == 4
+        assert record["scenario"]["value"] == pytest.approx(record["images_per_second"], abs=0.1)
+        rate = record["multiply_adds"] * 4 / record["latency_ms"]["p50"] * 1000
+        assert record["multiply_adds_per_second"] == pytest.approx(rate, rel=0.01)
+        cut_up = record["format"].startswith("tflite")
+        assert any("cut up" in note for note in record["notes"]) == cut_up
+        assert not any("raise --seconds" in note for note in record["notes"])
+
+
+def test_an_unknown_scenario_is_told_with_those_that_there_are():
+    with pytest.raises(UnknownNameError, match="Did you mean 'offline'"):
+        CompareOptions(scenario="ofline")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"batch": 4}, "--batch is for --scenario offline"),
+        ({"scenario": "single-stream", "batch": 4}, "--batch is for --scenario offline"),
+        ({"scenario": "offline", "batch": 0}, "--batch must be at least 1"),
+    ],
+)
+def test_a_batch_is_for_offline(fields, words):
+    with pytest.raises(InputError, match=words):
+        CompareOptions(**fields)

@@ -1,13 +1,30 @@
 """What a core can do: measured in the engines, in processes of their own."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from runtime.backends import registry
+from runtime.modelfile import artifact as artifacts
 from runtime.modelfile.manifest import Quantization
 from toolkit.benchmarking import peak
-from toolkit.benchmarking.peak import Peak, Peaks, arithmetic, measure_peaks
+from toolkit.benchmarking.peak import (
+    Peak,
+    Peaks,
+    arithmetic,
+    measure_peaks,
+    share_note,
+    share_of_peak,
+)
+
+MODELS = Path(__file__).parents[3] / "examples" / "models"
+PEAKS = Peaks((Peak("int8", 2e11, "e"),), 1.0)
+
+
+@pytest.fixture(scope="module")
+def manifest():
+    return artifacts.read(MODELS / "mnist-cnn.int8.tflite").manifest
 
 
 def test_the_peaks_of_this_machine_are_found_and_name_their_engine():
@@ -80,14 +97,37 @@ def test_a_mixed_file_and_one_without_manifest_have_no_kind(manifest):
 
 @pytest.mark.parametrize(("threads", "share"), [(1, 0.5), (2, 0.25), (8, 0.25)])
 def test_threads_are_compared_with_as_many_cores(make_result, threads, share):
-    peaks = Peaks((Peak("int8", 2e11, "e"),), 1.0)
-    assert make_result(peaks=peaks, threads=threads).share == pytest.approx(share)
+    assert share_of_peak(make_result(threads=threads), "int8", PEAKS) == pytest.approx(share)
 
 
 @pytest.mark.parametrize(
-    "changes", [{"multiply_adds": None}, {"arithmetic": None}, {"device": "gpu"}]
+    ("changes", "kind", "peaks"),
+    [
+        ({"multiply_adds": None}, "int8", PEAKS),
+        ({"device": "gpu"}, "int8", PEAKS),
+        ({}, None, PEAKS),
+        ({}, "int8", None),
+    ],
 )
-def test_there_is_no_share_where_nothing_can_be_compared(make_result, changes):
-    found = make_result(peaks=Peaks((Peak("int8", 2e11, "e"),), 1.0), **changes)
-    assert found.share is None
-    assert found.to_json()["share_of_peak"] is None
+def test_there_is_no_share_where_nothing_can_be_compared(make_result, changes, kind, peaks):
+    assert share_of_peak(make_result(**changes), kind, peaks) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "words"),
+    [
+        ({}, "int8", None),
+        ({"multiply_adds": None}, "int8", "does not tell its multiply-adds"),
+        ({}, None, "neither in float32 nor in int8 alone"),
+        ({}, "float32", "no engine here gave one for float32"),
+        ({"multiply_adds": 10**9}, "int8", "more than the peak"),
+        ({"device": "gpu"}, "int8", "that of a GPU is not measured"),
+    ],
+)
+def test_a_missing_or_odd_share_has_its_reason(make_result, changes, kind, words):
+    note = share_note(make_result(**changes), kind, PEAKS)
+    assert note is words is None or words in note
+
+
+def test_no_reason_is_given_where_no_peak_was_asked_for(make_result):
+    assert share_note(make_result(multiply_adds=None), "int8", None) is None

@@ -43,6 +43,26 @@ def test_the_table_fits_the_terminal_and_shows_the_share_of_the_peak(bench):
     assert "scipy.stats.quantile_test" in text
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("single-stream",), "single-stream, 1 a query"),
+        (("multi-stream",), "multi-stream, 8 a query"),
+        (("offline",), "offline, 32 a query"),
+        (("offline", "--batch", 4), "offline, 4 a query"),
+    ],
+)
+def test_a_scenario_says_what_it_reports_and_where_it_departs(bench, arguments, words):
+    result = bench(FLOAT, INT8, "--no-peak", "--scenario", *arguments)
+    assert result.exit_code == 0, result.stderr
+    text = " ".join(result.stdout.split())
+    assert words in text
+    assert "not an MLPerf result" in text
+    metric = {"single-stream": "p90", "multi-stream": "p99"}.get(arguments[0], "images per second")
+    assert text.count(f"on litert: {metric}") == 2
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
 def test_a_refusal_is_told_beside_the_json(bench):
     pytest.importorskip("tflite_runtime")
     dynamic = MODELS / "mnist-cnn.dynamic.tflite"
@@ -80,6 +100,8 @@ def test_a_run_stands_for_its_exports(bench, two_exports, monkeypatch):
         ((FLOAT, "--baseline", "gone.tflite"), 2, "no such file: gone.tflite"),
         ((FLOAT, "--backend", "litrt"), 2, "Did you mean 'litert'"),
         ((FLOAT, "--threads", "0"), 2, "at least 1"),
+        ((FLOAT, "--scenario", "of-line"), 2, "Did you mean 'offline'"),
+        ((FLOAT, "--batch", "4"), 2, "--batch is for --scenario offline"),
         ((FLOAT, "--device", "tpu"), 2, "unknown device 'tpu'"),
         ((FLOAT, "--backend", "onnxruntime"), 3, "runs .onnx files"),
         ((MODELS,), 2, "is not a finished run folder"),

@@ -212,10 +212,10 @@ def test_a_search_says_what_it_did(toolkit_cli, own, tmp_path):
 
 
 def test_a_search_without_a_way_out_writes_nothing(toolkit_cli, own, tmp_path, monkeypatch):
-    from toolkit.quantization_search.judge import Mender
+    from toolkit.quantization_search.judge import Judge
 
-    judge = Mender.judge
-    monkeypatch.setattr(Mender, "judge", lambda *a: (judge(*a)[0], ("7.00 points lost",)))
+    judge = Judge.__call__
+    monkeypatch.setattr(Judge, "__call__", lambda *a: (judge(*a)[0], ("7.00 points lost",)))
     out = tmp_path / "out"
     arguments = ("--format", "tflite-float16", "--max-drop", 0.1, "--out", out)
     result = toolkit_cli("export", *own, *arguments)

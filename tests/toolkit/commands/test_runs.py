@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from runtime.errors import InputError, UnknownNameError
-from toolkit.files import write_json
 from toolkit.runs import listing, run
+from toolkit.runs.files import write_json
 
 
 @pytest.fixture

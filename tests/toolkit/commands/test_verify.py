@@ -11,7 +11,7 @@ import pytest
 from exporters.formats import registry
 from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
-from toolkit.export import export
+from toolkit.export.request import ExportOptions, build_request
 from toolkit.parity.report import ArtifactParity, ParityReport
 from toolkit.trained_model import resolve
 
@@ -28,8 +28,8 @@ def stranger(digits_run, tmp_path_factory):
     model = keras.models.clone_model(keras.models.load_model(digits_run.model))
     model.save(folder / "digits-cnn.keras")
     other = resolve(folder / "digits-cnn.keras", DataOptions(name="digits"))
-    options = export.ExportOptions((), folder)
-    request = export.build_request(other, options, calibrate=False)
+    options = ExportOptions((), folder)
+    request = build_request(other, options, calibrate=False)
     return registry()["tflite"]().export(request).path
 
 

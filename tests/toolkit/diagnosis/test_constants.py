@@ -37,14 +37,15 @@ def test_one_flipped_byte_is_found_in_its_layer(exports, reference, name):
 def folded(rgb_model, tmp_path_factory):
     """A model with batch norm and depthwise layers in every format, and its reference."""
     from toolkit.datasets import DataOptions
-    from toolkit.export.export import ExportOptions, export
+    from toolkit.export.export import export
+    from toolkit.export.request import ExportOptions
     from toolkit.trained_model import Overrides, resolve
 
     data = DataOptions(path=rgb_model / "colors.npz")
     subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
     out = tmp_path_factory.mktemp("folded")
-    files = export(subject, ExportOptions((), out=out), on_failure=lambda *_: None)
-    return list(files), Reference.of(subject)
+    found = export(subject, ExportOptions((), out=out))
+    return [one.artifact for one in found if not one.error], Reference.of(subject)
 
 
 def test_folded_batch_norm_and_depthwise_layers_are_no_finding(folded):
@@ -99,7 +100,7 @@ def test_the_same_network_after_another_training_is_told_in_one_sentence(exports
 
     from exporters.graphs import FloatGraphs
     from exporters.keras_model.source import KerasSource
-    from toolkit.parity.reference import float_view
+    from toolkit.inspection.float_view import float_view
 
     keras.utils.set_random_seed(5)
     other = KerasSource(

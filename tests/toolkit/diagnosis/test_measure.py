@@ -14,9 +14,9 @@ from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
 from toolkit.diagnosis import Diagnosis, diagnose
 from toolkit.diagnosis.diagnose import DiagnoseOptions, diagnose_file
-from toolkit.export import export
+from toolkit.diagnosis.figures import plot_diagnosis
+from toolkit.export.request import ExportOptions, build_request
 from toolkit.inspection import view
-from toolkit.plots import plot_diagnosis
 from toolkit.trained_model import Overrides, resolve
 
 CONV, DEPTHWISE, DENSE, POOL, RESHAPE = 3, 4, 9, 17, 22  # BuiltinOperator of the TFLite schema
@@ -105,7 +105,7 @@ class Case:
 
     def __init__(self, subject, files=None):
         self.subject = subject
-        self.request = export.build_request(subject, export.ExportOptions(()), calibrate=True)
+        self.request = build_request(subject, ExportOptions(()), calibrate=True)
         self.files = {name: (files or {}).get(name) or self.draft(name) for name in INT8}
         self.batch = subject.spec.apply(subject.dataset.x_train[:24])
 

@@ -12,11 +12,12 @@ from runtime.errors import InputError
 from toolkit.commands.ensemble import _gain
 from toolkit.datasets import DataOptions
 from toolkit.evaluation import ensemble
-from toolkit.export.export import ExportOptions, export
-from toolkit.files import write_json
+from toolkit.export.export import export
+from toolkit.export.request import ExportOptions
 from toolkit.parity.verify import VerifyOptions, verify
 from toolkit.quantization_search.validation_images import hold_out
 from toolkit.runs import run as runs
+from toolkit.runs.files import write_json
 from toolkit.runs.listing import list_runs
 from toolkit.trained_model import resolve
 
@@ -74,7 +75,7 @@ def test_layer_names_do_not_collide(loaded):
 
 @pytest.mark.slow
 def test_one_file_in_every_format_passes_the_gate(loaded):
-    files = list(export(loaded, ExportOptions(())))
+    files = [one.artifact for one in export(loaded, ExportOptions(()))]
     assert {file.format for file in files} == set(formats.registry())
     report = verify(loaded, VerifyOptions(limit=100))
     reasons = {entry.format: entry.reasons for entry in report.artifacts if entry.reasons}

@@ -12,8 +12,10 @@ from runtime.errors import ExportError, UnknownNameError
 from runtime.modelfile import artifact as artifacts
 from runtime.modelfile.manifest import Accuracy
 from runtime.preprocessing.spec import PreprocessSpec
-from toolkit.export import export as exporting
-from toolkit.export.export import ExportOptions, export, keras_warning, select
+from toolkit.export.export import each, export, select
+from toolkit.export.request import ExportOptions, build_request, draw_calibration
+from toolkit.parity.words import keras_warning
+from toolkit.progress import SILENT
 
 
 def test_no_name_selects_all_formats():
@@ -33,9 +35,9 @@ def test_a_mistyped_format_writes_nothing(subject, tmp_path):
 
 
 def test_files_go_to_the_run_or_where_asked(subject, tmp_path):
-    request = exporting.build_request(subject, ExportOptions(()), calibrate=False)
+    request = build_request(subject, ExportOptions(()), calibrate=False)
     assert request.out == subject.exports
-    request = exporting.build_request(subject, ExportOptions((), tmp_path), calibrate=False)
+    request = build_request(subject, ExportOptions((), tmp_path), calibrate=False)
     assert request.out == tmp_path
     assert request.calibration is None
 
@@ -43,7 +45,7 @@ def test_files_go_to_the_run_or_where_asked(subject, tmp_path):
 @pytest.mark.parametrize("seed", [0, 5])
 def test_the_calibration_record_can_be_checked_by_hand(subject, seed):
     options = ExportOptions((), calibration=CalibrationOptions(100, seed))
-    record = exporting.build_request(subject, options, calibrate=True).calibration.record
+    record = build_request(subject, options, calibrate=True).calibration.record
     indices = stratified_sample(
         subject.dataset.y_train, subject.training, CalibrationOptions(100, seed)
     )
@@ -59,13 +61,13 @@ def test_calibration_draws_from_the_training_part_only(rng):
     y, spec = np.arange(30) % 3, PreprocessSpec(4, 4)
     dataset = SimpleNamespace(name="mine", x_train=train, y_train=y, x_test=test, y_test=y)
     subject = SimpleNamespace(dataset=dataset, training=np.arange(0, 30, 2), spec=spec)
-    drawn = exporting.draw_calibration(subject, CalibrationOptions(10))
+    drawn = draw_calibration(subject, CalibrationOptions(10))
     allowed = {image.tobytes() for image in spec.apply(train[::2])}
     assert {image.tobytes() for image in drawn.batch} < allowed
 
 
 def test_test_images_of_all_classes_check_the_files(subject):
-    check = exporting._check_images(subject)
+    check = build_request(subject, ExportOptions(()), calibrate=False).check
     assert len(check.batch) == 256
     assert np.bincount(check.truth).min() >= 20
     assert len(np.unique(check.first(64).truth)) == 10
@@ -89,17 +91,17 @@ def test_a_model_that_guesses_is_warned_about(artifact):
     assert keras_warning(replace(artifact(0.1), manifest=None)) is None
 
 
-def test_the_error_of_a_single_format_is_raised(monkeypatch):
+def test_the_error_of_a_single_format_is_raised():
     class Broken:
-        needs_calibration = False
+        name = "broken"
 
-        def export(self, request):
-            raise ExportError("broken on purpose")
+    def write(exporter):
+        raise ExportError(f"{exporter.name} on purpose")
 
-    monkeypatch.setattr(exporting, "select", lambda names: [Broken])
-    monkeypatch.setattr(exporting, "build_request", lambda *args, **options: None)
+    (found,) = each([Broken], write, SILENT)
+    assert found.format == "broken"
     with pytest.raises(ExportError, match="broken on purpose"):
-        list(export(None, ExportOptions(("tflite",))))
+        _ = found.artifact
 
 
 def test_other_formats_go_on_where_one_fails(subject, tmp_path, monkeypatch):
@@ -109,13 +111,12 @@ def test_other_formats_go_on_where_one_fails(subject, tmp_path, monkeypatch):
         raise ExportError("broken on purpose")
 
     monkeypatch.setattr(Float32, "_convert", broken)
-    failed = {}
-    options = ExportOptions(("tflite", "tflite-float16"), tmp_path)
-    done = list(export(subject, options, on_failure=lambda name, e: failed.update({name: e})))
-    assert [file.path.name for file in done] == ["digits-cnn.float16.tflite"]
-    assert list(failed) == ["tflite"]
+    failed, done = export(subject, ExportOptions(("tflite", "tflite-float16"), tmp_path))
+    assert (failed.format, str(failed.error)) == ("tflite", "broken on purpose")
+    assert (done.format, done.error, done.search) == ("tflite-float16", None, None)
+    assert done.artifact.path.name == "digits-cnn.float16.tflite"
     with pytest.raises(ExportError, match="broken on purpose"):
-        list(export(subject, options))
+        _ = failed.artifact
 
 
 @pytest.mark.parametrize(

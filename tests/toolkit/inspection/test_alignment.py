@@ -11,7 +11,7 @@ from exporters.calibration import CalibrationOptions
 from runtime.errors import ArtifactError
 from toolkit.architectures import BuildOptions, registry
 from toolkit.datasets import DataOptions
-from toolkit.export.export import ExportOptions, build_request
+from toolkit.export.request import ExportOptions, build_request
 from toolkit.inspection import view
 from toolkit.inspection.alignment import align
 from toolkit.trained_model import resolve

@@ -11,7 +11,7 @@ from runtime.backends import for_suffix
 from runtime.errors import ArtifactError, InputError
 from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
-from toolkit.export import export
+from toolkit.export.request import ExportOptions, build_request
 from toolkit.inspection import INPUT, view
 from toolkit.inspection.alignment import align
 from toolkit.trained_model import Overrides, resolve
@@ -46,7 +46,7 @@ def colors(rgb_model):
     """A network with batch norm, ReLU6 and a depthwise convolution."""
     data = DataOptions(path=rgb_model / "colors.npz")
     subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    return export.build_request(subject, export.ExportOptions(()), calibrate=True)
+    return build_request(subject, ExportOptions(()), calibrate=True)
 
 
 @pytest.fixture(scope="module")

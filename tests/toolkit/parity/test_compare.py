@@ -20,6 +20,7 @@ from toolkit.parity import (
     budget_for,
     compare,
 )
+from toolkit.parity.compare import Questions, compare_each
 from toolkit.parity.report import overall
 from toolkit.progress import Silent
 
@@ -215,19 +216,15 @@ def test_a_refused_file_has_the_first_keys_too(judge, candidate):
     assert entry["sentence"].startswith("onnxruntime refuses digits-cnn.float32.tflite")
 
 
-def test_the_observer_gets_the_answers(subject, candidate):
-    seen = []
-    report = compare(
-        Reference.of(subject),
-        [candidate("tflite"), candidate("tflite", "onnxruntime")],
-        subject.dataset.x_test[:9],
-        subject.dataset.y_test[:9],
-        observe=lambda *answered: seen.append(answered),
-    )
-    ((entry, answers, expected),) = seen
-    assert entry is report.artifacts[0]
-    np.testing.assert_allclose(answers, expected, atol=1e-4)
-    assert answers.shape == (9, 10)
+def test_the_outputs_come_with_the_verdict(subject, candidate):
+    images, truth = subject.dataset.x_test[:9], subject.dataset.y_test[:9]
+    questions = Questions.of(Reference.of(subject), images, truth)
+    candidates = [candidate("tflite"), candidate("tflite", "onnxruntime")]
+    ran, refused = compare_each(questions, candidates)
+    np.testing.assert_allclose(ran.outputs, questions.expected, atol=1e-4)
+    assert ran.outputs.shape == (9, 10)
+    assert (refused.entry.verdict, refused.outputs) == (REFUSED, None)
+    assert questions.report([ran.entry]).verdict == ran.entry.verdict == PASS
 
 
 def test_the_budget_of_a_candidate_is_used(judge, candidate):

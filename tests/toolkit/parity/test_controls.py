@@ -6,7 +6,7 @@ import pytest
 
 from runtime.errors import InputError
 from runtime.modelfile import artifact as artifacts
-from toolkit.export import export
+from toolkit.export.request import ExportOptions, build_request
 from toolkit.parity import Reference, budget_for
 from toolkit.parity.controls import CONTROLS, Base, self_check
 
@@ -23,7 +23,7 @@ CAUSES = {
 
 @pytest.fixture(scope="module")
 def request_(subject):
-    return export.build_request(subject, export.ExportOptions(()), calibrate=True)
+    return build_request(subject, ExportOptions(()), calibrate=True)
 
 
 @pytest.fixture(scope="module")

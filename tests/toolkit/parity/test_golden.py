@@ -16,7 +16,8 @@ from runtime.modelfile import artifact as artifacts
 from runtime.modelfile.manifest import Accuracy
 from runtime.selftest import replay
 from runtime.terminal.silence import silenced
-from toolkit.export.export import ExportOptions, export
+from toolkit.export.export import export
+from toolkit.export.request import ExportOptions
 from toolkit.parity import budget_for
 from toolkit.parity.golden import add_golden, seal
 
@@ -239,7 +240,7 @@ def test_a_colour_model_passes_and_fails_as_it_should(rgb_model, tmp_path, name)
 
     data = DataOptions(path=rgb_model / "colors.npz")
     subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    (file,) = export(subject, ExportOptions((name,), tmp_path))
+    (file,) = (one.artifact for one in export(subject, ExportOptions((name,), tmp_path)))
     (tmp_path / "copy").mkdir()
     sealed = answer(subject, file.path, tmp_path / "copy").add()
     assert sealed.manifest.golden.pixels((32, 32, 3)).shape == (6, 32, 32, 3)

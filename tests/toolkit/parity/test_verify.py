@@ -10,10 +10,11 @@ from runtime.errors import InputError, IntegrityError
 from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
 from toolkit.engines import ALL
-from toolkit.export.export import ExportOptions, export, read_exports
+from toolkit.export.export import export, read_exports
+from toolkit.export.request import ExportOptions
 from toolkit.parity import verify as verifying
-from toolkit.parity.verify import VerifyOptions, as_exported, verify
-from toolkit.trained_model import Overrides, resolve
+from toolkit.parity.verify import VerifyOptions, verify
+from toolkit.trained_model import Overrides, as_exported, resolve
 
 
 @pytest.mark.parametrize("limit", [0, -1])
@@ -68,8 +69,8 @@ def scaled(rgb_model):
 @pytest.fixture(scope="module")
 def file(scaled, tmp_path_factory):
     """Its export. Do not change it."""
-    (file,) = export(scaled, ExportOptions(("tflite",), out=tmp_path_factory.mktemp("scaled")))
-    return file
+    (made,) = export(scaled, ExportOptions(("tflite",), out=tmp_path_factory.mktemp("scaled")))
+    return made.artifact
 
 
 def test_a_bare_keras_file_is_run_as_its_exports_say(rgb_model, file):
@@ -98,7 +99,7 @@ def test_labels_in_another_order_are_taken_from_the_export_too(rgb_model, tmp_pa
     plain = resolve(keras, data, Overrides(scale=1.0))
     labels = plain.labels[1:] + plain.labels[:1]
     turned = resolve(keras, data, Overrides(scale=1.0, labels=labels))
-    (file,) = export(turned, ExportOptions(("tflite",), out=tmp_path))
+    (file,) = (one.artifact for one in export(turned, ExportOptions(("tflite",), out=tmp_path)))
     for stated in (Overrides(), Overrides(labels=labels), Overrides(scale=1.0)):
         report = verify(resolve(keras, data, stated), VerifyOptions((file.path,)))
         assert report.verdict == "pass"
@@ -123,6 +124,6 @@ def test_a_keras_model_at_chance_is_told(rgb_model, tmp_path):
     """The scale is wrong for both, so they agree; the accuracy shows it."""
     data = DataOptions(path=rgb_model / "colors.npz")
     wrong = resolve(rgb_model / "colors.keras", data, Overrides(scale=1e-5))
-    (file,) = export(wrong, ExportOptions(("tflite",), out=tmp_path))
+    (file,) = (one.artifact for one in export(wrong, ExportOptions(("tflite",), out=tmp_path)))
     report = verify(wrong, VerifyOptions((file.path,)))
     assert any("the Keras model itself is right on only" in note for note in report.all_notes)

@@ -13,11 +13,10 @@ from exporters.formats import registry
 from exporters.keras_model.source import KerasSource
 from runtime.errors import InputError, ParityError
 from runtime.modelfile import artifact as artifacts
-from toolkit.export.export import ExportOptions
-from toolkit.progress import SILENT
-from toolkit.quantization_search.attempts import HEADING, Attempt, Mending, best, failure, points
-from toolkit.quantization_search.judge import Mender
-from toolkit.quantization_search.search import Search
+from toolkit.export.attempts import HEADING, Attempt, Mending, best, failure, points
+from toolkit.export.request import ExportOptions
+from toolkit.quantization_search.judge import Judge
+from toolkit.quantization_search.search import Search, SearchOptions, export_within, search
 
 
 def attempt(what="plain", drop=0.0, agreement=1.0, *, passes=True, floats=(), size=1000):
@@ -44,14 +43,14 @@ class Scripted(Search):
 
 @given(st.integers(1, 60), st.integers(1, 60))
 def test_the_fewest_layers_are_found_in_few_tries(layers, needed):
-    search = Scripted(layers, needed)
-    found = search._in_float()
+    scripted = Scripted(layers, needed)
+    found = scripted._in_float()
     if needed >= layers:  # one layer always stays quantized
         assert found is None
     else:
         assert len(found.attempt.float_layers) == needed
-    assert len(search.tried) <= 2 * math.log2(layers + 1) + 1
-    assert max(search.tried, default=0) < max(layers, 1)
+    assert len(scripted.tried) <= 2 * math.log2(layers + 1) + 1
+    assert max(scripted.tried, default=0) < max(layers, 1)
 
 
 def test_the_nearest_is_first_within_the_drop_then_agrees_most():
@@ -86,12 +85,12 @@ def test_the_cost_is_told_against_the_plain_file():
 @pytest.mark.parametrize("drop", [-0.1, 101, math.nan])
 def test_a_drop_out_of_range_is_refused(drop):
     with pytest.raises(InputError, match="--max-drop is in points of accuracy"):
-        ExportOptions((), max_drop=drop)
+        SearchOptions(ExportOptions(()), drop)
 
 
 def test_a_drop_cannot_be_forced():
     with pytest.raises(InputError, match="choose one"):
-        ExportOptions((), max_drop=0.1, force=True)
+        SearchOptions(ExportOptions((), force=True), 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +115,8 @@ def hard(subject, tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["tflite-int8", pytest.param("onnx-int8", marks=pytest.mark.slow)])
 def test_a_model_that_int8_ruins_is_mended(hard, name, tmp_path):
-    options = ExportOptions((name,), tmp_path, max_drop=1.0)
-    artifact, record = Mender(hard, options, SILENT).mend(registry()[name]())
+    (found,) = export_within(hard, SearchOptions(ExportOptions((name,), tmp_path), 1.0))
+    artifact, record = found.artifact, found.search
     plain, chosen = record.attempts[0], record.chosen
     assert (plain.what, plain.passes, chosen.passes) == ("plain", False, True)
     assert plain.accuracy_drop > 10
@@ -133,8 +132,9 @@ def test_a_model_that_int8_ruins_is_mended(hard, name, tmp_path):
 
 
 def test_a_model_that_needs_nothing_is_written_plain(subject, exports, tmp_path):
-    options = ExportOptions(("tflite-int8",), tmp_path, max_drop=5.0)
-    artifact, record = Mender(subject, options, SILENT).mend(registry()["tflite-int8"]())
+    options = SearchOptions(ExportOptions(("tflite-int8",), tmp_path), 5.0)
+    (found,) = export_within(subject, options)
+    artifact, record = found.artifact, found.search
     assert [a.what for a in record.attempts] == ["plain"]
     assert record.chosen.float_layers == ()
     plain = artifacts.read(exports["tflite-int8"])
@@ -143,12 +143,12 @@ def test_a_model_that_needs_nothing_is_written_plain(subject, exports, tmp_path)
 
 def test_nothing_is_written_where_nothing_helps(hard, tmp_path):
     """Dynamic range leaves nothing to search."""
-    options = ExportOptions(("tflite-dynamic",), tmp_path / "out", max_drop=0.0)
+    options = ExportOptions(("tflite-dynamic",), tmp_path / "out")
     exporter = registry()["tflite-dynamic"]()
-    mender = Mender(hard, options, SILENT)
-    mender._expected = mender._expected[:, ::-1]  # a reference that nothing reaches
+    judge = Judge(hard, 0.0)
+    judge._expected = judge._expected[:, ::-1]  # a reference that nothing reaches
     with pytest.raises(ParityError, match="tflite-dynamic: the file does not stay within 0 points"):
-        mender.mend(exporter)
+        search(judge, exporter, options)
     assert not (tmp_path / "out").exists()
 
 
@@ -158,9 +158,7 @@ def test_calibration_never_sees_the_images_it_is_judged_on(rgb_model):
 
     data = DataOptions(path=rgb_model / "colors.npz")
     bare = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    said = []
-    reporter = SimpleNamespace(say=said.append)
-    mender = Mender(bare, ExportOptions((), max_drop=0.1), reporter)
-    assert "left out of the calibration" in said[0]
-    drawn = {image.tobytes() for image in bare.dataset.x_train[mender.subject.training]}
-    assert not drawn & {image.tobytes() for image in mender.held_out.images}
+    judge = Judge(bare, 0.1)
+    assert "left out of the calibration" in judge.held_out.remark
+    drawn = {image.tobytes() for image in bare.dataset.x_train[judge.subject.training]}
+    assert not drawn & {image.tobytes() for image in judge.held_out.images}

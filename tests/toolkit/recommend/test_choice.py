@@ -1,10 +1,13 @@
 """Limits, the Pareto front and the one that is taken, on hand-made measurements."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.errors import InputError
+from toolkit.parity import ArtifactParity
 from toolkit.recommend.choice import (
     SAME_SPEED,
     Limits,
@@ -24,18 +27,22 @@ def measured(name="tflite", ms=1.0, size=1000, memory=50.0, **changes):
         "backend": "litert",
         "size": size,
         "verdict": "pass",
+        "reasons": (),
         "accuracy": 0.99,
         "accuracy_delta": 0.0,
         "agreement": 1.0,
         "latency_ms": ms,
         "peak_memory_mb": memory,
-    }
-    return Measured(**(values | changes))
+    } | changes
+    numbers = {key: values.pop(key) for key in ("accuracy", "accuracy_delta", "agreement")}
+    metrics = SimpleNamespace(**numbers) if numbers["accuracy"] is not None else None
+    parity = {key: values.pop(key) for key in ("format", "path", "backend", "verdict", "reasons")}
+    return Measured(ArtifactParity(**parity, metrics=metrics), **values)
 
 
 def chosen(*entries, **limits):
     found = pick(judge(entries, Limits(**limits)))
-    return found.format if found else None
+    return found.parity.format if found else None
 
 
 def test_the_fastest_is_taken():
@@ -61,7 +68,7 @@ def test_what_still_ties_goes_to_the_faster_and_then_to_the_one_nearer_to_keras(
 def test_what_fails_the_gate_is_never_taken_however_fast():
     fast = measured("a", 0.1, verdict="fail", reasons=("its labels are swapped",))
     entries = judge([fast, measured("b")], Limits())
-    assert pick(entries).format == "b"
+    assert pick(entries).parity.format == "b"
     assert entries[0].excluded == ("fails the parity gate: its labels are swapped",)
     assert not entries[0].pareto
 

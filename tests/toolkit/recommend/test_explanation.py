@@ -1,7 +1,10 @@
 """The sentences: why this one, what is odd here, what to do if nothing passes."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from toolkit.parity import ArtifactParity
 from toolkit.recommend import explanation
 from toolkit.recommend.choice import Limits, Measured, judge, pick
 
@@ -14,13 +17,17 @@ def measured(name, ms, size=900_000, memory=55.0, **changes):
         "backend": "onnxruntime" if name.startswith("onnx") else "litert",
         "size": size,
         "verdict": "pass",
+        "reasons": (),
         "accuracy": 0.99,
         "accuracy_delta": 0.0,
         "agreement": 1.0,
         "latency_ms": ms,
         "peak_memory_mb": memory,
-    }
-    return Measured(**(values | changes))
+    } | changes
+    numbers = {key: values.pop(key) for key in ("accuracy", "accuracy_delta", "agreement")}
+    metrics = SimpleNamespace(**numbers) if numbers["accuracy"] is not None else None
+    parity = {key: values.pop(key) for key in ("format", "path", "backend", "verdict", "reasons")}
+    return Measured(ArtifactParity(**parity, metrics=metrics), **values)
 
 
 def reason(*entries, **limits):

@@ -27,9 +27,9 @@ def everything(subject, exports):
 
 
 def test_all_exports_are_measured_in_all_engines(everything, exports):
-    assert list(dict.fromkeys(entry.format for entry in everything.entries)) == list(exports)
+    assert list(dict.fromkeys(entry.parity.format for entry in everything.entries)) == list(exports)
     assert everything.images == 60
-    ran = [entry for entry in everything.entries if entry.accuracy is not None]
+    ran = [entry for entry in everything.entries if entry.parity.accuracy is not None]
     assert len(ran) >= len(exports)
     for entry in ran:
         assert 0.01 < entry.latency_ms < 500
@@ -45,7 +45,7 @@ def test_the_chosen_one_keeps_the_rule(everything):
     fastest = min(entry.latency_ms for entry in passing)
     rivals = [entry for entry in passing if entry.latency_ms <= 1.1 * fastest]
     assert one.size == min(entry.size for entry in rivals)
-    assert one.format in everything.why
+    assert one.parity.format in everything.why
 
 
 def test_the_very_slow_format_is_told(everything):
@@ -59,8 +59,8 @@ def test_the_very_slow_format_is_told(everything):
 
 def test_what_an_engine_refuses_is_out_with_its_reason(everything):
     for entry in everything.entries:
-        assert bool(entry.excluded) == (entry.verdict != "pass")
-        if entry.verdict == "refused":
+        assert bool(entry.excluded) == (entry.parity.verdict != "pass")
+        if entry.parity.verdict == "refused":
             assert entry.excluded[0].startswith("refused: ")
             assert entry.latency_ms is entry.peak_memory_mb is None
 
@@ -98,7 +98,7 @@ def test_a_size_limit_leaves_the_small_ones(subject, exports):
     files = (exports["tflite"], exports["tflite-int8"])
     small = exports["tflite-int8"].stat().st_size
     found = recommend(subject, options(*files, max_size=small))
-    assert found.chosen.format == "tflite-int8"
+    assert found.chosen.parity.format == "tflite-int8"
     assert found.entries[0].latency_ms is not None  # excluded, but measured
     nothing = recommend(subject, options(*files, max_size=1000))
     assert nothing.chosen is None
@@ -124,9 +124,9 @@ def test_a_file_that_fails_the_gate_is_not_taken_though_it_is_the_fastest(
     subject, exports, unscaled
 ):
     found = recommend(subject, options(exports["onnx"], unscaled))
-    assert found.chosen.format == "onnx"
+    assert found.chosen.parity.format == "onnx"
     wrong = found.entries[1]
-    assert wrong.verdict == "fail"
+    assert wrong.parity.verdict == "fail"
     assert wrong.excluded[0].startswith("fails the parity gate: ")
     assert wrong.latency_ms is not None
     alone = recommend(subject, options(unscaled))

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ import pytest
 from exporters import formats
 from toolkit.datasets import DataOptions
 from toolkit.evaluation.metrics import evaluate
-from toolkit.export.export import ExportOptions, export
+from toolkit.export.export import export
+from toolkit.export.request import ExportOptions
+from toolkit.parity import ArtifactParity
 from toolkit.parity.verify import VerifyOptions
 from toolkit.recommend.choice import Measured
 from toolkit.recommend.explanation import ms_text
@@ -86,7 +89,7 @@ def test_the_page_needs_nothing_else_and_is_sound(html):
 
 def test_it_tells_what_was_measured(html, contents):
     for entry in contents.measured.entries:
-        assert f"{entry.accuracy:.2%}" in html
+        assert f"{entry.parity.accuracy:.2%}" in html
         assert f"<td>{ms_text(entry.latency_ms)}</td>" in html
     for parity in contents.measured.parity.artifacts:
         said = parity.sentence.removeprefix(parity.format).split(";")[0]
@@ -102,7 +105,7 @@ def test_the_confusion_matrices_are_those_of_the_engine(contents, exports, digit
 
     chosen = contents.measured.chosen
     assert chosen is not None
-    with runtime.load(chosen.path, backend=chosen.backend) as classifier:
+    with runtime.load(chosen.parity.path, backend=chosen.parity.backend) as classifier:
         answers = classifier.predict_batch(digits.x_test).argmax(axis=1)
     assert contents.chosen.accuracy == (answers == digits.y_test).mean()
     assert contents.chosen.confusion.sum() == len(digits.x_test)
@@ -126,7 +129,7 @@ def test_a_bare_file_with_numbered_data_takes_the_names_of_its_exports(rgb_model
     np.savez(tmp_path / "numbers.npz", **arrays)
     model, named = rgb_model / "colors.keras", DataOptions(path=rgb_model / "colors.npz")
     scaled = resolve(model, named, Overrides(scale=1.0))
-    (file,) = export(scaled, ExportOptions(("tflite",), out=tmp_path))
+    (file,) = (one.artifact for one in export(scaled, ExportOptions(("tflite",), out=tmp_path)))
     numbered = resolve(model, DataOptions(path=tmp_path / "numbers.npz"), Overrides(scale=1.0))
     found = gather(numbered, RecommendOptions(VerifyOptions((file.path,)), seconds=0.02))
     assert set(found.keras.per_class) == set(found.chosen.per_class) == {"red", "green", "blue"}
@@ -205,7 +208,7 @@ def test_the_card_begins_with_yaml_that_can_be_read(contents, tmp_path):
     assert record["datasets"] == ["digits"]
     (result,) = record["model-index"][0]["results"]
     assert result["metrics"][0]["value"] == pytest.approx(
-        contents.measured.chosen.accuracy, abs=1e-4
+        contents.measured.chosen.parity.accuracy, abs=1e-4
     )
     assert "## Limits" in body
 
@@ -229,7 +232,9 @@ def test_matrices_of_any_script_and_number_of_classes_are_drawn(rng, capfd, clas
 
 
 def measured(latency, accuracy, name="tflite"):
-    return Measured(name, name, "litert", 1000, "pass", (), accuracy, 0.0, 1.0, latency, 50.0)
+    metrics = SimpleNamespace(accuracy=accuracy)
+    parity = ArtifactParity(name, name, "litert", "pass", metrics=metrics)
+    return Measured(parity, 1000, latency, 50.0)
 
 
 def test_the_front_is_what_no_other_beats():

@@ -4,8 +4,8 @@ import pytest
 
 from runtime.errors import InputError
 from toolkit.datasets import DataOptions
-from toolkit.files import write_json
 from toolkit.runs import run
+from toolkit.runs.files import write_json
 
 
 def finished(parent, name="digits-cnn"):

@@ -8,7 +8,8 @@ import pytest
 keras = pytest.importorskip("keras", reason="the workstation side is not installed")
 
 from toolkit.datasets import DataOptions  # noqa: E402
-from toolkit.export.export import ExportOptions, export  # noqa: E402
+from toolkit.export.export import export  # noqa: E402
+from toolkit.export.request import ExportOptions  # noqa: E402
 from toolkit.progress import SILENT  # noqa: E402
 from toolkit.trained_model import resolve  # noqa: E402
 from toolkit.training.augmentation import Augmented, CopyMoves, Moves  # noqa: E402
@@ -85,7 +86,9 @@ def test_neither_model_nor_export_holds_it(tmp_path, precision):
     run = train(options, data, tmp_path, quiet()).run
     model = keras.models.load_model(run.model)
     assert not any("Random" in type(layer).__name__ for layer in model.layers)
-    (file,) = export(resolve(run.path, data), ExportOptions(("tflite",)), SILENT)
+    (file,) = (
+        one.artifact for one in export(resolve(run.path, data), ExportOptions(("tflite",)), SILENT)
+    )
     interpreter = Interpreter(model_path=str(file.path))
     kinds = {one["op_name"] for one in interpreter._get_ops_details()}
     assert kinds <= {"CONV_2D", "MAX_POOL_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX", "DELEGATE"}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from runtime.errors import InputError
+from toolkit.runs import run as runs
 from toolkit.training import checkpoint
 from toolkit.training.checkpoint import State
 from toolkit.training.schedules import Plateau
@@ -89,7 +90,7 @@ def test_what_is_saved_is_restored_with_its_optimizer(tmp_path, model):
 def test_only_the_last_and_the_best_model_are_kept(tmp_path, model):
     checkpoint.save(tmp_path, model, state(1), is_best=True)
     checkpoint.save(tmp_path, model, state(2), is_best=False)
-    names = {p.name for p in (tmp_path / checkpoint.FOLDER).iterdir()}
+    names = {p.name for p in (tmp_path / runs.CHECKPOINT).iterdir()}
     assert names == {"best.keras", "last-2.keras", "state.json"}
     assert checkpoint.load_best(tmp_path).count_params() == model.count_params()
 
@@ -137,7 +138,7 @@ def test_a_full_disk_leaves_the_best_model_before(tmp_path, monkeypatch):
 @pytest.mark.parametrize("damage", ["missing", "no json", "other keys", "no model"])
 def test_a_broken_checkpoint_is_refused(tmp_path, model, damage):
     checkpoint.save(tmp_path, model, state(1), is_best=True)
-    file = tmp_path / checkpoint.FOLDER / "state.json"
+    file = tmp_path / runs.CHECKPOINT / "state.json"
     if damage == "missing":
         file.unlink()
     elif damage == "no json":
@@ -145,6 +146,6 @@ def test_a_broken_checkpoint_is_refused(tmp_path, model, damage):
     elif damage == "other keys":
         file.write_text(json.dumps({"rule": {"factor": 1}, "history": []}))
     else:
-        (tmp_path / checkpoint.FOLDER / "last-1.keras").unlink()
+        (tmp_path / runs.CHECKPOINT / "last-1.keras").unlink()
     with pytest.raises(InputError, match="holds no checkpoint to go on from"):
         checkpoint.restore(tmp_path)

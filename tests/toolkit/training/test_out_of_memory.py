@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from toolkit.datasets import DataOptions
-from toolkit.files import read_json
+from toolkit.runs.files import read_json
 from toolkit.training import monitor, train
 from toolkit.training.monitor import TrainingFailedError
 from toolkit.training.options import TrainOptions

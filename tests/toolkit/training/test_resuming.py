@@ -8,7 +8,7 @@ import pytest
 
 from runtime.errors import DataError, InputError
 from toolkit.datasets import DataOptions
-from toolkit.files import read_json, write_json
+from toolkit.runs.files import read_json, write_json
 from toolkit.training import checkpoint
 from toolkit.training import options as recipe
 from toolkit.training import train as training
@@ -135,7 +135,8 @@ def test_what_auto_came_to_is_recorded_and_the_same_seed_gives_the_same_model(
 def test_an_augmented_training_goes_on_with_the_same_moves(tmp_path, interrupt, new_recorder):
     from ai_edge_litert.interpreter import Interpreter
 
-    from toolkit.export.export import ExportOptions, export
+    from toolkit.export.export import export
+    from toolkit.export.request import ExportOptions
     from toolkit.trained_model import resolve
 
     whole = new_recorder()
@@ -145,7 +146,9 @@ def test_an_augmented_training_goes_on_with_the_same_moves(tmp_path, interrupt, 
     run = training.resume(stopped.path, rest).run
     assert_same_history(stopped.state.history + rest.rows, whole.rows)
     assert run.config["options"]["rotate"] == 20
-    (file,) = export(resolve(run.path, DIGITS), ExportOptions(("tflite",)))
+    (file,) = (
+        one.artifact for one in export(resolve(run.path, DIGITS), ExportOptions(("tflite",)))
+    )
     kinds = {one["op_name"] for one in Interpreter(str(file.path))._get_ops_details()}
     assert kinds <= {"CONV_2D", "MAX_POOL_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX", "DELEGATE"}
 

@@ -8,8 +8,8 @@ import pytest
 
 from runtime.errors import DataError, InputError, UnknownNameError
 from toolkit.datasets import DataOptions
-from toolkit.files import read_json
 from toolkit.runs import run
+from toolkit.runs.files import read_json
 from toolkit.training import train as training
 from toolkit.training.options import TrainOptions
 from toolkit.training.train import TrainingInterruptedError, train

@@ -4,7 +4,7 @@ import importlib.metadata
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from toolkit import versions
+from toolkit.runs import versions
 
 
 def test_python_and_installed_packages_are_listed():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.files import read_json, write_json
+from toolkit.runs.files import read_json, write_json
 
 
 def test_what_is_written_is_read_back(tmp_path):

@@ -1,0 +1,100 @@
+"""What an exporter needs of a trained model: options, calibration and check images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exporters.calibration import (
+    CalibrationOptions,
+    CalibrationSet,
+    TrainingImages,
+    draw,
+    stratified_sample,
+)
+from exporters.check import CheckImages
+from exporters.quantization_options import QuantizationOptions
+from exporters.request import ExportRequest
+from toolkit.runs.versions import versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolkit.trained_model import Subject
+
+
+_CHECK_IMAGES = 256
+
+
+_LINEAGE = ("teacher", "teacher_sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What to write.
+
+    Attributes:
+        formats: format names; empty means all.
+        out: folder; None means that of the run, or the current one.
+        calibration: how calibration images are drawn.
+        quantization: choices that some formats leave; the others refuse them.
+        force: write a file that fails the check all the same.
+    """
+
+    formats: tuple[str, ...]
+    out: Path | None = None
+    calibration: CalibrationOptions = CalibrationOptions()
+    quantization: QuantizationOptions = field(default_factory=QuantizationOptions)
+    force: bool = False
+
+
+def build_request(subject: Subject, options: ExportOptions, *, calibrate: bool) -> ExportRequest:
+    """Return what an exporter needs of a model.
+
+    Args:
+        subject: the model with its data.
+        options: what to write.
+        calibrate: whether to draw calibration images.
+    """
+    return ExportRequest(
+        graphs=subject.graphs,
+        name=subject.name,
+        labels=subject.labels,
+        spec=subject.spec,
+        check=_check_images(subject),
+        calibration=draw_calibration(subject, options.calibration) if calibrate else None,
+        dataset=subject.dataset.name,
+        out=options.out or subject.exports,
+        versions=versions(),
+        quantization=options.quantization,
+        force=options.force,
+        lineage={key: subject.lineage[key] for key in _LINEAGE if key in subject.lineage},
+    )
+
+
+def draw_calibration(subject: Subject, options: CalibrationOptions) -> CalibrationSet:
+    """Draw calibration images out of the training part.
+
+    Raises:
+        CalibrationError: there is nothing to draw from, or all images are equal.
+    """
+    dataset = subject.dataset
+    source = TrainingImages(dataset.x_train, dataset.y_train, subject.training, dataset.name)
+    return draw(source, subject.spec, options)
+
+
+def _check_images(subject: Subject) -> CheckImages:
+    """Take test images, every class in its share, in mixed order."""
+    dataset = subject.dataset
+    everything = np.arange(len(dataset.y_test))
+    options = CalibrationOptions(samples=_CHECK_IMAGES)
+    chosen = np.random.default_rng(0).permutation(
+        stratified_sample(dataset.y_test, everything, options)
+    )
+    return CheckImages(
+        subject.spec.apply(dataset.x_test[chosen]),
+        dataset.y_test[chosen],
+        f"{dataset.name} test images",
+    )
