@@ -66,6 +66,6 @@ def _bundled() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def _enlarge(image: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.uint8]:
-    from runtime.preprocessing.digits.framing import center_ink
+    from runtime.preprocessing.digits.framing import center_by_mass
 
-    return center_ink(Image.fromarray(image), spec.height, spec.width).pixels[..., None]
+    return center_by_mass(Image.fromarray(image), spec.height, spec.width).pixels[..., None]
