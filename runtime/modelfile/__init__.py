@@ -1,1 +1,1 @@
-"""The model file: container, manifest, golden inputs and digest."""
+"""Model files: container, manifest, golden inputs and digest."""

@@ -1,8 +1,9 @@
-"""The model file: read, checked, and made."""
+"""Reading, verification and packing of model files."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 CONTAINERS = (TfliteContainer, OnnxContainer)
 SEALED, UNSEALED = "sha256 verified", "no digest (made by another tool)"
+_LOG = logging.getLogger("runtime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,15 @@ class Artifact:
     """A model file in memory.
 
     Attributes:
-        path: where it came from, or will be written.
-        data: all its bytes; engines take them as they are.
-        manifest: what it says of itself; None where another tool made it.
+        path: where it was read from, or will be written.
+        data: content of the file; engines load it unchanged.
+        manifest: metadata of the model; None if another tool made the file.
         integrity: ``sha256 verified``, or that there is no digest.
+
+    Example:
+        >>> artifact = Artifact(Path("Model.TFLITE"), b"", None, UNSEALED)
+        >>> artifact.suffix, artifact.format, artifact.sha256[:8]
+        ('.tflite', 'unknown', 'e3b0c442')
     """
 
     path: Path
@@ -40,12 +47,12 @@ class Artifact:
 
     @property
     def suffix(self) -> str:
-        """The file's ending, lower case, with the dot."""
+        """The file suffix, lower case, with the dot."""
         return self.path.suffix.lower()
 
     @property
     def format(self) -> str:
-        """The export format; ``unknown`` where another tool made the file."""
+        """The export format; ``unknown`` if another tool made the file."""
         return self.manifest.format if self.manifest else "unknown"
 
     @property
@@ -55,12 +62,21 @@ class Artifact:
 
 
 def read(path: Path | str) -> Artifact:
-    """Read a model file and check it, before any engine sees it.
+    """Read a model file and verify it, before any engine loads it.
+
+    Args:
+        path: a ``.tflite`` or ``.onnx`` file.
 
     Raises:
         InputError: no such file, or it cannot be read.
         IntegrityError: its digest is wrong.
-        ArtifactError: truncated, of an unknown kind, or with a broken manifest.
+        ArtifactError: truncated, of an unknown format, or with a broken manifest.
+
+    Example:
+        >>> from runtime.modelfile.protobuf import message
+        >>> size = Path("bare.onnx").write_bytes(message([(1, 8), (7, b"")]))
+        >>> read("bare.onnx").integrity
+        'no digest (made by another tool)'
     """
     path = Path(path)
     container = _container(path)
@@ -73,43 +89,86 @@ def read(path: Path | str) -> Artifact:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     try:
-        return _read(path, data, container)
+        artifact = _read(path, data, container)
     except ArtifactError as error:
         raise type(error)(f"{path}: {error}") from error
+    _LOG.debug(
+        "%s: %s container, %d bytes, %s, format %s",
+        path,
+        container.name,
+        len(data),
+        artifact.integrity,
+        artifact.format,
+    )
+    return artifact
 
 
 def pack(path: Path, payload: bytes, manifest: Manifest) -> Artifact:
-    """Put an engine's payload and a manifest into one sealed model file, in memory.
+    """Pack a converted model and its manifest into one model file with a digest, in memory.
+
+    Args:
+        path: where the file will be written; its suffix selects the container.
+        payload: the file of the converter.
+        manifest: metadata of the model.
 
     Raises:
-        ArtifactError: the suffix of ``path`` belongs to no kind of model file.
+        ArtifactError: ``path`` has no suffix of a model file.
+
+    Example::
+
+        artifact = pack(Path("mnist-cnn.float32.onnx"), model.SerializeToString(), manifest)
+        write_atomically(artifact.path, artifact.data)
     """
     data = _container(path).embed(payload, manifest)
     return Artifact(path, data, manifest, SEALED)
 
 
 def restate(artifact: Artifact, manifest: Manifest) -> Artifact:
-    """Return the same payload with another manifest, sealed, in memory.
+    """Return the same payload with another manifest and a new digest, in memory.
+
+    Args:
+        artifact: the file.
+        manifest: replaces the manifest of the file.
 
     Raises:
-        ArtifactError: the payload cannot be told from what else is in the file.
+        ArtifactError: the payload cannot be separated from the rest of the file.
+
+    Example::
+
+        renamed = restate(artifact, dataclasses.replace(artifact.manifest, name="digits"))
     """
     return pack(artifact.path, payload(artifact), manifest)
 
 
 def payload(artifact: Artifact) -> bytes:
-    """Return the engine's file that :func:`pack` was given.
+    """Return the payload that was passed to :func:`pack`.
+
+    Args:
+        artifact: the file; without a manifest all of it is payload.
 
     Raises:
-        ArtifactError: it cannot be told from what else is in the file.
+        ArtifactError: it cannot be separated from the rest of the file.
+
+    Example:
+        >>> payload(Artifact(Path("a.onnx"), b"", None, UNSEALED))
+        b''
     """
     return _container(artifact.path).payload(artifact.data)
 
 
 @contextmanager
 def on_disk(artifact: Artifact) -> Iterator[Path]:
-    """Write a file that may be in memory only into a folder that goes again."""
-    from tempfile import TemporaryDirectory  # it takes longer than all else here
+    """Write a file that may be in memory only to a temporary folder, for engines that need a path.
+
+    Args:
+        artifact: the file.
+
+    Example:
+        >>> with on_disk(Artifact(Path("models/a.onnx"), b"12", None, UNSEALED)) as path:
+        ...     path.name, path.read_bytes()
+        ('a.onnx', b'12')
+    """
+    from tempfile import TemporaryDirectory  # imported late: it takes longer than reading a file
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / artifact.path.name
@@ -140,15 +199,15 @@ def _read(path: Path, data: bytes, container: Container) -> Artifact:
 
 
 def _container(path: Path) -> Container:
-    kinds: dict[str, type[Container]] = {kind.suffix: kind for kind in CONTAINERS}
-    kind = kinds.get(path.suffix.lower())
-    if kind is None:
+    by_suffix: dict[str, type[Container]] = {one.suffix: one for one in CONTAINERS}
+    container = by_suffix.get(path.suffix.lower())
+    if container is None:
         raise ArtifactError(
-            f"{path}: a model file ends in {' or '.join(sorted(kinds))}"
+            f"{path}: a model file ends in {' or '.join(sorted(by_suffix))}"
             + (
                 ", and a Keras file has to be exported first: toolkit export"
                 if path.suffix in (".keras", ".h5")
                 else ""
             )
         )
-    return kind()
+    return container()

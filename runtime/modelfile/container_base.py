@@ -1,4 +1,4 @@
-"""What a container is: payload, manifest and seal in one file."""
+"""Base class of containers: payload, manifest and digest in one file."""
 
 from __future__ import annotations
 
@@ -13,16 +13,23 @@ DIGEST_CHARS = 64  # SHA-256 as hexadecimal digits
 
 
 class Container(ABC):
-    """One kind of model file.
+    """One file format of models.
 
     The seal is a trailer of fixed length that holds the SHA-256 of all bytes before
     it. It proves that the bytes are those that were written (integrity), not who
     wrote them (authenticity).
 
     Attributes:
-        name: the kind.
-        suffix: of its files, with the dot.
-        trailer: the fixed bytes of the seal before the digest.
+        name: name of the file format.
+        suffix: suffix of its files, with the dot.
+        trailer: constant bytes of the seal, before the digest.
+
+    Example:
+        >>> from runtime.modelfile.container_tflite import TfliteContainer
+        >>> container = TfliteContainer()
+        >>> sealed = container.seal(b"content")
+        >>> container.intact(sealed), container.intact(b"c0ntent" + sealed[7:])
+        (True, False)
     """
 
     name: ClassVar[str]
@@ -31,30 +38,44 @@ class Container(ABC):
 
     @abstractmethod
     def embed(self, payload: bytes, manifest: Manifest) -> bytes:
-        """Return payload and manifest as one sealed file."""
+        """Return payload and manifest as one sealed file.
+
+        Args:
+            payload: the file of the converter.
+            manifest: metadata of the model.
+        """
 
     @abstractmethod
     def payload(self, data: bytes) -> bytes:
-        """Return what :meth:`embed` was given; a file without a manifest is all payload.
+        """Return the payload passed to :meth:`embed`; a file without a manifest is all payload.
+
+        Args:
+            data: content of the file.
 
         Raises:
-            ArtifactError: it cannot be told from what else is in the file.
+            ArtifactError: it cannot be separated from the rest of the file.
         """
 
     @abstractmethod
     def manifest(self, data: bytes) -> bytes | None:
-        """Return the manifest's JSON, or None if the file carries none.
+        """Return the manifest's JSON, or None if the file has no manifest.
+
+        Args:
+            data: content of the file.
 
         Raises:
-            ArtifactError: the place of the manifest is damaged.
+            ArtifactError: the part that holds the manifest is damaged.
         """
 
     @abstractmethod
     def check(self, data: bytes) -> None:
-        """Check, without any engine, that the file is whole and of this kind.
+        """Check, without any engine, that the file is complete and of this format.
+
+        Args:
+            data: content of the file.
 
         Raises:
-            ArtifactError: truncated, of another kind, or incomplete by itself.
+            ArtifactError: truncated, of another format, or with weights in another file.
         """
 
     def seal(self, data: bytes) -> bytes:
@@ -63,7 +84,7 @@ class Container(ABC):
         return body + hashlib.sha256(body).hexdigest().encode()
 
     def digest(self, data: bytes) -> str | None:
-        """Return the digest that the trailer states, or None if there is no trailer."""
+        """Return the digest stored in the trailer, or None if there is no trailer."""
         trailer = data[-DIGEST_CHARS - len(self.trailer) : -DIGEST_CHARS]
         return data[-DIGEST_CHARS:].decode("ascii", "replace") if trailer == self.trailer else None
 

@@ -1,7 +1,7 @@
 """ONNX: manifest and seal are entries of the model's ``metadata_props``.
 
-Protobuf lets messages be concatenated, so both are appended as bytes, and read
-back with a few lines instead of the onnx package, which no device needs.
+Protobuf messages can be concatenated, so both are appended as bytes. They are read without
+the onnx package, which is not installed on a device.
 """
 
 from __future__ import annotations
@@ -31,7 +31,15 @@ _SEAL_KEY = b"sha256"
 
 
 class OnnxContainer(Container):
-    """An ONNX model; ``names`` repeats the labels in the form other tools read."""
+    """An ONNX model; the entry ``names`` repeats the labels in the form other tools read.
+
+    Example:
+        >>> from runtime.modelfile.protobuf import message
+        >>> bare = message([(1, 8), (7, b"")])  # IR version 8, an empty graph
+        >>> OnnxContainer().check(bare)
+        >>> OnnxContainer().manifest(bare) is None
+        True
+    """
 
     name: ClassVar[str] = "onnx"
     suffix: ClassVar[str] = ".onnx"
@@ -54,7 +62,7 @@ class OnnxContainer(Container):
         return self.seal(payload + entries)
 
     def payload(self, data: bytes) -> bytes:
-        """Cut off what was appended, from the manifest's entry on."""
+        """Return the bytes before the entry of the manifest."""
         text = self.manifest(data)
         return data if text is None else data[: data.rfind(_metadata(_KEY, text))]
 
@@ -69,7 +77,7 @@ class OnnxContainer(Container):
         return found
 
     def check(self, data: bytes) -> None:
-        """Walk the outer fields; refuse weights that lie in another file."""
+        """Check the outer fields, and that no weights are stored in another file."""
         top = list(_fields(memoryview(data)))
         numbers = {number for number, _ in top}
         if not {_MODEL_IR_VERSION, _MODEL_GRAPH} <= numbers:
@@ -88,20 +96,20 @@ def _refuse_external(graph: memoryview) -> None:
             raw = fields.get(_TENSOR_NAME, b"")
             name = bytes(raw).decode("utf-8", "replace") if isinstance(raw, memoryview) else "?"
             raise ArtifactError(
-                f"its weights ('{name}' …) lie in another file (ONNX external data), and one "
-                "file has to be enough on a device; save it again in one piece: "
+                f"its weights ('{name}' …) are stored in another file (ONNX external data), and "
+                "one file has to be enough on a device; save it again as one file: "
                 "onnx.save(onnx.load('model.onnx'), 'model-one-file.onnx')"
             )
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Walk the fields of one protobuf message.
+    """Iterate over the fields of one protobuf message.
 
     Yields:
         Field number and value; bytes-like fields as a view, others as an integer.
 
     Raises:
-        ArtifactError: a field runs past the end, or is none.
+        ArtifactError: a field runs past the end, or is invalid.
     """
     position = 0
     while position < len(data):

@@ -1,7 +1,7 @@
 """TFLite: a zip archive is appended to the flatbuffer; its comment is the seal.
 
-This is the convention of TFLite metadata: engines read the flatbuffer from the
-start and ignore the tail, and ``unzip model.tflite`` lists what was added.
+This is the convention of TFLite metadata: engines read the flatbuffer from the start and
+ignore the appended bytes, and ``unzip model.tflite`` lists the added files.
 """
 
 from __future__ import annotations
@@ -42,7 +42,13 @@ _MODEL = Table(
 
 
 class TfliteContainer(Container):
-    """A TFLite flatbuffer with a zip tail."""
+    """A TFLite flatbuffer with an appended zip archive.
+
+    Example:
+        >>> TfliteContainer().check(b"not a model")
+        Traceback (most recent call last):
+        runtime.errors.ArtifactError: not a TFLite model (its bytes 4 to 7 are not TFL3)
+    """
 
     name: ClassVar[str] = "tflite"
     suffix: ClassVar[str] = ".tflite"
@@ -59,14 +65,14 @@ class TfliteContainer(Container):
         return self.seal(stream.getvalue()[: -DIGEST_CHARS - len(self.trailer)])
 
     def payload(self, data: bytes) -> bytes:
-        """Cut off the archive."""
+        """Return the bytes before the archive."""
         if self.manifest(data) is None:
             return data
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = {entry.filename: entry.header_offset for entry in archive.infolist()}
         others = sorted(set(entries) - {MANIFEST, LABELS})
         if others:
-            raise ArtifactError(f"its archive holds files of another tool: {', '.join(others)}")
+            raise ArtifactError(f"its archive contains files of another tool: {', '.join(others)}")
         return data[: min(entries.values())]
 
     def manifest(self, data: bytes) -> bytes | None:
@@ -82,7 +88,7 @@ class TfliteContainer(Container):
             ) from error
 
     def check(self, data: bytes) -> None:
-        """Check the identifier, and that all tables and weights lie inside the file."""
+        """Check the identifier, and that all tables and weights are inside the file."""
         if data[4:8] != _IDENTIFIER:
             raise ArtifactError("not a TFLite model (its bytes 4 to 7 are not TFL3)")
         try:
@@ -91,8 +97,8 @@ class TfliteContainer(Container):
             raise ArtifactError("truncated: its tables point past the end of the file") from error
         if end > len(data):
             raise ArtifactError(f"truncated: it needs {end:,} bytes, it has {len(data):,}")
-        tail = data.rfind(_ZIP_ENTRY, end)
-        if tail >= 0 and not zipfile.is_zipfile(io.BytesIO(data)):
+        archive = data.rfind(_ZIP_ENTRY, end)
+        if archive >= 0 and not zipfile.is_zipfile(io.BytesIO(data)):
             raise ArtifactError("truncated: the archive at its end, with the manifest, is cut off")
 
 

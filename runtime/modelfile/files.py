@@ -1,4 +1,4 @@
-"""Writes a file so that a reader sees the old one or the whole new one."""
+"""Atomic writing of files: a reader gets the old content or all of the new one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,20 @@ from pathlib import Path
 def write_atomically(path: Path, data: bytes) -> None:
     """Write to a temporary file beside ``path``, flush it to disk, then rename it.
 
-    On any failure (a full disk, Ctrl-C) the temporary file is removed and what
-    stood under ``path`` is untouched.
+    On any failure (a full disk, Ctrl-C) the temporary file is removed and the file at
+    ``path`` is unchanged.
+
+    Args:
+        path: the file; missing folders are created.
+        data: its content.
 
     Raises:
         OSError: the folder cannot be written, or the disk is full.
+
+    Example:
+        >>> write_atomically(Path("models/a.bin"), b"12")
+        >>> Path("models/a.bin").read_bytes()
+        b'12'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")

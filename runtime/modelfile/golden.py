@@ -1,4 +1,4 @@
-"""Golden inputs: a few images and the Keras model's answers, carried inside a model file.
+"""Golden inputs: a few images with the Keras model's predictions, stored in a model file.
 
 The record is part of the manifest; :mod:`runtime.selftest` replays it on the device.
 """
@@ -21,30 +21,44 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_LIMIT = 4 << 20  # bytes of a strip that is read; the toolkit writes 256 KiB at most
+_LIMIT = 4 << 20  # bytes of a PNG that are accepted; the toolkit writes 256 KiB at most
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">8s4x4sIIBB")  # signature, length, IHDR, width, height, depth, colour
 _COLOUR = {1: 0, 3: 2}  # channels of the model: colour type of a PNG (RFC 2083, 4.1.1)
-_WORST_RATIO = 1100  # deflate packs 1032 bytes into one at best: more pixels are a fraud
+_HIGHEST_RATIO = 1100  # deflate packs at most 1032 bytes into one: more pixels are forged
 
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """A few inputs with what the Keras model answers to them.
+    """A few inputs with the Keras model's predictions.
 
-    The images are test images of whoever made the file, and anyone who gets the file can
-    look at them.
+    The images come from the test data of the model, and everyone who gets the file can view
+    them.
 
     Attributes:
         images: PNG file in base64: all images below each other in one strip, 8-bit grey
             or RGB, each of the model's size, in the polarity of training.
-        answers: the Keras model's probabilities, one row an image, rounded to 6 decimals.
+        answers: the Keras model's probabilities, one row per image, rounded to 6 decimals.
         truth: the true class of each image.
-        labels: the class names in the order of the answers.
-        tolerance: largest difference of a probability that is accepted, 0…1.
+        labels: the class names in the order of the probabilities.
+        tolerance: largest accepted difference of a probability, 0…1.
         tie_margin: an image whose two best classes are closer than that in Keras's
-            answer may get the other label, 0…1.
-        dataset: which images, in words.
+            prediction may get the other label, 0…1.
+        dataset: description of the images.
+
+    Example:
+        >>> strip = to_strip(np.zeros((2, 8, 8, 1), np.uint8))
+        >>> golden = Golden(
+        ...     images=base64.b64encode(strip).decode(),
+        ...     answers=((0.9, 0.1), (0.2, 0.8)),
+        ...     truth=(0, 1),
+        ...     labels=("no", "yes"),
+        ...     tolerance=0.01,
+        ...     tie_margin=0.05,
+        ...     dataset="2 blank images",
+        ... )
+        >>> len(golden), golden.pixels((8, 8, 1)).shape
+        (2, (2, 8, 8, 1))
     """
 
     images: str
@@ -56,19 +70,23 @@ class Golden:
     dataset: str
 
     def __post_init__(self) -> None:
-        """Check everything that needs no picture library.
+        """Check everything that needs no image library.
 
         Raises:
-            InputError: names the first thing that is wrong.
+            InputError: names the first wrong field.
         """
         self._check_texts()
         if not self.answers or len(self.truth) != len(self.answers):
-            raise InputError(f"{len(self.answers)} golden answers, {len(self.truth)} true classes")
+            raise InputError(
+                f"{len(self.answers)} golden predictions, {len(self.truth)} true classes"
+            )
         for row in self.answers:
             if len(row) != len(self.labels) or not all(map(_is_share, row)):
-                raise InputError(f"a golden answer is not {len(self.labels)} probabilities: {row}")
+                raise InputError(
+                    f"a golden prediction is not {len(self.labels)} probabilities: {row}"
+                )
         if not all(_is_class(index, len(self.labels)) for index in self.truth):
-            raise InputError(f"golden truth is not class numbers: {self.truth}")
+            raise InputError(f"golden truth is not class indices: {self.truth}")
         if not (_is_share(self.tolerance) and _is_share(self.tie_margin)):
             raise InputError(f"golden limits lie in 0…1: {self.tolerance}, {self.tie_margin}")
 
@@ -78,7 +96,7 @@ class Golden:
                 raise InputError(f"expected text in the golden record, got {text!r}")
 
     def __len__(self) -> int:
-        """Return how many images there are."""
+        """Return the number of images."""
         return len(self.answers)
 
     @property
@@ -88,23 +106,29 @@ class Golden:
 
     @property
     def summary(self) -> str:
-        """What it holds, in words, for example ``20 images of 10 of 10 classes, 5,123 bytes``."""
+        """A summary, for example ``20 images of 10 of 10 classes, 5,123 bytes``."""
         classes = len({row.index(max(row)) for row in self.answers})
         size = len(self.images) * 3 // 4
         return f"{len(self)} images of {classes} of {len(self.labels)} classes, {size:,} bytes"
 
     def check_fits(self, shape: tuple[int, int, int], classes: int) -> None:
-        """Check that images and answers are of a model's size, without decoding anything.
+        """Check that images and predictions have a model's size, without decoding the images.
 
         Args:
             shape: height, width and channels of the model's input.
-            classes: of the model.
+            classes: number of classes of the model.
 
         Raises:
-            InputError: they are not, or the images are no PNG.
+            InputError: they do not, or the images are not a PNG file.
+
+        Example::
+
+            golden.check_fits(manifest.preprocess.shape, len(manifest.labels))
         """
         if len(self.labels) != classes:
-            raise InputError(f"golden answers of {len(self.labels)} classes, model of {classes}")
+            raise InputError(
+                f"golden predictions of {len(self.labels)} classes, model of {classes}"
+            )
         self._png(shape)
 
     def pixels(self, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
@@ -117,7 +141,11 @@ class Golden:
             uint8 (images, height, width, channels).
 
         Raises:
-            ArtifactError: they cannot be decoded, or are of another size.
+            ArtifactError: they cannot be decoded, or have another size.
+
+        Example::
+
+            images = golden.pixels(manifest.preprocess.shape)
         """
         from runtime.preprocessing.decode import decode
 
@@ -131,7 +159,7 @@ class Golden:
         return strip.reshape(len(self), *shape)
 
     def _png(self, shape: tuple[int, int, int]) -> bytes:
-        """Return the PNG file if its header promises the images of this model and no more."""
+        """Return the PNG file if its header states exactly the images of this model."""
         height, width, channels = shape
         if len(self.images) > _LIMIT:
             raise InputError(f"golden images of more than {_LIMIT >> 20} MiB")
@@ -139,18 +167,21 @@ class Golden:
             png = base64.b64decode(self.images, validate=True)
             signature, kind, *found = _HEADER.unpack_from(png)
         except (binascii.Error, ValueError, struct.error) as error:
-            raise InputError("the golden images are no PNG file in base64") from error
+            raise InputError("the golden images are not a PNG file in base64") from error
         if (signature, kind) != (_SIGNATURE, b"IHDR"):
-            raise InputError("the golden images are no PNG file in base64")
+            raise InputError("the golden images are not a PNG file in base64")
         if found != [width, len(self) * height, 8, _COLOUR[channels]]:
-            raise InputError(f"the golden images are not {len(self)} of {width}x{height} below")
-        if len(self) * math.prod(shape) > _WORST_RATIO * len(png):
+            raise InputError(f"the golden images are not {len(self)} of {width}x{height}")
+        if len(self) * math.prod(shape) > _HIGHEST_RATIO * len(png):
             raise InputError(f"{len(png):,} bytes cannot hold {len(self)} golden images")
         return png
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Golden:
         """Build a record from JSON values; keys of later versions are ignored.
+
+        Args:
+            values: the fields by name.
 
         Raises:
             InputError: a field is wrong.
@@ -168,7 +199,15 @@ class Golden:
 
 
 def to_strip(images: NDArray[np.uint8]) -> bytes:
-    """Return images, uint8 (n, height, width, 1 or 3), as one PNG file, below each other."""
+    """Return images as one PNG file, below each other.
+
+    Args:
+        images: uint8 (n, height, width, 1 or 3).
+
+    Example:
+        >>> to_strip(np.zeros((2, 8, 8, 1), np.uint8))[1:4]
+        b'PNG'
+    """
     import io
 
     from PIL import Image

@@ -1,6 +1,6 @@
-"""The manifest: what a model file says of itself, as JSON.
+"""The manifest: metadata of a model file, as JSON.
 
-Reading is strict about types and tolerant of keys that a later version added.
+Reading is strict about types, and ignores keys that a later version added.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 T = TypeVar("T")
-# Infinity is valid for json.loads but no int; brackets can be nested beyond its stack.
+# json.loads accepts Infinity, which is no int, and brackets nested beyond its stack.
 _NUMBERS_AND_DEPTH = (OverflowError, RecursionError)
 
 
@@ -28,12 +28,16 @@ class TensorSpec:
     """One input or output tensor of a model file.
 
     Attributes:
-        name: the tensor's name in the file.
-        shape: its dimensions; -1 for the batch where that is free.
-        dtype: numpy's name of its element type, for example ``int8``.
+        name: name of the tensor in the file.
+        shape: dimensions; -1 for a dynamic batch.
+        dtype: numpy's name of the element type, for example ``int8``.
         layout: ``NHWC`` for images, ``NC`` for class scores.
-        scale: quantization scale; None where the tensor is not quantized.
-        zero_point: quantization zero point; None where it is not quantized.
+        scale: quantization scale; None if the tensor is not quantized.
+        zero_point: quantization zero point; None if the tensor is not quantized.
+
+    Example:
+        >>> TensorSpec("image", (1, 28, 28, 1), "int8", "NHWC", scale=0.5, zero_point=-128).dtype
+        'int8'
     """
 
     name: str
@@ -46,14 +50,18 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Which images decided the quantization ranges.
+    """The calibration set that determined the quantization ranges.
 
     Attributes:
-        dataset: the dataset they were drawn from.
-        samples: how many.
-        seed: of the draw.
-        indices_sha256: of the drawn training indices (int64, little endian, sorted).
-        method: how ranges were taken from activations, for example ``min-max``.
+        dataset: the dataset it was drawn from.
+        samples: number of images.
+        seed: seed of the draw.
+        indices_sha256: SHA-256 of the drawn training indices (int64, little endian, sorted).
+        method: calibration method, for example ``min-max``.
+
+    Example:
+        >>> Calibration("mnist", samples=300, seed=0, indices_sha256="…", method="min-max").samples
+        300
     """
 
     dataset: str
@@ -69,10 +77,14 @@ class Quantization:
 
     Attributes:
         scheme: for example ``float32`` or ``int8 weights and activations, per channel``.
-        calibration: None where none was needed.
-        float_layers: layers of a quantized file that were left in float, by name.
-        refusal: why the check before writing refused the file, which was written all the
-            same (``toolkit export --force``); None where it passed.
+        calibration: the calibration set; None if none was needed.
+        float_layers: names of the layers of a quantized file that stay in float32.
+        refusal: why the check before writing rejected the file, which was written anyway
+            (``toolkit export --force``); None if it passed.
+
+    Example:
+        >>> Quantization("float32").calibration is None
+        True
     """
 
     scheme: str
@@ -83,12 +95,16 @@ class Quantization:
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What an engine must offer to run the file.
+    """What an engine must support to run the file.
 
     Attributes:
-        operators: the operators in the file with their versions (TFLite) or the
-            operator set (ONNX).
-        engines: the engines, with their versions, that opened the file when it was made.
+        operators: operators of the file with their versions (TFLite) or the operator set
+            (ONNX).
+        engines: the engines, with their versions, that loaded the file when it was exported.
+
+    Example:
+        >>> Requirements(operators={"CONV_2D": 3}, engines={"litert": "2.0.2"}).operators
+        {'CONV_2D': 3}
     """
 
     operators: dict[str, int] = field(default_factory=dict)
@@ -97,15 +113,19 @@ class Requirements:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """How the file and its reference answered when it was made.
+    """Accuracy of the file and of the Keras model, measured at export.
 
     Attributes:
         reference: accuracy of the Keras model, 0…1.
         artifact: accuracy of the file on the same images.
-        agreement: share of images on which both give the same label.
+        agreement: share of images for which both predict the same label.
         max_abs_error: largest difference of a probability.
-        dataset: which images, in words.
-        images: how many.
+        dataset: description of the images.
+        images: number of images.
+
+    Example:
+        >>> Accuracy(0.99, 0.99, 1.0, 0.002, "test images of mnist", images=500).agreement
+        1.0
     """
 
     reference: float
@@ -118,15 +138,19 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """Where the file comes from.
+    """Origin of the file.
 
     Attributes:
         tool: name and version of this toolkit.
-        source_sha256: of the Keras model file.
-        dataset: what the model was trained on.
-        versions: of the packages that made the file.
-        lineage: name and checksum of the network that the model learned from; empty if
-            it was trained on its own.
+        source_sha256: SHA-256 of the Keras model file.
+        dataset: the training data.
+        versions: versions of the packages used for export.
+        lineage: name and checksum of the teacher model of a distillation; empty if there
+            was none.
+
+    Example:
+        >>> Created("edge-toolkit 0.1", source_sha256="…", dataset="mnist").lineage
+        {}
     """
 
     tool: str
@@ -138,10 +162,10 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything a device needs to use a model file rightly.
+    """Everything a device needs to use a model file correctly.
 
     Attributes:
-        name: of the model, for example ``mnist-cnn``.
+        name: name of the model, for example ``mnist-cnn``.
         format: the export format, for example ``tflite-int8``.
         task: ``image-classification``.
         input: the input tensor.
@@ -149,14 +173,30 @@ class Manifest:
         labels: the class names, in the order of the output.
         preprocess: how an image becomes input.
         quantization: how numbers are stored.
-        requirements: what an engine must offer.
-        created: where the file comes from.
-        scores: what the output holds, ``probabilities`` or ``logits``.
-        multiply_adds: what one image costs the Keras model; None if that is not known.
-        accuracy: measured when the file was made; None if it was not.
-        golden: inputs with Keras's answers for a self-test on the device; None if
-            nobody put them in.
-        schema_version: of this record.
+        requirements: what an engine must support.
+        created: origin of the file.
+        scores: content of the output, ``probabilities`` or ``logits``.
+        multiply_adds: multiply-adds of the Keras model per image; None if unknown.
+        accuracy: measured at export; None if it was not.
+        golden: inputs with Keras's predictions for a self-test on the device; None if there
+            are none.
+        schema_version: version of this record.
+
+    Example:
+        >>> manifest = Manifest(
+        ...     name="tiny",
+        ...     format="onnx",
+        ...     task="image-classification",
+        ...     input=TensorSpec("image", (-1, 8, 8, 1), "float32", "NHWC"),
+        ...     output=TensorSpec("scores", (-1, 2), "float32", "NC"),
+        ...     labels=("no", "yes"),
+        ...     preprocess=PreprocessSpec(height=8, width=8),
+        ...     quantization=Quantization("float32"),
+        ...     requirements=Requirements({"ai.onnx": 18}),
+        ...     created=Created("edge-toolkit", source_sha256="…", dataset="digits"),
+        ... )
+        >>> Manifest.loads(manifest.dumps()) == manifest
+        True
     """
 
     name: str
@@ -180,15 +220,23 @@ class Manifest:
         return asdict(self) | {"preprocess": self.preprocess.to_json()}
 
     def dumps(self) -> bytes:
-        """Return the JSON text that is embedded, UTF-8."""
+        """Return the JSON text for the model file, UTF-8."""
         return json.dumps(self.to_json(), ensure_ascii=False, indent=1).encode()
 
     @classmethod
     def loads(cls, text: bytes) -> Manifest:
-        """Read the JSON text that :meth:`dumps` gave.
+        """Read the JSON text returned by :meth:`dumps`.
+
+        Args:
+            text: UTF-8.
 
         Raises:
-            ArtifactError: no JSON, a missing or wrong field, or a newer schema.
+            ArtifactError: not JSON, a missing or wrong field, or a newer schema.
+
+        Example:
+            >>> Manifest.loads(b'{"schema_version": 99}')
+            Traceback (most recent call last):
+            runtime.errors.ArtifactError: the manifest has schema version 99, this release ...
         """
         try:
             values = json.loads(text)
@@ -238,7 +286,7 @@ class Manifest:
 
 
 def _known(cls: type[T], values: Mapping[str, Any]) -> T:
-    """Build a dataclass from the keys it knows; later versions may add others."""
+    """Build a dataclass from the keys it has; later versions may add others."""
     names = {f.name for f in fields(cls)}  # type: ignore[arg-type]
     return cls(**{key: value for key, value in values.items() if key in names})
 

@@ -1,4 +1,4 @@
-"""Writes protobuf messages: lists of field number and value.
+"""Writing of protobuf messages from pairs of field number and value.
 
 Source of the format: protobuf.dev/programming-guides/encoding.
 """
@@ -12,11 +12,15 @@ _VARINT, _BYTES = 0, 2
 
 
 def message(fields: Iterable[Field]) -> bytes:
-    """Return a message.
+    """Return an encoded message.
 
     Args:
-        fields: field number with a number from 0 up, a text, or bytes (a message, or raw
-            data); a repeated field stands there once for each of its values.
+        fields: field number with an integer from 0 up, a text, or bytes (a message, or raw
+            data); a repeated field is listed once per value.
+
+    Example:
+        >>> message([(1, 150), (2, "hi")]).hex()
+        '08960112026869'
     """
     return b"".join(_field(number, value) for number, value in fields)
 
@@ -29,8 +33,8 @@ def _field(number: int, value: int | str | bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    out = bytearray()
+    encoded = bytearray()
     while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
+        encoded.append(value & 0x7F | 0x80)
         value >>= 7
-    return bytes((*out, value))
+    return bytes((*encoded, value))

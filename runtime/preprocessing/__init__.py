@@ -1,1 +1,1 @@
-"""From an image file or an array to model input."""
+"""Preprocessing: from an image file or an array to model input."""

@@ -1,4 +1,4 @@
-"""From a bare array to an image of the model's size."""
+"""Arrays as images of the model's size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def prepare_array(image: NDArray[Any], spec: PreprocessSpec) -> Prepared:
-    """Bring an array to the model's size; one that has it is taken as it is.
+    """Bring an array to the model's size; one that has this size is returned unchanged.
 
     Args:
         image: (h, w), (h, w, 1) or (h, w, 3); uint8 0…255 or float 0…1.
@@ -25,6 +25,13 @@ def prepare_array(image: NDArray[Any], spec: PreprocessSpec) -> Prepared:
 
     Raises:
         InputError: wrong shape, dtype or range.
+
+    Example:
+        >>> import numpy as np
+        >>> from runtime.preprocessing.spec import PreprocessSpec
+        >>> spec = PreprocessSpec(height=8, width=8)
+        >>> prepare_array(np.zeros((4, 4), np.uint8), spec).steps
+        ('4x4 grey', 'stretch to 8x8')
     """
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in CHANNELS):
         raise InputError(f"expected (h, w), (h, w, 1) or (h, w, 3), got shape {image.shape}")

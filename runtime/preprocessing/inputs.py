@@ -1,8 +1,9 @@
-"""What a person names on the command line, turned into images one by one."""
+"""Inputs of the command line: files, folders, globs and arrays, as single images."""
 
 from __future__ import annotations
 
 import glob
+import logging
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -23,18 +24,24 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 _ARRAY_SUFFIX = ".npy"
-_LOOKED_AT = 100  # .npy files are counted by their images: to open one takes 0.15 ms
-_MAPPED = 16_000_000  # bytes of a .npy file after which it is mapped anew
+_COUNTED = 100  # .npy files are counted by their images: to open one takes 0.15 ms
+_MAPPED = 16_000_000  # bytes of a .npy file after which it is mapped again
+_LOG = logging.getLogger("runtime")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One image to come, or an input that is known to be bad.
+    """One input image that is not read yet, or an input that is known to be bad.
 
     Attributes:
-        name: what the person called it.
+        name: the name the user gave it.
         image: what :meth:`Classifier.predict_stream` takes: a file or its bytes, not decoded
-            yet, an array, or what is wrong with it.
+            yet, an array, or the error.
+
+    Example:
+        >>> Source("-", InputError("standard input is closed")).read()
+        Traceback (most recent call last):
+        runtime.errors.InputError: standard input is closed
     """
 
     name: str
@@ -45,6 +52,10 @@ class Source:
 
         Raises:
             InputError: it cannot be read.
+
+        Example:
+            >>> Source("a", np.zeros((2, 2), np.uint8)).read().shape
+            (2, 2)
         """
         if isinstance(self.image, InputError):
             raise self.image
@@ -56,19 +67,25 @@ class Inputs:
 
     Nothing is decoded here, and a bad input becomes a source that holds its error, so that
     the others still run.
+
+    Example:
+        >>> np.save("digits.npy", np.zeros((2, 8, 8), np.uint8))
+        >>> inputs = Inputs(("digits.npy", "seven.png"))
+        >>> [source.name for source in inputs], inputs.count(most=10)
+        (['digits.npy[0]', 'digits.npy[1]', 'seven.png'], 3)
     """
 
     def __init__(self, arguments: tuple[str, ...]) -> None:
-        """Look at nothing yet.
+        """Keep the arguments; no file is opened yet.
 
         Args:
             arguments: as typed.
         """
         self._arguments = arguments
-        self._paths = cache(_paths)  # what is counted is not listed again
+        self._paths = cache(_paths)  # a folder is listed once for counting and iterating
 
     def __iter__(self) -> Iterator[Source]:
-        """Yield one source an image, in the order given; folders and globs sorted by name."""
+        """Yield one source per image, in the order given; folders and globs sorted by name."""
         for argument in self._arguments:
             if argument == STDIN:
                 yield _standard_input()
@@ -83,18 +100,26 @@ class Inputs:
                 yield from _each(paths)
 
     def count(self, most: int) -> int:
-        """Return how many images there are; no more are looked for after ``most``."""
+        """Return the number of images; counting stops at ``most``.
+
+        Args:
+            most: largest number of interest.
+
+        Example:
+            >>> Inputs(("seven.png", "eight.png")).count(most=1)
+            1
+        """
         total = opened = 0
         for path in (path for argument in self._arguments for path in self._named(argument)):
             is_array = path.suffix.lower() == _ARRAY_SUFFIX
             opened += is_array
-            total += _length(path) if is_array and opened <= _LOOKED_AT else 1
+            total += _length(path) if is_array and opened <= _COUNTED else 1
             if total >= most:
                 return most
         return total
 
     def _named(self, argument: str) -> list[Path]:
-        """Return the files that an argument stands for; none where it cannot be read."""
+        """Return the files an argument refers to; none if it cannot be read."""
         try:
             return [Path(argument)] if argument == STDIN else self._paths(argument)
         except (InputError, OSError):
@@ -108,12 +133,16 @@ def _standard_input() -> Source:
 
 
 def _paths(argument: str) -> list[Path]:
-    """Return the files that a folder, a glob or a plain name stands for."""
+    """Return the files a folder, a glob or a file name refers to."""
     path = Path(argument)
     if path.is_dir():
-        found = sorted(p for p in path.iterdir() if p.suffix.lower() in _known_suffixes())
+        entries = list(path.iterdir())
+        found = sorted(entry for entry in entries if entry.suffix.lower() in _known_suffixes())
         if not found:
-            raise InputError(f"the folder holds no images ({', '.join(sorted(_known_suffixes()))})")
+            raise InputError(
+                f"the folder contains no images ({', '.join(sorted(_known_suffixes()))})"
+            )
+        _LOG.debug("%s: %d images, %d entries skipped", path, len(found), len(entries) - len(found))
         return found
     if not path.exists() and glob.has_magic(argument):
         named = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - also absolute patterns
@@ -141,17 +170,17 @@ def _arrays(path: Path) -> Iterator[Source]:
         yield Source(str(path), error)
         return
     if images.size == 0:
-        yield Source(str(path), InputError(f"holds no image: shape {images.shape}"))
+        yield Source(str(path), InputError(f"contains no image: shape {images.shape}"))
         return
-    name, a_map = str(path), max(1, _MAPPED // images[0].nbytes)
+    name, per_map = str(path), max(1, _MAPPED // images[0].nbytes)
     for index in range(len(images)):
-        if index % a_map == 0:
-            images = _batch(_load(path))  # what was read of the old map counts as used memory
+        if index % per_map == 0:
+            images = _batch(_load(path))  # pages read through the old map count as used memory
         yield Source(name if len(images) == 1 else f"{name}[{index}]", images[index])
 
 
 def _length(path: Path) -> int:
-    """Return the number of images in a ``.npy`` file; 0 where it cannot be read."""
+    """Return the number of images in a ``.npy`` file; 0 if it cannot be read."""
     if not path.is_file():  # a pipe can be read only once
         return 1
     try:
@@ -171,11 +200,11 @@ def _load(path: Path) -> NDArray[Any]:
         raise InputError(f"not a readable .npy file of numbers: {error}") from error
     if not isinstance(array, np.ndarray):
         raise InputError("not a .npy file but an .npz archive; save one array with numpy.save")
-    return np.asarray(array)  # an image of a memmap takes 12 us to cut out, one of a view of it 0.2
+    return np.asarray(array)  # to slice a memmap takes 12 us, to slice a view of it 0.2
 
 
 def _batch(array: NDArray[Any]) -> NDArray[Any]:
-    """Tell one image from a batch: three axes are one image if the last is 1 or 3."""
+    """Return a batch; three axes are one image if the last is 1 or 3."""
     if array.ndim == 2 or (array.ndim == 3 and array.shape[2] in CHANNELS):
         return array[None]
     if array.ndim == 3 or (array.ndim == 4 and array.shape[3] in CHANNELS):

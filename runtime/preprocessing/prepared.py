@@ -1,4 +1,4 @@
-"""An image at model size."""
+"""The result of preprocessing one image."""
 
 from __future__ import annotations
 
@@ -12,11 +12,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An image at model size, and what was done to get there.
+    """An image at model size, with the steps that led to it.
 
     Attributes:
         pixels: uint8 (height, width, channels), 0…255, in the polarity of training.
-        steps: what was done, in order, one short sentence each.
+        steps: what was done, in order, one short phrase each.
+
+    Example:
+        >>> from PIL import Image
+        >>> from runtime.preprocessing.spec import PreprocessSpec
+        >>> spec = PreprocessSpec(height=8, width=8, fit="pad")
+        >>> prepared = spec.prepare(Image.new("L", (20, 10)))
+        >>> prepared.pixels.shape, prepared.steps
+        ((8, 8, 1), ('20x10 grey', 'pad to 8x8'))
     """
 
     pixels: NDArray[np.uint8]

@@ -12,6 +12,10 @@ def stretch(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     Args:
         image: mode ``L`` or ``RGB``.
         size: width and height of the result.
+
+    Example:
+        >>> stretch(Image.new("L", (40, 20)), (8, 8)).size
+        (8, 8)
     """
     return image.resize(size, Image.Resampling.BILINEAR)
 
@@ -22,6 +26,11 @@ def pad(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     Args:
         image: mode ``L`` or ``RGB``.
         size: width and height of the result.
+
+    Example:
+        >>> padded = pad(Image.new("L", (40, 20), 200), (8, 8))
+        >>> padded.size, padded.getpixel((0, 0))
+        ((8, 8), 200)
     """
     pixels = _border(image)
     thin = -(-max(image.size) // max(size))
@@ -33,12 +42,28 @@ def pad(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def invert(image: Image.Image) -> Image.Image:
-    """Return the negative of an image in mode ``L`` or ``RGB``."""
+    """Return the negative of an image.
+
+    Args:
+        image: mode ``L`` or ``RGB``.
+
+    Example:
+        >>> invert(Image.new("L", (1, 1), 55)).getpixel((0, 0))
+        200
+    """
     return ImageOps.invert(image)
 
 
 def border_is_light(image: Image.Image) -> bool:
-    """Whether the median grey value of the outermost pixels is above the middle."""
+    """Whether the median grey value of the outermost pixels is above the middle.
+
+    Args:
+        image: mode ``L`` or ``RGB``.
+
+    Example:
+        >>> border_is_light(Image.new("RGB", (4, 4), "white"))
+        True
+    """
     return float(np.median(_border(image.convert("L")))) > 127.5
 
 

@@ -1,11 +1,12 @@
-"""The one way from an image to model input.
+"""The preprocessing specification: from an image to model input.
 
-Training, calibration, parity and prediction all call :class:`PreprocessSpec`,
-and the spec travels inside the model file, so laptop and device cannot differ.
+Training, calibration, parity and prediction all use :class:`PreprocessSpec`, and the spec is
+part of the model file, so that workstation and device cannot differ.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 CHANNELS = (1, 3)  # grey or RGB
 _PIXEL_MAX = 255.0
+_LOG = logging.getLogger("runtime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +41,20 @@ class PreprocessSpec:
         width: columns of the model input, in pixels.
         channels: 1 (grey) or 3 (RGB).
         scale: factor on the pixel value; 1/255 maps to 0…1.
-        mean: one value for all channels or one a channel, in scaled units.
+        mean: one value for all channels or one per channel, in scaled units.
         std: like ``mean``; not zero.
         fit: how an image of another size is brought to model size: ``stretch``
             (aspect ignored), ``pad`` (aspect kept, background added), or
-            ``center-of-mass`` (the framing of MNIST: crop to the ink, fit it into
-            20/28 of the side, put its centre of mass in the middle).
+            ``center-of-mass`` (the framing of MNIST: crop to the strokes, fit them into
+            20/28 of the side, put their centre of mass in the middle).
         polarity: ``as-is``, ``invert``, or ``auto`` (an image that is dark on
             light is inverted, because the training images are light on dark).
+
+    Example:
+        >>> import numpy as np
+        >>> spec = PreprocessSpec(height=2, width=2, mean=(0.5,), std=(0.5,))
+        >>> spec.apply(np.array([[[0, 255], [255, 0]]], np.uint8))[0, ..., 0].tolist()
+        [[-1.0, 1.0], [1.0, -1.0]]
     """
 
     height: int
@@ -92,15 +100,31 @@ class PreprocessSpec:
         return (self.height, self.width, self.channels)
 
     def matches(self, images: NDArray[Any]) -> bool:
-        """Whether a batch (n, h, w) or (n, h, w, c) has the size of the model input."""
+        """Whether a batch has the size of the model input.
+
+        Args:
+            images: (n, h, w) or (n, h, w, c).
+
+        Example:
+            >>> import numpy as np
+            >>> PreprocessSpec(height=28, width=28).matches(np.zeros((5, 28, 28)))
+            True
+        """
         shape = images.shape[1:]
         return shape == self.shape or (self.channels == 1 and shape == self.shape[:2])
 
     def check(self, images: NDArray[Any]) -> None:
-        """Refuse a batch of images that have another size than the model input.
+        """Check that a batch of images has the size of the model input.
+
+        Args:
+            images: (n, h, w) or (n, h, w, c).
 
         Raises:
             InputError: wrong shape.
+
+        Example::
+
+            spec.check(np.load("digits.npy"))
         """
         if not self.matches(images):
             raise InputError(
@@ -120,6 +144,12 @@ class PreprocessSpec:
 
         Raises:
             InputError: wrong shape or dtype, or float values outside 0…1.
+
+        Example:
+            >>> import numpy as np
+            >>> batch = PreprocessSpec(height=1, width=2).apply(np.array([[[0, 51]]], np.uint8))
+            >>> batch.shape, batch.dtype.name, round(float(batch.max()), 3)
+            ((1, 1, 2, 1), 'float32', 0.2)
         """
         self.check(images)
         return self._apply(images.reshape(len(images), *self.shape))
@@ -137,24 +167,36 @@ class PreprocessSpec:
         return batch
 
     def prepare(self, image: Image.Image) -> Prepared:
-        """Bring a decoded picture to model size, polarity and framing.
+        """Bring a decoded image to model size, polarity and framing.
 
         Args:
             image: mode ``L`` or ``RGB``, any size.
 
         Returns:
-            The pixels at model size, with the list of what was done.
+            The pixels at model size, with the steps that led to them.
 
         Raises:
-            InputError: nothing can be made of the image (for example: it is blank).
+            InputError: the image cannot be used (for example: it is blank).
+
+        Example:
+            >>> from PIL import Image
+            >>> PreprocessSpec(height=8, width=8).prepare(Image.new("L", (20, 10))).steps
+            ('20x10 grey', 'stretch to 8x8')
         """
         return fits()[self.fit]().fit(image, self.shape, self.polarity)
 
     def decode(self, source: Path | str | bytes) -> Image.Image:
         """Decode an image file, as large as :meth:`prepare` needs it.
 
+        Args:
+            source: a path, or the bytes of a file.
+
         Raises:
             InputError: the file cannot be read, or is no image.
+
+        Example::
+
+            image = spec.decode("seven.png")
         """
         from runtime.preprocessing.decode import decode
 
@@ -163,39 +205,68 @@ class PreprocessSpec:
     def from_file(self, path: Path) -> NDArray[np.uint8]:
         """Read an image file and bring it to model size.
 
+        Args:
+            path: the file.
+
         Returns:
             uint8 (height, width, channels).
 
         Raises:
             InputError: the file cannot be read, or is no image.
+
+        Example:
+            >>> from PIL import Image
+            >>> Image.new("RGB", (20, 10), "teal").save("teal.png")
+            >>> PreprocessSpec(height=4, width=4, channels=3).from_file("teal.png").shape
+            (4, 4, 3)
         """
         return self.prepare(self.decode(path)).pixels
 
     @classmethod
     def assumed(cls, shape: tuple[int, int, int]) -> PreprocessSpec:
-        """Return what is assumed for a model file that does not state its preprocessing.
+        """Return the spec that is assumed for a model file without a preprocessing record.
 
         28x28 grey is taken for a digit model and framed like MNIST; anything else is
         padded to size.
 
         Args:
             shape: height, width and channels of the model input.
+
+        Example:
+            >>> PreprocessSpec.assumed((28, 28, 1)).fit, PreprocessSpec.assumed((96, 96, 3)).fit
+            ('center-of-mass', 'pad')
         """
         height, width, channels = shape
         if shape == (28, 28, 1):
-            return cls(height, width, channels, fit="center-of-mass", polarity="auto")
-        return cls(height, width, channels, fit="pad")
+            spec = cls(height, width, channels, fit="center-of-mass", polarity="auto")
+        else:
+            spec = cls(height, width, channels, fit="pad")
+        _LOG.info("no preprocessing record for input %s: assumed %s", shape, spec)
+        return spec
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain JSON values."""
+        """Return the fields as plain JSON values.
+
+        Example:
+            >>> PreprocessSpec(height=28, width=28).to_json()["fit"]
+            'stretch'
+        """
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> PreprocessSpec:
-        """Build a spec from what :meth:`to_json` gave.
+        """Build a spec from the result of :meth:`to_json`.
+
+        Args:
+            values: the fields by name.
 
         Raises:
             InputError: a field is missing, unknown or of the wrong type.
+
+        Example:
+            >>> spec = PreprocessSpec(height=28, width=28)
+            >>> PreprocessSpec.from_json(spec.to_json()) == spec
+            True
         """
         try:
             fields = dict(values)
@@ -207,15 +278,24 @@ class PreprocessSpec:
 
 
 def check_float_pixels(images: NDArray[Any]) -> None:
-    """Refuse an array that is neither uint8 nor floating point in 0…1.
+    """Check that an array is uint8, or floating point in 0…1.
+
+    Args:
+        images: of any shape.
 
     Raises:
         InputError: another dtype, or a value outside 0…1 (NaN included).
+
+    Example:
+        >>> import numpy as np
+        >>> check_float_pixels(np.array([0.0, 255.0]))
+        Traceback (most recent call last):
+        runtime.errors.InputError: float pixels must lie in 0…1, got 0…255; divide by 255, ...
     """
     check_pixel_type(images.dtype)
     if images.size and not (images.min() >= 0.0 and images.max() <= 1.0):
         if np.isnan(images).any():
-            raise InputError("float pixels must lie in 0…1, some are no number (NaN)")
+            raise InputError("float pixels must lie in 0…1, some are not a number (NaN)")
         raise InputError(
             f"float pixels must lie in 0…1, got {images.min():g}…{images.max():g}; "
             "divide by 255, or pass uint8"
@@ -223,15 +303,22 @@ def check_float_pixels(images: NDArray[Any]) -> None:
 
 
 def check_pixel_type(dtype: np.dtype[Any]) -> None:
-    """Refuse what is neither uint8 nor floating point.
+    """Check that a type of pixels is uint8 or floating point.
+
+    Args:
+        dtype: the element type of an array.
 
     Raises:
         InputError: another dtype.
+
+    Example:
+        >>> import numpy as np
+        >>> check_pixel_type(np.dtype(np.float16))
     """
     if dtype == np.uint8 or np.issubdtype(dtype, np.floating):
         return
-    how = "astype('float32')" if dtype == np.bool_ else "astype('uint8') or divide by its maximum"
+    cast = "astype('float32')" if dtype == np.bool_ else "astype('uint8') or divide by its maximum"
     raise InputError(
         f"expected uint8 pixels (0…255) or floats (0…1), got dtype {dtype}; "
-        f"convert with array.{how}"
+        f"convert with array.{cast}"
     )

@@ -67,8 +67,8 @@ def _bundled() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 @cache  # most of what loading costs; rows are copied out of it, so nobody can change it
 def _enlarged(height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    from runtime.preprocessing.digits.framing import center_ink
+    from runtime.preprocessing.digits.framing import center_by_mass
 
     small, y = _bundled()
-    x = [center_ink(Image.fromarray(image), height, width).pixels[..., None] for image in small]
+    x = [center_by_mass(Image.fromarray(image), height, width).pixels[..., None] for image in small]
     return np.stack(x), y

@@ -1,1 +1,1 @@
-"""Photos of handwritten digits: find the strokes, cut them out, frame them like MNIST."""
+"""Photos of handwritten digits: segment the strokes and frame them like MNIST."""

@@ -1,4 +1,7 @@
-"""Connected pieces of a mask, kept as runs of pixels: a drawing has few of them."""
+"""Connected components of a binary mask, stored as run lengths.
+
+A mask of strokes has few runs of pixels, so that labelling runs is faster than labelling pixels.
+"""
 
 from __future__ import annotations
 
@@ -12,94 +15,119 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
-    Numbers = NDArray[np.intp]
-    Plane = NDArray[np.float32]
+    Indices = NDArray[np.intp]
+    FloatImage = NDArray[np.float32]
 
 
-class Pieces(NamedTuple):
-    """The 8-connected pieces of a mask; each answer below has one value a piece.
+class Components(NamedTuple):
+    """The 8-connected components of a mask.
+
+    The methods that measure return one value per component.
 
     Attributes:
-        mask: all pieces, (rows, columns).
-        start: where each run of pixels in a row begins in the flattened mask.
-        stop: where it ends.
-        number: the piece of each run, 0, 1, 2 …
-        total: how many pieces there are.
+        mask: all components, (rows, columns).
+        start: first index of each run of pixels in the flattened mask.
+        stop: index after the last pixel of each run.
+        label: component of each run, 0, 1, 2 …
+        total: number of components.
+
+    Example:
+        >>> import numpy as np
+        >>> mask = np.array([[1, 0, 0, 0], [0, 1, 0, 1]], bool)
+        >>> found = connected_components(mask)
+        >>> found.total, found.areas().tolist(), found.border_pixels().tolist()
+        (2, [2.0, 1.0], [3.0, 2.0])
+        >>> found.select(found.areas() > 1).astype(int).tolist()
+        [[1, 0, 0, 0], [0, 1, 0, 0]]
     """
 
     mask: Mask
-    start: Numbers
-    stop: Numbers
-    number: Numbers
+    start: Indices
+    stop: Indices
+    label: Indices
     total: int
 
     def areas(self) -> NDArray[Any]:
-        """Return pixels."""
+        """Return the number of pixels of each component."""
         return self._sum(self.stop - self.start)
 
-    def borders(self) -> NDArray[Any]:
-        """Return pixels on the border of the mask; one in a corner counts twice."""
+    def border_pixels(self) -> NDArray[Any]:
+        """Return the number of pixels on the border of the mask; one in a corner counts twice."""
         rows, columns = self.mask.shape
         row, left = np.divmod(self.start, columns)
         length = self.stop - self.start
         level = ((row == 0) + 0 + (row == rows - 1)) * length
         return self._sum(level + (left == 0) + (left + length == columns))
 
-    def sums(self, plane: Plane) -> NDArray[Any]:
-        """Return the sum of a plane's values over each piece."""
+    def sums(self, image: FloatImage) -> NDArray[Any]:
+        """Return the sum of an image's values over each component.
+
+        Args:
+            image: float32, of the mask's shape.
+        """
         if not self.total:
             return np.zeros(0)
         ends = np.stack([self.start, self.stop], axis=1).ravel()
-        # what lies between two runs is summed, too, and left out
-        return self._sum(np.add.reduceat(np.append(plane, np.float32(0)), ends)[::2])
+        # reduceat also sums what lies between two runs; every second sum is dropped
+        return self._sum(np.add.reduceat(np.append(image, np.float32(0)), ends)[::2])
 
-    def only(self, keep: Mask) -> Mask:
-        """Return the mask of some pieces.
+    def select(self, keep: Mask) -> Mask:
+        """Return the mask of the selected components.
 
         Args:
-            keep: which, (pieces,).
+            keep: which ones, (components,).
         """
         if keep.all():
             return self.mask
         mask = self.mask.copy()
         flat = mask.ravel()
-        gone = ~keep[self.number]
-        for start, stop in zip(self.start[gone].tolist(), self.stop[gone].tolist(), strict=True):
+        removed = ~keep[self.label]
+        starts, stops = self.start[removed].tolist(), self.stop[removed].tolist()
+        for start, stop in zip(starts, stops, strict=True):
             flat[start:stop] = False
         return mask
 
     def _sum(self, values: NDArray[Any]) -> NDArray[Any]:
-        return np.bincount(self.number, values, self.total)
+        return np.bincount(self.label, values, self.total)
 
 
-def pieces(mask: Mask) -> Pieces:
-    """Find the 8-connected pieces of a mask (rows, columns)."""
+def connected_components(mask: Mask) -> Components:
+    """Label the 8-connected components of a mask.
+
+    Args:
+        mask: (rows, columns).
+
+    Example:
+        >>> import numpy as np
+        >>> connected_components(np.eye(3, dtype=bool)).total
+        1
+    """
     rows, columns = mask.shape
-    field = np.zeros((rows, columns + 1), np.bool_)  # a gap after each row ends its last run
-    field[:, :-1] = mask
-    flat = field.ravel()
+    padded = np.zeros((rows, columns + 1), np.bool_)  # a gap after each row ends its last run
+    padded[:, :-1] = mask
+    flat = padded.ravel()
     ends = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     if flat[0]:
         ends = np.concatenate([[0], ends])
     start, stop = ends[::2], ends[1::2]
-    number, count = _joined(start.tolist(), stop.tolist(), columns + 1)
+    label, count = _labelled(start.tolist(), stop.tolist(), columns + 1)
     gaps = start // (columns + 1)
-    return Pieces(mask, start - gaps, stop - gaps, np.array(number, np.intp), count)
+    return Components(mask, start - gaps, stop - gaps, np.array(label, np.intp), count)
 
 
-def _joined(start: Sequence[int], stop: Sequence[int], stride: int) -> tuple[list[int], int]:
-    """Give runs that touch, over corners too, the same number; count the numbers.
+def _labelled(start: Sequence[int], stop: Sequence[int], stride: int) -> tuple[list[int], int]:
+    """Give runs that touch, over corners too, the same label; return labels and their number.
 
-    Each run is compared with those of the row above that it touches, which is one stretch of
-    them (union-find, path halving). Plain lists: numpy takes longer for one value than this
-    for a run.
+    Union-find with path halving: each run is united with the runs of the row above that it
+    touches, which are consecutive. Plain lists, because numpy takes longer to read one value
+    than this takes for a run.
     """
     parent = list(range(len(start)))
 
-    def root(one: int) -> int:
-        while parent[one] != one:
-            parent[one] = one = parent[parent[one]]
-        return one
+    def root(run: int) -> int:
+        while parent[run] != run:
+            parent[run] = run = parent[parent[run]]
+        return run
 
     first = 0
     for this, (left, right) in enumerate(zip(start, stop, strict=True)):
@@ -109,5 +137,5 @@ def _joined(start: Sequence[int], stop: Sequence[int], stride: int) -> tuple[lis
         while start[above] <= right - stride:
             parent[root(above)] = root(this)
             above += 1
-    numbers: dict[int, int] = {}
-    return [numbers.setdefault(root(one), len(numbers)) for one in range(len(start))], len(numbers)
+    labels: dict[int, int] = {}
+    return [labels.setdefault(root(run), len(labels)) for run in range(len(start))], len(labels)

@@ -1,4 +1,4 @@
-"""Ways to bring an image of another size to model size; one file here adds one more."""
+"""Fits: the ways to bring an image of another size to model size; a module here adds one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ __all__ = ["POLARITIES", "Fit", "fits"]
 
 @cache
 def fits() -> dict[str, type[Fit]]:
-    """Return the classes by name: what ``--fit`` takes."""
+    """Return the classes by name, as ``--fit`` takes it.
+
+    Example:
+        >>> list(fits())
+        ['stretch', 'pad', 'center-of-mass']
+    """
     import runtime.preprocessing.fits as package
 
     return discover(package, Fit)  # type: ignore[type-abstract]

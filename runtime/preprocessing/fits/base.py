@@ -1,4 +1,4 @@
-"""The base class of the ways to bring an image to model size."""
+"""Base class of the ways to bring an image to model size."""
 
 from __future__ import annotations
 
@@ -17,11 +17,22 @@ class Fit(ABC):
     """One way to bring an image of any size to model size.
 
     Attributes:
-        name: what ``--fit`` takes.
-        rank: order in lists.
-        channels: of the model inputs that it works for; 1 is grey, 3 is RGB.
-        decoded_side: pixels of the longest side that are enough: the decoder may shrink a
-            larger JPEG to it. 0 asks for all pixels.
+        name: name of the fit, as ``--fit`` takes it.
+        rank: position in lists.
+        channels: supported channels of the model input; 1 is grey, 3 is RGB.
+        decoded_side: smallest longest side in pixels that is enough: the decoder may shrink
+            a larger JPEG to it. 0 requests all pixels.
+
+    Example::
+
+        class Crop(Fit):
+            name = "crop"
+
+            def fit(self, image, shape, polarity):
+                height, width, channels = shape
+                converted = image.convert("L" if channels == 1 else "RGB")
+                cropped = ImageOps.fit(converted, (width, height))
+                return Prepared(np.asarray(cropped).reshape(shape), ("cropped",))
     """
 
     name: ClassVar[str]
@@ -42,5 +53,11 @@ class Fit(ABC):
             uint8 pixels of that shape, with the steps taken.
 
         Raises:
-            InputError: nothing can be made of the image (for example: it is blank).
+            InputError: the image cannot be used (for example: it is blank).
+
+        Example:
+            >>> from PIL import Image
+            >>> from runtime.preprocessing.fits import fits
+            >>> fits()["pad"]().fit(Image.new("L", (6, 3)), (4, 4, 1), "as-is").steps
+            ('6x3 grey', 'pad to 4x4')
         """

@@ -12,12 +12,20 @@ if TYPE_CHECKING:
 
 
 class CenterOfMass(Fit):
-    """Crop to the strokes, fit them into 20/28 of the side, centre them by mass."""
+    """Crop to the strokes, fit them into 20/28 of the side, centre them by mass.
+
+    Example:
+        >>> from PIL import Image, ImageDraw
+        >>> photo = Image.new("L", (100, 100), 230)
+        >>> ImageDraw.Draw(photo).line([(50, 20), (50, 80)], fill=40, width=8)
+        >>> CenterOfMass().fit(photo, (28, 28, 1), "auto").pixels.shape
+        (28, 28, 1)
+    """
 
     name: ClassVar[str] = "center-of-mass"
     rank: ClassVar[int] = 2
     channels: ClassVar[tuple[int, ...]] = (1,)
-    decoded_side: ClassVar[int] = 160  # what the segmentation looks at
+    decoded_side: ClassVar[int] = 160  # the working size of the segmentation
 
     def fit(self, image: Image.Image, shape: tuple[int, int, int], polarity: str) -> Prepared:
         """Segment, crop, fit and centre the strokes of a digit; see :meth:`Fit.fit`."""

@@ -1,4 +1,4 @@
-"""``stretch`` and ``pad``: the whole image at model size."""
+"""``stretch`` and ``pad``: resize the whole image to model size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _WholeImage(Fit):
-    """A resize of the whole image; polarity ``auto`` takes a light border for background."""
+    """Resize of the whole image; polarity ``auto`` takes a light border for background."""
 
     def fit(self, image: Image.Image, shape: tuple[int, int, int], polarity: str) -> Prepared:
         from runtime.preprocessing import resize
@@ -37,7 +37,13 @@ class _WholeImage(Fit):
 
 
 class Stretch(_WholeImage):
-    """Resize both sides independently; the aspect ratio is not kept."""
+    """Resize both sides independently; the aspect ratio is not kept.
+
+    Example:
+        >>> from PIL import Image
+        >>> Stretch().fit(Image.new("RGB", (6, 3), "white"), (4, 4, 1), "auto").steps
+        ('6x3 colour', 'inverted (light border)', 'stretch to 4x4')
+    """
 
     name: ClassVar[str] = "stretch"
 
@@ -48,7 +54,13 @@ class Stretch(_WholeImage):
 
 
 class Pad(_WholeImage):
-    """Keep the aspect ratio; fill the rest with the median colour of the border."""
+    """Keep the aspect ratio; fill the rest with the median colour of the border.
+
+    Example:
+        >>> from PIL import Image
+        >>> Pad().fit(Image.new("L", (6, 3), 9), (4, 4, 1), "as-is").pixels[0, 0, 0].item()
+        9
+    """
 
     name: ClassVar[str] = "pad"
     rank: ClassVar[int] = 1

@@ -125,7 +125,7 @@ def test_bad_images_in_a_batch_do_not_stop_the_others(
         assert ("error" in record) == (path in wrong_images)
         if path in wrong_images:
             assert list(record) == ["file", "error"]
-    assert "not an image of a known kind" in found[0]["error"]
+    assert "not an image of a known format" in found[0]["error"]
     plain = runtime_cli("predict", model, *mixed)
     assert plain.exit_code == 1
     assert len(plain.stdout.splitlines()) == 3
@@ -149,7 +149,7 @@ def test_only_bad_images_is_bad_input(runtime_cli, model, wrong_images):
 
 def test_an_empty_folder_is_bad_input(runtime_cli, model, tmp_path):
     result = runtime_cli("predict", model, tmp_path)
-    assert (result.exit_code, "holds no images" in result.stderr) == (2, True)
+    assert (result.exit_code, "contains no images" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

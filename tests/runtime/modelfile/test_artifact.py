@@ -31,6 +31,15 @@ def test_a_text_path_and_an_upper_case_suffix_are_taken(tiny, tmp_path):
     assert artifacts.read(str(path)).manifest == tiny.manifest
 
 
+def test_what_was_read_and_verified_is_logged(tiny, caplog):
+    with caplog.at_level("DEBUG", "runtime"):
+        artifacts.read(tiny.path)
+    size = len(tiny.data)
+    assert caplog.messages == [
+        f"{tiny.path}: onnx container, {size} bytes, sha256 verified, format {tiny.format}"
+    ]
+
+
 def test_pack_and_read_give_the_manifest_back(tiny):
     assert artifacts.read(tiny.path) == tiny
 

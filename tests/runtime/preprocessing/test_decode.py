@@ -184,11 +184,11 @@ def test_of_several_frames_the_first_is_taken(picture):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("text.png", b"I am no image\n", r"not an image of a known kind \(PNG, JPEG"),
+        ("text.png", b"I am no image\n", r"not an image of a known format \(PNG, JPEG"),
         ("empty.png", b"", "not an image"),
         ("page.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image"),
-        ("a.gif", encoded(Image.new("L", (3, 3)), "GIF"), "not an image of a known kind"),
-        ("a.png", encoded(Image.new("L", (3, 3)), "PPM"), "not an image of a known kind"),
+        ("a.gif", encoded(Image.new("L", (3, 3)), "GIF"), "not an image of a known format"),
+        ("a.png", encoded(Image.new("L", (3, 3)), "PPM"), "not an image of a known format"),
         ("missing.png", None, "no such file"),
     ],
 )

@@ -60,7 +60,7 @@ def test_the_full_size_is_told_upright(orientation, size):
 def test_a_photo_decoded_smaller_gives_nearly_the_same_digit():
     data = photo((1280, 1280))
     small, full = DIGIT.prepare(DIGIT.decode(data)), DIGIT.prepare(decode(data))
-    assert small.steps[0] == full.steps[0] == "1280x1280: found dark ink"
+    assert small.steps[0] == full.steps[0] == "1280x1280: found dark strokes"
     assert np.abs(small.pixels.astype(int) - full.pixels).mean() < 4
 
 

@@ -124,12 +124,12 @@ def test_arrays_of_other_shapes_are_refused(tmp_path, shape):
 def test_an_array_without_pixels_is_refused(tmp_path, shape):
     np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
     whole = shape if len(shape) == 3 else (1, *shape)
-    assert error_of(tmp_path / "a.npy") == f"holds no image: shape {whole}"
+    assert error_of(tmp_path / "a.npy") == f"contains no image: shape {whole}"
 
 
 def test_an_array_without_images_is_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((0, 28, 28), np.uint8))
-    assert "holds no image: shape (0, 28, 28)" in error_of(tmp_path / "a.npy")
+    assert "contains no image: shape (0, 28, 28)" in error_of(tmp_path / "a.npy")
 
 
 def test_pickled_objects_are_never_loaded(tmp_path):
@@ -180,7 +180,7 @@ def test_missing_files_are_refused(tmp_path, name):
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    assert "holds no images" in error_of(tmp_path)
+    assert "contains no images" in error_of(tmp_path)
 
 
 @pytest.mark.parametrize("pattern", ["*.png", "deep*"])
@@ -224,7 +224,7 @@ def test_a_pipe_is_not_opened_to_be_counted(tmp_path):
 
 
 def test_many_arrays_are_not_all_opened_to_be_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr("runtime.preprocessing.inputs._LOOKED_AT", 2)
+    monkeypatch.setattr("runtime.preprocessing.inputs._COUNTED", 2)
     for number in range(4):
         np.save(tmp_path / f"{number}.npy", np.zeros((5, 3, 4), np.uint8))
     assert count(tmp_path) == count(*sorted(tmp_path.iterdir())) == 5 + 5 + 1 + 1
@@ -243,3 +243,9 @@ def test_a_folder_is_listed_once(folder, monkeypatch):
 def test_a_dtype_that_is_no_pixel_is_told_once_for_the_file(tmp_path, dtype, how):
     np.save(tmp_path / "wrong.npy", np.zeros((50, 3, 4), dtype))
     assert f"convert with array.astype({how})" in error_of(tmp_path / "wrong.npy")
+
+
+def test_what_a_folder_holds_besides_images_is_logged(folder, caplog):
+    with caplog.at_level("DEBUG", "runtime"):
+        names(folder)
+    assert f"{folder}: 7 images, 2 entries skipped" in caplog.messages

@@ -84,7 +84,7 @@ def test_apply_leaves_its_input_alone():
         (np.zeros((1, 2, 2), complex), "dtype complex128"),
         (np.full((1, 2, 2), 255.0), r"0…1, got 255…255; divide by 255"),
         (np.full((1, 2, 2), -0.01), "0…1"),
-        (np.full((1, 2, 2), np.nan), "0…1, some are no number"),
+        (np.full((1, 2, 2), np.nan), "0…1, some are not a number"),
         (np.full((1, 2, 2), np.inf), "0…1, got inf"),
     ],
 )
@@ -147,3 +147,10 @@ def test_matches_tells_the_size_of_the_model():
     assert not spec.matches(np.zeros((2, 4, 5)))
     assert PreprocessSpec(4, 5).matches(np.zeros((2, 4, 5)))
     assert not PreprocessSpec(4, 5).matches(np.zeros((2, 5, 4)))
+
+
+def test_an_assumed_spec_is_logged(caplog):
+    with caplog.at_level("INFO", "runtime"):
+        PreprocessSpec.assumed((32, 32, 3))
+    assert "no preprocessing record for input (32, 32, 3): assumed" in caplog.text
+    assert "fit='pad'" in caplog.text

@@ -76,7 +76,7 @@ def test_what_is_no_image_is_told_at_its_place_by_processes_too(crowd, files, as
     found = list(crowd.predict_stream([*files[:50], lambda: None, *files[50:100]]))
     assert asked
     assert [n for n, one in enumerate(found) if isinstance(one, InputError)] == [50]
-    assert str(found[50]) == "expected a path, bytes, picture or array, got function"
+    assert str(found[50]) == "expected a path, bytes, Pillow image or array, got function"
 
 
 def test_processes_end_with_their_classifier(tiny):

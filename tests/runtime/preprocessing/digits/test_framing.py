@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
 
 from runtime.errors import InputError
-from runtime.preprocessing.digits.framing import already_framed, center_ink, isolate
-from runtime.preprocessing.digits.segmentation import _paper, find_ink
+from runtime.preprocessing.digits.framing import already_framed, center_by_mass, isolate_strokes
+from runtime.preprocessing.digits.segmentation import _background, find_strokes
 from runtime.preprocessing.spec import PreprocessSpec
 
 SPEC = PreprocessSpec(height=28, width=28, fit="center-of-mass", polarity="auto")
@@ -19,12 +19,12 @@ WHITE, BLACK = (250, 250, 248), (30, 30, 35)
 SEVEN = [(0.2, 0.1), (0.8, 0.1), (0.4, 0.9)]
 
 
-def draw(paper=WHITE, ink=BLACK, *, size=(120, 160), box=(20, 20, 100, 140), stroke=8):
+def draw(background=WHITE, strokes=BLACK, *, size=(120, 160), box=(20, 20, 100, 140), stroke=8):
     """A 7 in the given box of a sheet."""
-    image = Image.new("RGB", size, paper)
+    image = Image.new("RGB", size, background)
     left, top, right, bottom = box
     points = [(left + x * (right - left), top + y * (bottom - top)) for x, y in SEVEN]
-    ImageDraw.Draw(image).line(points, fill=ink, width=stroke, joint="curve")
+    ImageDraw.Draw(image).line(points, fill=strokes, width=stroke, joint="curve")
     return image
 
 
@@ -40,8 +40,8 @@ def lit(image, light):
 
 
 def framed(image, polarity="auto"):
-    ink = isolate(image, polarity)
-    return center_ink(Image.fromarray(ink.pixels), 28, 28).pixels
+    strokes = isolate_strokes(image, polarity)
+    return center_by_mass(Image.fromarray(strokes.pixels), 28, 28).pixels
 
 
 def likeness(first, second):
@@ -57,7 +57,7 @@ def likeness(first, second):
 def mnist_like():
     """A 7 on exact 0 that fits 20x20 and is centred by mass."""
     large = draw((0, 0, 0), (255, 255, 255), size=(80, 80), box=(0, 0, 80, 80)).convert("L")
-    return Image.fromarray(center_ink(large, 28, 28).pixels)
+    return Image.fromarray(center_by_mass(large, 28, 28).pixels)
 
 
 REFERENCE = framed(draw())
@@ -103,7 +103,7 @@ def test_off_centre_image_is_not_taken_as_framed(shift):
 
 
 @pytest.mark.parametrize(
-    ("paper", "ink", "dark"),
+    ("background", "strokes", "dark"),
     [
         (WHITE, BLACK, True),
         ((35, 60, 45), (235, 235, 230), False),  # chalk on a blackboard
@@ -112,9 +112,9 @@ def test_off_centre_image_is_not_taken_as_framed(shift):
         ((200, 198, 200), (110, 108, 112), True),  # pencil
     ],
 )
-def test_polarity_is_found_out(paper, ink, dark):
-    image = noisy(draw(paper, ink))
-    assert find_ink(image, "auto").dark is dark
+def test_polarity_is_found_out(background, strokes, dark):
+    image = noisy(draw(background, strokes))
+    assert find_strokes(image, "auto").dark is dark
     assert likeness(framed(image), REFERENCE) > 0.95
 
 
@@ -123,7 +123,7 @@ def test_named_polarity_chooses_between_two_inks():
     right = draw((128, 128, 128), (250, 250, 250), size=(240, 160), box=(160, 20, 230, 140))
     both = np.where(np.asarray(right) == 128, np.asarray(image), np.asarray(right))
     for polarity, dark in (("invert", True), ("as-is", False)):
-        assert find_ink(Image.fromarray(both.astype(np.uint8)), polarity).dark is dark
+        assert find_strokes(Image.fromarray(both.astype(np.uint8)), polarity).dark is dark
 
 
 def test_ink_as_bright_as_the_paper_is_seen_by_its_colour():
@@ -135,11 +135,11 @@ def test_ink_as_bright_as_the_paper_is_seen_by_its_colour():
 
 def test_a_photo_without_colours_is_looked_at_in_grey():
     image = draw((240, 235, 225), (40, 38, 36))
-    in_colour, in_grey = find_ink(image, "auto"), find_ink(image.convert("L"), "auto")
-    assert np.array_equal(in_colour.cover, in_grey.cover)
+    in_colour, in_grey = find_strokes(image, "auto"), find_strokes(image.convert("L"), "auto")
+    assert np.array_equal(in_colour.coverage, in_grey.coverage)
 
 
-COLOURS = {  # paper, ink
+COLOURS = {  # background, strokes
     "orange on blue": ((60, 110, 200), (235, 120, 30)),
     "yellow on white": ((250, 250, 245), (225, 150, 20)),
     "red on green as bright": ((90, 150, 90), (215, 105, 85)),
@@ -175,15 +175,15 @@ def test_a_small_digit_is_read_the_same_at_any_size_of_the_picture(side):
 
 
 def test_paper_is_found_where_ink_fills_every_fourth_column():
-    """Samples of it were taken at a step that fell on the ink alone."""
+    """Samples of it were taken at a step that fell on the strokes alone."""
     keep = np.zeros((24, 160), bool)
     keep[:, ::4] = True
     contrast = np.where(keep, 50, np.arange(160) % 7).astype(np.float32)
-    paper = _paper(contrast, keep)
-    assert set(paper.tolist()) == set(range(7))
+    background = _background(contrast, keep)
+    assert set(background.tolist()) == set(range(7))
     keep[:] = True
     keep[3, 1] = False
-    assert _paper(contrast, keep).tolist() == [1.0]
+    assert _background(contrast, keep).tolist() == [1.0]
 
 
 def test_gradient_vignette_and_hard_shadow():
@@ -203,9 +203,11 @@ def test_dirt_table_edge_and_neighbour_are_left_out():
     pen.rectangle((0, 0, 6, 159), fill=(60, 45, 35))
     pen.line((110, 60, 119, 90), fill=BLACK, width=6)
     pen.ellipse((30, 130, 33, 133), fill=BLACK)
-    ink = isolate(noisy(image), "auto")
-    assert likeness(center_ink(Image.fromarray(ink.pixels), 28, 28).pixels, REFERENCE) > 0.95
-    assert any("left out" in step for step in ink.steps)
+    strokes = isolate_strokes(noisy(image), "auto")
+    assert (
+        likeness(center_by_mass(Image.fromarray(strokes.pixels), 28, 28).pixels, REFERENCE) > 0.95
+    )
+    assert any("left out" in step for step in strokes.steps)
 
 
 @pytest.mark.parametrize("stroke", [2, 4, 16])
@@ -225,7 +227,7 @@ def test_any_size(scale):
 
 def test_steps_are_short_sentences():
     steps = SPEC.prepare(draw(stroke=2)).steps
-    assert "dark ink" in steps[0]
+    assert "dark strokes" in steps[0]
     assert all(0 < len(step) < 80 and "\n" not in step for step in steps)
 
 
@@ -238,20 +240,20 @@ def test_blank_images_are_refused(size, polarity):
     for pixels in (0 * x, 0 * x + 255, 128 + noise, ramp, ramp + noise):
         image = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
         for mode in ("L", "RGB"):
-            with pytest.raises(InputError, match=r"^no ink found: the image is blank$"):
+            with pytest.raises(InputError, match=r"^no strokes found: the image is blank$"):
                 framed(image.convert(mode), polarity)
 
 
 def test_black_image_cannot_be_centred():
     with pytest.raises(InputError, match="blank"):
-        center_ink(Image.new("L", (8, 8)), 28, 28)
+        center_by_mass(Image.new("L", (8, 8)), 28, 28)
 
 
 def test_ink_too_faint_to_survive_the_averaging_is_refused():
     pixels = np.zeros((300, 300), np.uint8)
     pixels[0, 0] = pixels[-1, -1] = 1
     with pytest.raises(InputError, match="blank"):
-        center_ink(Image.fromarray(pixels), 28, 28)
+        center_by_mass(Image.fromarray(pixels), 28, 28)
 
 
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3]))
@@ -266,12 +268,12 @@ shapes = st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3
 def test_any_image_works_or_is_refused(pixels, polarity, side):
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     try:
-        ink = isolate(image, polarity)
-        result = center_ink(Image.fromarray(ink.pixels), *side).pixels
+        strokes = isolate_strokes(image, polarity)
+        result = center_by_mass(Image.fromarray(strokes.pixels), *side).pixels
     except InputError as error:
         assert "\n" not in str(error)  # noqa: PT017 -- both outcomes are allowed
         return
-    assert ink.pixels.ndim == 2
+    assert strokes.pixels.ndim == 2
     assert result.shape == side
     assert result.dtype == np.uint8
 
@@ -281,6 +283,6 @@ def test_small_digits_are_enlarged_deterministically(pixels):
     image = Image.fromarray(pixels)
     if not pixels.any():
         return
-    first = center_ink(image, 28, 28).pixels
+    first = center_by_mass(image, 28, 28).pixels
     assert first.shape == (28, 28)
-    assert np.array_equal(first, center_ink(image, 28, 28).pixels)
+    assert np.array_equal(first, center_by_mass(image, 28, 28).pixels)
