@@ -1,4 +1,4 @@
-"""What LiteRT and tflite-runtime share: the Interpreter interface of TFLite."""
+"""Common base of LiteRT and tflite-runtime: the ``Interpreter`` interface of TFLite."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ class InterpreterBackend(Backend):
     def _open(self, artifact: Artifact, options: BackendOptions) -> tuple[TensorSpec, TensorSpec]:
         interpreter_class = self._interpreter_class()
         try:
-            # num_threads=None would mean 1 in LiteRT and all cores elsewhere: always say it.
+            # num_threads=None means 1 in LiteRT and all cores in tflite-runtime: always set it.
             interpreter = interpreter_class(
                 model_content=artifact.data, num_threads=options.threads
             )
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError, TypeError, ImportError) as error:
             raise self._refused(error) from error
-        given, answered = self._one_of_each(
+        input_tensor, output_tensor = self._one_of_each(
             interpreter.get_input_details(), interpreter.get_output_details()
         )
         self._interpreter: Any = interpreter
-        self._input_index: int = given["index"]
-        self._output_index: int = answered["index"]
-        return _tensor(given, image=True), _tensor(answered, image=False)
+        self._input_index: int = input_tensor["index"]
+        self._output_index: int = output_tensor["index"]
+        return _tensor(input_tensor, image=True), _tensor(output_tensor, image=False)
 
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
         interpreter = self._interpreter
@@ -53,7 +53,7 @@ class InterpreterBackend(Backend):
         return scores
 
     def tensors(self) -> tuple[TensorSpec, ...]:
-        """Return all tensors; one that is quantized per channel has no single scale."""
+        """Return all tensors; those quantized per channel have no single scale."""
         details = self._interpreter.get_tensor_details()
         return tuple(_tensor(one, image=False) for one in details)
 

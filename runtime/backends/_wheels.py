@@ -1,4 +1,4 @@
-"""For which Pythons and machines an engine is published as wheels."""
+"""The Python versions and machines for which an engine is published as wheels."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ BITS_64 = ("x86_64", "aarch64", "arm64", "amd64")
 
 @dataclass(frozen=True, slots=True)
 class Wheels:
-    """Where an engine can be installed from a wheel; none of them is published for musl.
+    """The wheels of an engine; no engine publishes any for musl.
 
     Attributes:
-        newest: the last Python.
-        machines: architectures as :func:`platform.machine` names them, lower case.
-        bits_32: whether there are some for 32-bit Arm.
-        linux_only: whether there are none for other systems.
-        glibc: the oldest one by architecture, where it is newer than that of the systems in use.
+        newest: newest supported version of Python.
+        machines: architectures as :func:`platform.machine` names them, in lower case.
+        bits_32: whether there are wheels for 32-bit Arm.
+        linux_only: whether there are none for other operating systems.
+        glibc: oldest glibc by architecture, where it is newer than that of systems in use.
+
+    Example:
+        >>> Wheels((3, 14)).machines
+        ('x86_64', 'aarch64', 'arm64', 'amd64')
     """
 
     newest: tuple[int, int]

@@ -1,9 +1,10 @@
-"""What a backend is: one engine with one open model file."""
+"""Base class of the backends: one engine with one open model file."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import os
 from abc import ABC, abstractmethod
 from functools import cached_property
@@ -29,24 +30,35 @@ if TYPE_CHECKING:
     from runtime.modelfile.manifest import TensorSpec
     from runtime.preprocessing.spec import PreprocessSpec
 
+_LOG = logging.getLogger("runtime")
+
 
 class Backend(ABC):
     """An engine with an open model. Use it with ``with``; one thread at a time.
 
+    A subclass implements :meth:`_open`, :meth:`_run` and :meth:`_close`, and with ``uses_gpu``
+    also :meth:`_open_gpu` and :meth:`gpu_obstacle`. Validation, quantization and batching are
+    done here.
+
+    Example::
+
+        with registry()["litert"](artifact, BackendOptions(threads=2)) as backend:
+            scores = backend.run(np.zeros((8, 28, 28, 1), np.float32))
+
     Attributes:
-        name: what ``--backend`` takes.
-        suffixes: the endings of the files it runs.
-        extra: the extra of this distribution that installs the engine.
-        package: the engine's distribution.
-        module: the engine's import name.
+        name: backend name, as ``--backend`` takes it.
+        suffixes: suffixes of the files it runs.
+        extra: extra of this distribution that installs the engine.
+        package: distribution of the engine.
+        module: import name of the engine.
         rank: order of preference among backends for the same files, 0 first.
-        wheels: for which machines the package has wheels; None where that is not known.
-        uses_gpu: whether it can run a model on a GPU, where there is one.
-        input: the model's input tensor; shape (batch or -1, height, width, channels).
-        output: the model's output tensor; shape (batch or -1, classes).
+        wheels: machines for which the package has wheels; None if unknown.
+        uses_gpu: whether it can run models on a GPU.
+        input: input tensor of the model; shape (batch or -1, height, width, channels).
+        output: output tensor of the model; shape (batch or -1, classes).
         device: where the model really runs: ``cpu`` or ``gpu``.
-        accelerator: what of the GPU runs it, for example ``CUDA``; empty on a CPU.
-        fallback: why ``auto`` did not take the GPU; empty where it did, or was not asked.
+        accelerator: which GPU or provider runs it, for example ``CUDA``; empty on a CPU.
+        fallback: why ``auto`` did not choose the GPU; empty if it did, or was not requested.
     """
 
     name: ClassVar[str]
@@ -64,7 +76,12 @@ class Backend(ABC):
     fallback: str = ""
 
     def __init__(self, artifact: Artifact, options: BackendOptions | None = None) -> None:
-        """Open a model file; what is not ``gpu`` runs on the CPU (:func:`open_backend` tries).
+        """Open a model file.
+
+        Args:
+            artifact: the model file.
+            options: device, threads and so on; the device ``auto`` means the CPU here, only
+                :func:`open_backend` tries the GPU.
 
         Raises:
             MissingDependencyError: the engine is not installed.
@@ -80,28 +97,36 @@ class Backend(ABC):
         self._artifact = artifact
         if options.device == "gpu":
             self._start_gpu(artifact, options)
-            return
-        self.input, self.output = self._open(artifact, options)
-        self._check_tensors()
+        else:
+            self.input, self.output = self._open(artifact, options)
+            self._check_tensors()
+        if _LOG.isEnabledFor(logging.DEBUG):  # the version takes a while to find
+            name, version = artifact.path.name, self.version()
+            _LOG.debug("%s: opened in %s %s on %s", name, self.name, version, self.place)
 
     @property
     def place(self) -> str:
-        """Where the model runs, for people: ``cpu``, or ``gpu: `` and what of it."""
+        """Where the model runs, as text: ``cpu``, or ``gpu: `` and the accelerator."""
         return f"{self.device}: {self.accelerator}" if self.accelerator else self.device
 
     @classmethod
     def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
-        """Return why no GPU can be used here, without starting one; empty if one might.
+        """Return why no GPU can be used on this machine, without starting one; empty if one might.
 
         Args:
-            providers: those of :class:`BackendOptions`.
+            providers: see :class:`BackendOptions`.
+
+        Example::
+
+            if not engine.gpu_obstacle():
+                options = BackendOptions("gpu")
         """
         del providers
         return "it never uses one"
 
     @classmethod
     def installed(cls) -> bool:
-        """Whether the engine can be found, without importing it."""
+        """Whether the engine is installed; it is not imported."""
         return importlib.util.find_spec(cls.module) is not None
 
     @classmethod
@@ -111,16 +136,16 @@ class Backend(ABC):
 
     @classmethod
     def distributions(cls) -> str:
-        """Return which distributions, with their versions, bring the engine; empty for none.
+        """Return the distributions of the engine with their versions; empty if not installed.
 
-        It reads the names of ``*.dist-info`` folders where the module lies: importing
-        ``importlib.metadata`` would take longer than a first image.
+        It reads the names of the ``*.dist-info`` folders beside the module: importing
+        ``importlib.metadata`` would take longer than to classify a first image.
         """
         spec = importlib.util.find_spec(cls.module)
         if spec is None or not spec.origin:
             return ""
         start = cls.package.replace("-", "_")
-        names = os.listdir(Path(spec.origin).parents[1])  # noqa: PTH208 - names only, and at once
+        names = os.listdir(Path(spec.origin).parents[1])  # noqa: PTH208 - names only
         found = [name for name in names if name.startswith(start) and name.endswith(".dist-info")]
         return " ".join(sorted(name.removesuffix(".dist-info") for name in found))
 
@@ -131,11 +156,15 @@ class Backend(ABC):
             batch: float32 (n, height, width, channels) in model units.
 
         Returns:
-            float32 (n, classes): what the model answers, dequantized.
+            float32 (n, classes): the output of the model, dequantized.
 
         Raises:
             InputError: wrong shape or dtype.
             BackendError: the engine failed.
+
+        Example::
+
+            scores = backend.run(spec.apply(images))
         """
         check_batch(self.name, batch, self.image_shape)
         if len(batch) == 0:
@@ -145,21 +174,32 @@ class Backend(ABC):
     def run_images(self, images: NDArray[Any], spec: PreprocessSpec) -> NDArray[np.float32]:
         """Preprocess and run images of the model's size: ``run(spec.apply(images))``.
 
-        The answers are the same, bit for bit, but where the model takes integers, pixels
-        are looked up in a table and never become floating point.
+        The result is the same, bit for bit, but for integer inputs the pixels are looked up in
+        a table and never converted to floating point.
+
+        Args:
+            images: see :meth:`PreprocessSpec.apply`.
+            spec: preprocessing of the images.
+
+        Returns:
+            float32 (n, classes), as :meth:`run`.
 
         Raises:
             InputError: wrong shape, dtype or values.
             BackendError: the engine failed.
+
+        Example::
+
+            scores = backend.run_images(np.zeros((8, 28, 28), np.uint8), spec)
         """
         if self._codec.takes(images, spec):
             return self._codec.decode(self.infer(self._codec.encode_images(images, spec)))
         return self.run(spec.apply(images))
 
     def infer(self, batch: NDArray[Any]) -> NDArray[Any]:
-        """Run a batch that is encoded already, for tools and for engines in other processes.
+        """Run a batch that is already encoded, for tools and engines in other processes.
 
-        A batch is cut into pieces of the model's fixed batch size; the last one is padded.
+        It is split into chunks of the fixed batch size of the model; the last one is padded.
 
         Args:
             batch: (n, …) in the dtype and layout of the input tensor.
@@ -175,11 +215,11 @@ class Backend(ABC):
             return self._run(batch)
         scores = np.empty((len(batch), self.output.shape[-1]), self.output.dtype)
         for start in range(0, len(batch), size):
-            piece = batch[start : start + size]
-            count = len(piece)
+            chunk = batch[start : start + size]
+            count = len(chunk)
             if count < size:
-                piece = np.concatenate([piece, np.repeat(piece[-1:], size - count, axis=0)])
-            scores[start : start + count] = self._run(piece)[:count]
+                chunk = np.concatenate([chunk, np.repeat(chunk[-1:], size - count, axis=0)])
+            scores[start : start + count] = self._run(chunk)[:count]
         return scores
 
     @cached_property
@@ -193,11 +233,11 @@ class Backend(ABC):
 
     @property
     def takes_raw_pixels(self) -> bool:
-        """Whether the input holds integers that no scale gives a meaning: pixels 0…255."""
+        """Whether the input holds integers without a scale, which are pixels 0…255."""
         return self._codec.raw_pixels
 
     def close(self) -> None:
-        """Free the engine; the backend cannot be used after that."""
+        """Free the engine; the backend cannot be used afterwards."""
         self._close()
 
     def __enter__(self) -> Self:
@@ -214,16 +254,16 @@ class Backend(ABC):
         self.close()
 
     def tensors(self) -> tuple[TensorSpec, ...]:
-        """Return the tensors that the engine tells of; at least input and output."""
+        """Return the tensors that the engine reports; at least input and output."""
         return (self.input, self.output)
 
     @abstractmethod
     def _open(self, artifact: Artifact, options: BackendOptions) -> tuple[TensorSpec, TensorSpec]:
-        """Load the model and return its input and its output tensor."""
+        """Load the model on the CPU and return its input and output tensor."""
 
     @abstractmethod
     def _close(self) -> None:
-        """Drop the model and its memory, if it is open."""
+        """Free the model and its memory, if it is open."""
 
     @abstractmethod
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
@@ -232,7 +272,7 @@ class Backend(ABC):
     def _open_gpu(
         self, artifact: Artifact, options: BackendOptions
     ) -> tuple[TensorSpec, TensorSpec]:
-        """As :meth:`_open`, on the GPU; sets ``accelerator``.
+        """Load the model on the GPU and set ``accelerator``; see :meth:`_open`.
 
         Raises:
             DeviceUnavailableError: nothing proves that the GPU runs the whole model.
@@ -257,6 +297,7 @@ class Backend(ABC):
             raise self._no_gpu(error) from error
 
     def _no_gpu(self, error: BackendError) -> DeviceUnavailableError:
+        """Return the exception for a model that the GPU does not run."""
         return DeviceUnavailableError(
             f"backend {self.name} has no GPU support for {self._artifact.path.name} here: "
             f"{error}; or use --device cpu"
@@ -273,12 +314,13 @@ class Backend(ABC):
 
     @classmethod
     def _require(cls) -> None:
+        """Raise an error if the engine is not installed."""
         if not cls.installed():
             raise MissingDependencyError(cls.package, cls.extra, f"use backend {cls.name}")
 
     @classmethod
     def _import(cls) -> ModuleType:
-        """Import the engine, and tell a missing one from a broken one."""
+        """Import the engine; a missing one and a broken one raise different errors."""
         cls._require()
         try:
             return importlib.import_module(cls.module)
@@ -290,6 +332,7 @@ class Backend(ABC):
             ) from error
 
     def _refused(self, error: Exception) -> BackendError:
+        """Return the exception for a file that the engine cannot load."""
         return BackendError(
             f"{self.package} {self.version()} refuses {self._artifact.path.name}: "
             f"{_first_line(error)}"

@@ -36,8 +36,8 @@ class LiteRt(InterpreterBackend):
 
     @classmethod
     def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
-        """Look for the accelerator in the package and for Vulkan's loader."""
-        del providers  # they are onnxruntime's
+        """Check for the accelerator in the package and for the Vulkan loader."""
+        del providers  # only of onnxruntime
         from runtime.backends.gpu.litert import obstacle
 
         return obstacle()
@@ -47,7 +47,7 @@ class LiteRt(InterpreterBackend):
     ) -> tuple[TensorSpec, TensorSpec]:
         from runtime.backends.gpu.litert import CompiledGpu
 
-        # Only the Interpreter tells scales and zero points.
+        # Only the Interpreter returns scales and zero points.
         specs = self._open(artifact, options)
         super()._close()
         self._gpu = CompiledGpu(artifact.data, options.precision)

@@ -1,4 +1,4 @@
-"""ONNX Runtime, on its CPU provider or on one of its GPU providers."""
+"""ONNX Runtime, with its CPU provider or one of its GPU providers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DTYPES = {
     "tensor(int8)": "int8",
     "tensor(uint8)": "uint8",
 }
-# They share one import name; only one of them may be installed.
+# They share one import name, so that only one of them may be installed.
 _DISTRIBUTIONS = (
     "onnxruntime",
     "onnxruntime-gpu",
@@ -39,7 +39,7 @@ _ERRORS_ONLY = 3  # ORT's log severity: 0 verbose … 4 fatal
 
 
 class OnnxRuntime(Backend):
-    """An ``InferenceSession`` set up for a small device: one thread, no spinning."""
+    """An ``InferenceSession`` configured for a small device: few threads, no spinning."""
 
     name: ClassVar[str] = "onnxruntime"
     suffixes: ClassVar[tuple[str, ...]] = (".onnx",)
@@ -52,18 +52,19 @@ class OnnxRuntime(Backend):
 
     @classmethod
     def version(cls) -> str | None:
-        """Return the version of the installed engine, whichever distribution brings it."""
+        """Return the version of the installed engine, of whichever distribution."""
         return next(filter(None, map(installed_version, _DISTRIBUTIONS)), None)
 
     @classmethod
     def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
-        """Look whether one of the providers is there at all."""
+        """Check whether one of the providers is installed."""
         from runtime.backends.gpu import onnxruntime
         from runtime.backends.providers import wanted
 
         ort: Any = cls._import()
-        sought = wanted(providers)
-        return "" if onnxruntime.present(ort, sought) else onnxruntime.missing(ort, sought)
+        requested = wanted(providers)
+        available = onnxruntime.present(ort, requested)
+        return "" if available else onnxruntime.missing(ort, requested)
 
     def _open(self, artifact: Artifact, options: BackendOptions) -> tuple[TensorSpec, TensorSpec]:
         ort: Any = self._import()
@@ -74,7 +75,7 @@ class OnnxRuntime(Backend):
             )
         except Exception as error:  # ORT's exceptions have no common base but Exception
             raise self._refused(error) from error
-        return self._take(session)
+        return self._use(session)
 
     def _open_gpu(
         self, artifact: Artifact, options: BackendOptions
@@ -86,16 +87,17 @@ class OnnxRuntime(Backend):
         opened = onnxruntime.open_session(
             ort, artifact.data, options, lambda: session_settings(ort, options.threads)
         )
-        specs = self._take(opened.session)
+        specs = self._use(opened.session)
         self.accelerator = opened.accelerator
         if opened.provider.memory:
             self._binding = Binding(ort, opened.session, opened.provider.memory)
         return specs
 
-    def _take(self, session: Any) -> tuple[TensorSpec, TensorSpec]:
-        given, answered = self._one_of_each(session.get_inputs(), session.get_outputs())
+    def _use(self, session: Any) -> tuple[TensorSpec, TensorSpec]:
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        input_tensor, output_tensor = self._one_of_each(inputs, outputs)
         self._session: Any = session
-        return _tensor(given, image=True), _tensor(answered, image=False)
+        return _tensor(input_tensor, image=True), _tensor(output_tensor, image=False)
 
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
         try:
@@ -111,14 +113,19 @@ class OnnxRuntime(Backend):
 
 
 def session_settings(ort: Any, threads: int) -> Any:
-    """Return new session options: so many threads, none that spins, and int8 sums that are right.
+    """Return new session options: number of threads, no spinning, int8 sums without saturation.
 
     Args:
         ort: the module ``onnxruntime``.
-        threads: of one inference.
+        threads: threads of one inference.
 
     Returns:
         ``SessionOptions``, to be changed as needed.
+
+    Example::
+
+        settings = session_settings(onnxruntime, threads=1)
+        session = onnxruntime.InferenceSession(data, settings)
     """
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = threads
@@ -126,8 +133,8 @@ def session_settings(ort: Any, threads: int) -> Any:
     settings.log_severity_level = _ERRORS_ONLY
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if lacks_vnni(proc.ROOT):
-        # Unsigned weights, whose kernels do not saturate. ONNX Runtime 1.32 takes them on each
-        # x86 processor that this is set on, and they are twice as slow where VNNI is there.
+        # Unsigned weights, whose kernels do not saturate. ONNX Runtime 1.32 uses them on any x86
+        # processor if this is set; with VNNI they are twice as slow.
         settings.add_session_config_entry("session.x64quantprecision", "1")
     return settings
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -39,15 +40,15 @@ class OpenVino(Backend):
     extra: ClassVar[str] = "openvino"
     package: ClassVar[str] = "openvino"
     module: ClassVar[str] = "openvino"
-    # It takes 100 to 180 MB on the disk and loads slowly: chosen where it is asked for, or was
-    # measured to be the fastest.
+    # It takes 100 to 180 MB of disk space and loads slowly: used if requested, or if measured
+    # to be the fastest.
     rank: ClassVar[int] = 2
-    # Those of 2026.4.1. For Arm they ask for glibc 2.35: Raspberry Pi OS 12 has 2.36, 11 has 2.31.
+    # Those of 2026.4.1. For Arm they require glibc 2.35: Raspberry Pi OS 12 has 2.36, 11 has 2.31.
     wheels: ClassVar[Wheels | None] = Wheels((3, 14), glibc={"aarch64": (2, 35)})
 
     @classmethod
     def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
-        """Name the engines that can: its plug-in for GPUs knows only those by Intel."""
+        """Return the engines that use one: OpenVINO supports only Intel GPUs."""
         del providers
         return "openvino is used on the CPU only, litert and onnxruntime use GPUs: --backend"
 
@@ -60,41 +61,39 @@ class OpenVino(Backend):
             raise self._refused(error) from error
         ports = self._one_of_each(compiled.inputs, compiled.outputs)
         self._request: Any = compiled.create_infer_request()
-        given, answered = _tensor(ports[0], image=True), _tensor(ports[1], image=False)
-        if artifact.suffix != _TFLITE:
-            return given, answered
-        return self._with_scales(artifact, given, answered)
+        tensors = _tensor(ports[0], image=True), _tensor(ports[1], image=False)
+        return self._with_scales(artifact, tensors) if artifact.suffix == _TFLITE else tensors
 
     def _with_scales(
-        self, artifact: Artifact, given: TensorSpec, answered: TensorSpec
+        self, artifact: Artifact, tensors: tuple[TensorSpec, TensorSpec]
     ) -> tuple[TensorSpec, TensorSpec]:
-        """Take scales and zero points from the file: OpenVINO does not tell them."""
-        told = image_tensors(artifact.data)
-        for ours, theirs in zip((given, answered), told, strict=True):
+        """Read scales and zero points from the file: OpenVINO does not return them."""
+        in_file = image_tensors(artifact.data)
+        for ours, theirs in zip(tensors, in_file, strict=True):
             if ours.dtype != theirs.dtype or ours.shape[1:] != theirs.shape[1:]:
                 raise BackendError(
                     f"{self.name} changed tensor {theirs.name} of {artifact.path.name} from "
                     f"{theirs.dtype} {theirs.shape} to {ours.dtype} {ours.shape}"
                 )
-        return _scaled(given, told[0]), _scaled(answered, told[1])
+        return _scaled(tensors[0], in_file[0]), _scaled(tensors[1], in_file[1])
 
     def _run(self, batch: NDArray[Any]) -> NDArray[Any]:
         request = self._request
         try:
-            # Shared: the engine reads the array where it lies, but only one it might write to.
+            # Shared memory: the engine reads the array without a copy, if it is writable.
             batch = np.ascontiguousarray(batch)
             tensor = self._ov.Tensor(batch, shared_memory=bool(batch.flags.writeable))
             request.set_input_tensor(tensor)
             request.infer(share_outputs=True)
-            # The engine writes the next answer to the same place.
+            # A copy: the engine writes the next output to the same memory.
             scores = np.array(request.get_output_tensor().data)
         except Exception as error:  # its exceptions have no common base but Exception
             raise BackendError(f"{self.name} failed while running: {_last_line(error)}") from error
         if len(scores) != len(batch):
-            # Seen with int8 .onnx files on Arm without float16: no error, and no answer.
+            # Seen with int8 .onnx files on Arm without float16: no error, and no output.
             raise BackendError(
-                f"{self.name} gave {len(scores)} answers to {len(batch)} images: it cannot run "
-                f"{self._artifact.path.name} on this processor; use another one: --backend"
+                f"{self.name} returned {len(scores)} outputs for {len(batch)} images: it cannot "
+                f"run {self._artifact.path.name} on this processor; use another one: --backend"
             )
         return scores
 
@@ -111,12 +110,12 @@ class OpenVino(Backend):
 
 
 def _settings(threads: int) -> dict[str, Any]:
-    """Return the settings of a plug-in; no cache folder is set, so none is written.
+    """Return the settings of the CPU plugin; without a cache folder nothing is written.
 
-    Two engines in two threads would both be pinned to the first core: nothing is pinned.
-    ``f32`` forbids bfloat16 and float16 in float layers, which it takes by itself where the
-    processor has them; integer layers stay integer, but for processors where their sums
-    saturate: there they are computed in float32.
+    Two engines in two threads would both be pinned to the first core, so pinning is off.
+    ``f32`` forbids bfloat16 and float16 in float layers, which are the default if the processor
+    supports them. Integer layers stay integer, except on processors where their sums saturate:
+    there they are computed in float32.
     """
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
@@ -131,9 +130,9 @@ def _settings(threads: int) -> dict[str, Any]:
 def _compiled(core: Any, artifact: Artifact, settings: dict[str, Any]) -> Any:
     if artifact.suffix != _TFLITE:
         return core.compile_model(core.read_model(artifact.data), "CPU", settings)
-    from tempfile import TemporaryDirectory  # it takes longer than the rest of this module
+    from tempfile import TemporaryDirectory  # slow: it takes longer than the rest of this module
 
-    # Its reader for TFLite takes only a path, and maps the file until the model is compiled.
+    # Its TFLite reader takes only a path, and maps the file until the model is compiled.
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"model{_TFLITE}"
         path.write_bytes(artifact.data)
@@ -151,29 +150,27 @@ def _tensor(port: Any, *, image: bool) -> TensorSpec:
 
 
 def _name(port: Any) -> str:
-    """Return the name in the file; what its reader inserted may have added one of its own."""
+    """Return the name in the file; layers inserted by its reader may have added others."""
     names: list[str] = sorted(port.names)
     own = str(port.node.friendly_name)
     return own if own in names or not names else names[0]
 
 
-def _scaled(tensor: TensorSpec, told: TensorSpec) -> TensorSpec:
-    return TensorSpec(
-        told.name, tensor.shape, tensor.dtype, tensor.layout, told.scale, told.zero_point
-    )
+def _scaled(tensor: TensorSpec, in_file: TensorSpec) -> TensorSpec:
+    return replace(tensor, name=in_file.name, scale=in_file.scale, zero_point=in_file.zero_point)
 
 
 def _last_line(error: Exception) -> str:
-    """Return what went wrong: the lines before it only name source files of the engine."""
+    """Return the cause: the lines before it only name source files of the engine."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
 
 
 @contextmanager
 def _no_telemetry() -> Iterator[None]:
-    """Keep ``import openvino`` from telling its makers so, and from writing to ``~/intel``.
+    """Keep ``import openvino`` from sending telemetry, and from writing to ``~/intel``.
 
-    Where the package ``openvino_telemetry`` cannot be imported, OpenVINO takes a stub of its
+    If the package ``openvino_telemetry`` cannot be imported, OpenVINO uses a stub of its
     own (``openvino/tools/ovc/telemetry_utils.py``) for the life of the process.
     """
     before = sys.modules.get(_TELEMETRY)

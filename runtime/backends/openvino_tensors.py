@@ -1,4 +1,4 @@
-"""Reads input and output tensors from a TFLite file, for engines that do not tell all of them."""
+"""Input and output tensors read from a TFLite file, for engines that return them incompletely."""
 
 from __future__ import annotations
 
@@ -22,23 +22,28 @@ _DTYPES = {0: "float32", 1: "float16", 2: "int32", 3: "uint8", 7: "int16", 9: "i
 
 
 def image_tensors(data: bytes) -> tuple[TensorSpec, TensorSpec]:
-    """Return the input and the output tensor of a model with one of each.
+    """Return the input and output tensor of a model with one of each.
 
     Args:
         data: a TFLite file that :mod:`runtime.modelfile` has checked.
 
     Raises:
-        BackendError: there are more or fewer, or one has a type that is not known here.
+        BackendError: there are more or fewer, or one has an unknown data type.
+
+    Example::
+
+        input_tensor, output_tensor = image_tensors(artifact.data)
+        print(input_tensor.scale, input_tensor.zero_point)
     """
     try:
         root = _Table(data, u32(data, 0))
         (graph, *_) = root.tables(_SUBGRAPHS)
         tensors = graph.tables(_TENSORS)
-        (given,), (answered,) = graph.numbers(_INPUTS, "i"), graph.numbers(_OUTPUTS, "i")
-        return _spec(tensors[int(given)], image=True), _spec(tensors[int(answered)], image=False)
+        (first,), (last,) = graph.numbers(_INPUTS, "i"), graph.numbers(_OUTPUTS, "i")
+        return _spec(tensors[int(first)], image=True), _spec(tensors[int(last)], image=False)
     except (struct.error, IndexError, KeyError, ValueError) as error:
         raise BackendError(
-            "the file tells no input and output tensor of an image classifier"
+            "the file has no input and output tensor of an image classifier"
         ) from error
 
 
@@ -47,7 +52,7 @@ def _spec(tensor: _Table, *, image: bool) -> TensorSpec:
     quantization = tensor.table(_QUANTIZATION)
     scales = quantization.numbers(_SCALE, "f") if quantization else ()
     zeros = quantization.numbers(_ZERO_POINT, "q") if quantization else ()
-    single = len(scales) == 1  # more are those of the channels
+    single = len(scales) == 1  # several mean one per channel
     return TensorSpec(
         name=tensor.text(_NAME),
         shape=shape,
@@ -59,15 +64,15 @@ def _spec(tensor: _Table, *, image: bool) -> TensorSpec:
 
 
 class _Table(View):
-    """A table of which the fields are read."""
+    """A flatbuffer table with access to its fields."""
 
     def byte(self, slot: int) -> int:
-        """Return a number of one byte, 0 where it is left out."""
+        """Return a number of one byte, 0 if it is left out."""
         place = self.field(slot)
         return self._data[place] if place else 0
 
     def table(self, slot: int) -> _Table | None:
-        """Return a table, None where it is left out."""
+        """Return a table, None if it is left out."""
         place = self.field(slot)
         return _Table(self._data, follow(self._data, place)) if place else None
 
@@ -83,12 +88,12 @@ class _Table(View):
         return struct.unpack_from(f"<{count}{kind}", self._data, first)
 
     def text(self, slot: int) -> str:
-        """Return a text, empty where it is left out."""
+        """Return a text, empty if it is left out."""
         count, first = self._vector(slot)
         return self._data[first : first + count].decode("utf-8", errors="replace")
 
     def _vector(self, slot: int) -> tuple[int, int]:
-        """Return how many elements there are, and where the first one lies."""
+        """Return the number of elements, and the offset of the first one."""
         place = self.field(slot)
         if not place:
             return 0, 0

@@ -1,4 +1,4 @@
-"""How an engine is to run: device, threads, precision, providers."""
+"""Options of an engine: device, threads, precision, providers."""
 
 from __future__ import annotations
 
@@ -6,24 +6,30 @@ from dataclasses import dataclass
 
 from runtime.errors import InputError, UnknownNameError
 
-AUTO = "auto"  # the best engine, or device, of those that are there
+AUTO = "auto"  # the best engine, or device, of those available
 DEVICES = ("cpu", "gpu", AUTO)
-MOST_THREADS = 256  # an engine starts as many as it is told to, until the machine stands still
+MOST_THREADS = 256  # an engine starts as many as requested, until the machine stops responding
 PRECISIONS = ("float32", "float16")
 
 
 @dataclass(frozen=True, slots=True)
 class BackendOptions:
-    """How an engine is to run.
+    """Options of an engine.
 
     Attributes:
         device: ``cpu``, ``gpu``, or ``auto``: the GPU if it is proven to run the file,
             else the CPU.
-        threads: of one inference on the CPU.
-        precision: in which a GPU computes: ``float32`` is enforced where the engine would
-            take less; ``float16`` allows it.
+        threads: threads of one inference on the CPU.
+        precision: precision of a GPU: ``float32`` is enforced where the engine would use
+            less by default; ``float16`` allows it.
         providers: onnxruntime's GPU providers to try, in order, for example ``("cuda",)``;
-            empty means all that are there, in the order of :data:`PROVIDERS`.
+            empty means all available ones, in the order of :data:`PROVIDERS`.
+
+    Example:
+        >>> BackendOptions(threads=4)
+        BackendOptions(device='cpu', threads=4, precision='float32', providers=())
+        >>> BackendOptions("gpu", precision="float16", providers=("tensorrt",)).device
+        'gpu'
     """
 
     device: str = "cpu"
@@ -36,9 +42,9 @@ class BackendOptions:
 
         Raises:
             UnknownNameError: no such device, precision or provider.
-            InputError: no thread or far too many, or GPU settings for the CPU.
+            InputError: no thread or far too many, or GPU options for the CPU.
         """
-        object.__setattr__(self, "providers", tuple(self.providers))  # JSON knows only lists
+        object.__setattr__(self, "providers", tuple(self.providers))  # JSON has only lists
         if self.device not in DEVICES:
             raise UnknownNameError("device", self.device, DEVICES)
         if self.precision not in PRECISIONS:

@@ -1,8 +1,8 @@
-"""Remembers which engine was measured to be the fastest for a model file on this machine.
+"""The engine that was measured to be the fastest for a model file on this machine.
 
-``runtime tune`` writes one small JSON file a model, named by the model's SHA-256, into the
-user's cache; ``--backend auto`` looks there. A record that was made on another processor, or
-before an engine was installed, upgraded or removed, is not used.
+``runtime tune`` writes one small JSON file per model, named by the model's SHA-256, to the
+user's cache; ``--backend auto`` reads it. A record made on another processor, or before an
+engine was installed, upgraded or removed, is not used.
 """
 
 from __future__ import annotations
@@ -24,23 +24,27 @@ if TYPE_CHECKING:
     Row = TypeVar("Row")
 
 _SCHEMA = 2
-# By so much an engine must beat the preferred one: less may be chance, and turns next time.
+# An engine must beat the preferred one by this factor: less may be noise.
 _GAIN = 1.03
-_LOAD = 20.0  # ms: so much sooner an engine must be done where its loading counts; it varies
-_NO_END = 10**12  # images: loading weighs nothing
+_LOAD = 20.0  # ms that an engine must gain if its loading counts, which varies
+_NO_END = 10**12  # images: loading does not matter
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One engine, and how it runs a file the fastest.
+    """One engine with its fastest settings for a file.
 
     Attributes:
-        backend: the engine.
-        threads: of one inference.
-        batch: images in one call.
-        image_ms: the time of the fastest call by its images, in milliseconds.
+        backend: name of the engine.
+        threads: threads of one inference.
+        batch: images per call.
+        image_ms: time of the fastest call, per image, in milliseconds.
         load_ms: import of the engine and opening of the file, in milliseconds.
+
+    Example:
+        >>> Choice("litert", threads=1, batch=8, image_ms=0.25, load_ms=50.0).total_ms(1000)
+        300.0
     """
 
     backend: str
@@ -50,39 +54,45 @@ class Choice:
     load_ms: float
 
     def total_ms(self, images: int) -> float:
-        """Return the time to load the file and answer so many images one after the other."""
+        """Return the time to load the file and predict so many images, in milliseconds."""
         return self.load_ms + images * self.image_ms
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Choice:
-        """Read the fields of one.
+        """Read the fields from plain JSON values.
 
         Raises:
-            KeyError: one is missing.
-            ValueError: one is no number above 0 (of load_ms: at least 0).
-            TypeError: it is no record, or a field is of another type.
+            KeyError: a field is missing.
+            ValueError: a field is not a number above 0 (``load_ms``: at least 0).
+            TypeError: it is no record, or a field has another type.
             OverflowError: a number is too large.
         """
         threads, batch = int(record["threads"]), int(record["batch"])
         image_ms, load_ms = float(record["image_ms"]), float(record["load_ms"])
         if not (min(threads, batch) > 0 and 0 < image_ms < inf and 0 <= load_ms < inf):
-            raise ValueError("a number is out of its range")
+            raise ValueError("a number is out of range")
         return cls(str(record["backend"]), threads, batch, image_ms, load_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What was found out about one file.
+    """Measurements of all engines for one file.
 
     Attributes:
-        file: its path when it was measured.
-        sha256: of the file.
-        cpu: the processor.
-        engines: the engines for such files, and which distributions brought them.
+        file: path of the file when it was measured.
+        sha256: SHA-256 of the file.
+        cpu: name of the processor.
+        engines: the engines for such files, with their distributions.
         tuned_at: UTC, ISO 8601.
-        one: each engine with one image in a call, for each number of threads; the preferred
+        one: each engine with one image per call, for each number of threads; the preferred
             engines come first.
-        many: the same with the number of images in a call that suits it best.
+        many: the same with the fastest number of images per call.
+
+    Example::
+
+        record = find(artifact, lambda: {"litert": "ai_edge_litert-2.3.0"})
+        if record:
+            print(record.best(threads=1, images=1000).backend)
     """
 
     file: str
@@ -94,13 +104,13 @@ class Tuned:
     many: tuple[Choice, ...]
 
     def best(self, threads: int = 1, images: int | None = None) -> Choice | None:
-        """Return the engine to take; None if there is none.
+        """Return the best engine; None if there is none.
 
         Args:
-            threads: of one inference, and of many where each engine has one; where so many were
-                not measured, the next lower number counts, else the lowest.
-            images: so many are to be answered, and loading has to pay; None answers single
-                images for a long time.
+            threads: threads of one inference; if so many were not measured, the next lower
+                number counts, else the lowest.
+            images: number of images to predict, with the time to load the file counted; None
+                means single images for a long time.
         """
         rows = self.one if images in (None, 1) else self.many
         counts = {row.threads for row in rows}
@@ -113,12 +123,12 @@ class Tuned:
         return fastest(fitting, lambda row: row.total_ms(images), _LOAD)
 
     def one_by_one(self) -> list[Choice]:
-        """Return what is taken for single images, for each number of threads measured."""
+        """Return the best engine for single images, for each number of threads measured."""
         counts = sorted({row.threads for row in self.one})
         return [choice for count in counts if (choice := self.best(count))]
 
     def by_number(self) -> list[tuple[int, Choice]]:
-        """Return which engine answers how many images with one thread: from so many on, this."""
+        """Return the best engine by number of images, with one thread: from this number on."""
         found: list[tuple[int, Choice]] = []
         number, last = 2, self.best(1, _NO_END)
         while last is not None and (now := self.best(1, number)) is not None:
@@ -129,7 +139,7 @@ class Tuned:
         return found
 
     def _until(self, choice: Choice, number: int) -> int:
-        """Return the first number of images above one that another engine answers."""
+        """Return the first larger number of images with another best engine."""
         low, high = number, _NO_END
         while high - low > 1:
             middle = (low + high) // 2
@@ -147,8 +157,8 @@ class Tuned:
 
         Raises:
             ValueError: another schema.
-            KeyError: an engine lacks a field.
-            TypeError: fields are missing, unknown, or of another type.
+            KeyError: a field of an engine is missing.
+            TypeError: fields are missing, unknown, or have another type.
         """
         fields = dict(record)
         if fields.pop("schema_version") != _SCHEMA:
@@ -159,41 +169,56 @@ class Tuned:
 
 
 def fastest(rows: Sequence[Row], time: Callable[[Row], float], least: float = 0.0) -> Row:
-    """Return the row with the least time; the first stays where another gains too little.
+    """Return the row with the least time; the first one wins if another gains too little.
 
     Args:
         rows: the preferred one first.
-        time: of a row.
-        least: what another one must gain, in the unit of ``time``, beside 3 %.
+        time: returns the time of a row.
+        least: what another one must gain besides 3 %, in the unit of ``time``.
+
+    Example:
+        >>> fastest([("a", 1.02), ("b", 1.0)], lambda row: row[1])
+        ('a', 1.02)
+        >>> fastest([("a", 1.1), ("b", 1.0)], lambda row: row[1])
+        ('b', 1.0)
     """
     own = rows[0]
     return min(rows, key=lambda row: time(row) if row is own else time(row) * _GAIN + least)
 
 
 def folder() -> Path:
-    """Return where the records lie; it need not exist."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
+    """Return the folder of the records; it need not exist.
+
+    Example:
+        >>> "/".join(folder().parts[-2:])
+        'edge-toolkit/tuned'
+    """
+    cache = os.environ.get("XDG_CACHE_HOME", "")
     # "must be absolute … otherwise ignored": XDG Base Directory Specification
-    root = Path(given) if os.path.isabs(given) else Path(os.path.expanduser("~/.cache"))  # noqa: PTH117, PTH111 - the one of Path raises where nobody has a home
+    root = Path(cache) if os.path.isabs(cache) else Path(os.path.expanduser("~/.cache"))  # noqa: PTH117, PTH111 - that of Path raises if there is no home
     return root / "edge-toolkit" / "tuned"
 
 
 def find(artifact: Artifact, engines: Callable[[], dict[str, str]]) -> Tuned | None:
-    """Return what is remembered of a file, if it still holds on this machine.
+    """Return the record of a file, if it is still valid on this machine.
 
-    A record that is damaged or cannot be read counts as none. Without any record nothing is
-    read, and the file is not hashed.
+    A damaged or unreadable record counts as none. Without any record nothing is read, and the
+    file is not hashed.
 
     Args:
         artifact: the model file.
         engines: returns all engines for such files, by name, with their versions; called only
-            where there is a record.
+            if there is a record.
+
+    Example::
+
+        record = find(artifact, lambda: {"litert": "ai_edge_litert-2.3.0"})
     """
-    place = folder()
+    records = folder()
     try:
-        if not place.is_dir():
+        if not records.is_dir():
             return None
-        found = _read(place / f"{artifact.sha256}.json")
+        found = _read(records / f"{artifact.sha256}.json")
         current = (artifact.sha256, cpu(), engines())
     except _UNREADABLE:
         return None
@@ -201,10 +226,14 @@ def find(artifact: Artifact, engines: Callable[[], dict[str, str]]) -> Tuned | N
 
 
 def save(record: Tuned) -> Path:
-    """Remember a file; what was known of it before is replaced.
+    """Write the record of a file, in place of an older one; return its path.
 
     Raises:
         OSError: the cache cannot be written.
+
+    Example::
+
+        path = save(record)
     """
     from runtime.modelfile.files import write_atomically
 
@@ -214,7 +243,13 @@ def save(record: Tuned) -> Path:
 
 
 def saved() -> tuple[Tuned, ...]:
-    """Return all records that can be read, the newest first."""
+    """Return all readable records, the newest first.
+
+    Example::
+
+        for record in saved():
+            print(record.file, record.best().backend)
+    """
     found = []
     for path in _paths():
         try:
@@ -225,7 +260,12 @@ def saved() -> tuple[Tuned, ...]:
 
 
 def is_stale(record: Tuned) -> bool:
-    """Whether a file is gone, or another one than that which was measured."""
+    """Whether the file of a record is missing, or has changed since it was measured.
+
+    Example::
+
+        current = [record for record in saved() if not is_stale(record)]
+    """
     try:
         return hashlib.sha256(Path(record.file).read_bytes()).hexdigest() != record.sha256
     except OSError:
@@ -233,10 +273,14 @@ def is_stale(record: Tuned) -> bool:
 
 
 def clear() -> int:
-    """Forget all files; return how many there were.
+    """Remove all records; return how many there were.
 
     Raises:
         OSError: the cache cannot be written.
+
+    Example::
+
+        print(f"{clear()} records removed")
     """
     paths = _paths()
     for path in paths:

@@ -1,4 +1,4 @@
-"""ONNX Runtime's GPU providers: their names, the options that keep float32, what mends them."""
+"""ONNX Runtime's GPU providers: names, options that keep float32, how to install them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,26 @@ _NVIDIA = 'pip uninstall -y onnxruntime && pip install "edge-toolkit[onnx-gpu]"'
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One way to a GPU.
+    """An execution provider that runs models on a GPU.
 
     Attributes:
-        name: what ``--provider`` takes.
-        ort: what ONNX Runtime calls it.
-        mend: how it gets onto a machine.
-        options: its own options, such that float32 stays float32.
-        half: what is added for ``--precision float16``; empty where it has no such option.
-        memory: the name of its memory for I/O binding; empty: not bound.
-        plugin: the package that brings it to a plain ``onnxruntime``; empty if none does.
-        nvidia: whether CUDA's libraries have to be told to compute without TF32.
+        name: name of the provider, as ``--provider`` takes it.
+        ort: name of the provider in ONNX Runtime.
+        fix: how to install it.
+        options: provider options with which float32 stays float32.
+        half: options added for ``--precision float16``; empty if there are none.
+        memory: name of the device memory for I/O binding; empty without binding.
+        plugin: package that adds it to a plain ``onnxruntime``; empty if there is none.
+        nvidia: whether TF32 has to be turned off in CUDA's libraries.
+
+    Example:
+        >>> BY_NAME["cuda"].ort
+        'CUDAExecutionProvider'
     """
 
     name: str
     ort: str
-    mend: str
+    fix: str
     options: Mapping[str, str] = field(default_factory=dict)
     half: Mapping[str, str] = field(default_factory=dict)
     memory: str = ""
@@ -33,8 +37,8 @@ class Provider:
     nvidia: bool = False
 
 
-# In the order in which they are tried: the vendor's own compiler, the vendor's kernels,
-# the system's interface, WebGPU.
+# In the order in which they are tried: the compiler of the vendor, its kernels, the interface
+# of the operating system, WebGPU.
 PROVIDERS = (
     Provider(
         "tensorrt",
@@ -90,5 +94,10 @@ BY_NAME = {provider.name: provider for provider in PROVIDERS}
 
 
 def wanted(names: tuple[str, ...]) -> tuple[Provider, ...]:
-    """Return the providers to try; without names all of them."""
+    """Return the providers to try; without names all of them.
+
+    Example:
+        >>> [provider.name for provider in wanted(("cuda", "webgpu"))]
+        ['cuda', 'webgpu']
+    """
     return tuple(BY_NAME[name] for name in names) or PROVIDERS

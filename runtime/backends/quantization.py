@@ -17,16 +17,20 @@ if TYPE_CHECKING:
 def quantize(
     values: NDArray[np.float32], scale: float, zero_point: int, dtype: DTypeLike
 ) -> NDArray[Any]:
-    """Turn real values into integers: round half to even, then saturate.
+    """Quantize real values: round half to even, then saturate.
 
     Args:
         values: any shape, finite.
         scale: positive.
-        zero_point: the integer that stands for 0.0.
+        zero_point: the integer that represents 0.0.
         dtype: an integer type, for example ``int8``.
 
     Returns:
-        The same shape in ``dtype``. Values beyond its range become its ends.
+        The same shape in ``dtype``. Values outside its range become its minimum or maximum.
+
+    Example:
+        >>> quantize(np.array([0.0, 0.25, 9.0], np.float32), 0.1, -128, "int8")
+        array([-128, -126,  -38], dtype=int8)
     """
     limits = np.iinfo(dtype)
     steps = values / np.float32(scale)
@@ -39,12 +43,16 @@ def quantize(
 
 
 def dequantize(values: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:
-    """Turn integers back into float32 values.
+    """Convert quantized integers back to float32.
 
     Args:
         values: integers, any shape.
         scale: positive.
-        zero_point: the integer that stands for 0.0.
+        zero_point: the integer that represents 0.0.
+
+    Example:
+        >>> dequantize(np.array([-128, -118], np.int8), 0.1, -128)
+        array([0., 1.], dtype=float32)
     """
     real = values.astype(np.float32)
     real -= np.float32(zero_point)

@@ -1,4 +1,4 @@
-"""tflite-runtime: the engine's last release under its old name (2.14, 2023)."""
+"""tflite-runtime: the last release of TensorFlow Lite under its old name (2.14, 2023)."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class TfliteRuntime(InterpreterBackend):
     def _interpreter_class(cls) -> Any:
         cls._require()
         # Its import succeeds under numpy 2 and prints a traceback; only the
-        # constructor fails. So this is asked before the import.
+        # constructor fails. So the version is checked before the import.
         if int(np.__version__.split(".")[0]) >= 2:
             raise BackendError(
                 f"tflite-runtime {cls.version()} was built for numpy 1 and numpy "
-                f'{np.__version__} is installed; mend it: pip install "numpy<2", '
+                f'{np.__version__} is installed; fix it: pip install "numpy<2", '
                 'or use the current engine: pip install "edge-toolkit[litert]"'
             )
         if "tensorflow" in sys.modules and cls.module not in sys.modules:
@@ -47,13 +47,13 @@ class TfliteRuntime(InterpreterBackend):
 
     @classmethod
     def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
-        """Name the engine that can."""
+        """Return that it never uses one, and the engine that does."""
         del providers
-        return "tflite-runtime never uses one, litert does: --backend litert"
+        return "tflite-runtime never uses a GPU, litert does: --backend litert"
 
     @classmethod
     def preload(cls) -> None:
-        """Import the engine now, for a process that will import TensorFlow later.
+        """Import the engine now, in a process that will import TensorFlow later.
 
         Raises:
             MissingDependencyError: it is not installed.

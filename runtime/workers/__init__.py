@@ -1,1 +1,1 @@
-"""Everything that runs beside the caller: threads and processes."""
+"""Worker threads and worker processes, which run beside the caller."""

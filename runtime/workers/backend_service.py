@@ -1,4 +1,4 @@
-"""Service of :mod:`runtime.workers.remote_backend`: an engine on the GPU, driven over pipes."""
+"""Service of :mod:`runtime.workers.remote_backend`: runs batches in an engine on the GPU."""
 
 from __future__ import annotations
 

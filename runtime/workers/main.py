@@ -16,7 +16,7 @@ def main(service: str) -> None:
     Args:
         service: import name of the module.
     """
-    # Engines print on file descriptor 1: messages go through a copy of it.
+    # Engines print to file descriptor 1: messages use a copy of it.
     with os.fdopen(os.dup(1), "wb") as target, contextlib.suppress(BrokenPipeError, EOFError):
         os.dup2(2, 1)
         target.write(STARTED)

@@ -1,4 +1,4 @@
-"""Service that imports numpy: where that fails, the caller learns how the process ended."""
+"""Service that imports numpy: if that fails, the caller gets the exit code of the process."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 
 
 def serve(channel: Channel) -> None:
-    """Reply with the version."""
+    """Reply with the version of numpy."""
     channel.send(np.__version__)

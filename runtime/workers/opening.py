@@ -1,6 +1,6 @@
-"""Opens a model file in an engine: the named one, or the best of those installed.
+"""Opening of a model file in an engine: the named one, or the best of those installed.
 
-What may end the process, or does not go together with TensorFlow, is done in a worker process.
+What may crash the process, or does not work together with TensorFlow, runs in a worker process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runtime.backends.preferred import Tuned
     from runtime.modelfile.artifact import Artifact
 
-_log = logging.getLogger("runtime")
+_LOG = logging.getLogger("runtime")
 
 
 def open_backend(artifact: Artifact, name: str, options: BackendOptions) -> Backend:
@@ -31,15 +31,21 @@ def open_backend(artifact: Artifact, name: str, options: BackendOptions) -> Back
     Args:
         artifact: the model file.
         name: a backend, or ``auto``: on the CPU the one that ``runtime tune`` found to be the
-            fastest for so many threads, else the first that is installed and takes the file.
-        options: how to run; with device ``auto`` the GPU is tried in another process, and
-            where it does not run the file the engine's ``fallback`` says why.
+            fastest for so many threads, else the first that is installed and loads the file.
+        options: options of the engine; with device ``auto`` the GPU is tried in another process,
+            and if it does not run the file, ``fallback`` of the engine is the reason.
 
     Raises:
         UnknownNameError: no backend has that name.
         MissingDependencyError: the engine is not installed.
         BackendError: the engine is broken, refuses the file, or is for other files.
         DeviceUnavailableError: the device cannot be used.
+
+    Example::
+
+        artifact = runtime.modelfile.artifact.read("mnist-cnn.int8.tflite")
+        with open_backend(artifact, "auto", BackendOptions(threads=2)) as backend:
+            print(backend.name, backend.place)
     """
     if options.device == AUTO:
         return _open_on_any_device(artifact, name, options)
@@ -57,35 +63,48 @@ def open_backend(artifact: Artifact, name: str, options: BackendOptions) -> Back
 
 
 def tuned_for(artifact: Artifact) -> Tuned | None:
-    """Return what ``runtime tune`` found out about a file, if that still holds here."""
+    """Return the record of ``runtime tune`` for a file, if it is still valid on this machine.
+
+    Example::
+
+        if record := tuned_for(artifact):
+            print(record.best(threads=1).backend)
+    """
     engines = for_suffix(artifact.suffix)
     return preferred.find(artifact, lambda: {one.name: one.distributions() for one in engines})
 
 
 def preferred_backend(artifact: Artifact, images: Callable[[], int], threads: int = 1) -> str:
-    """Return the engine that is done the soonest with so many images a worker.
+    """Return the fastest engine for so many images per worker, loading included.
 
     Args:
         artifact: the model file.
-        images: returns how many images a worker gets; called only where there is a record.
-        threads: of one inference, for a single image; of many each has one thread.
+        images: returns the number of images per worker; called only if there is a record.
+        threads: threads of one inference, for a single image; many images use one thread each.
 
     Returns:
-        The name of what ``runtime tune`` found; ``auto`` where it found nothing.
+        Name of the engine that ``runtime tune`` found; ``auto`` if there is no record.
+
+    Example::
+
+        name = preferred_backend(artifact, lambda: 1000)
+        backend = open_backend(artifact, name, BackendOptions())
     """
     found = tuned_for(artifact)
     if found is None:
         return AUTO
     count = images()
     best = found.best(threads if count <= 1 else 1, count)
-    return best.backend if best else AUTO
+    name = best.backend if best else AUTO
+    _LOG.debug("%s: tuned engine for %d images: %s", artifact.path.name, count, name)
+    return name
 
 
 def _open_on_any_device(artifact: Artifact, name: str, options: BackendOptions) -> Backend:
-    """Open a model on the GPU if a process of its own proves that it runs there, else on the CPU.
+    """Open a model on the GPU if another process proves that it runs there, else on the CPU.
 
-    A bad driver ends a process by a signal, so that it is tried in one that may die. No
-    process is started where an engine cannot use a GPU here at all.
+    A broken driver kills the process that uses it, so the GPU is first tried in another one.
+    None is started if the engine cannot use a GPU on this machine at all.
     """
     named = [] if name == AUTO else [pick(registry(), "backend", name)]
     gpu = replace(options, device="gpu")
@@ -97,32 +116,38 @@ def _open_on_any_device(artifact: Artifact, name: str, options: BackendOptions) 
                 return _open(backend, artifact, gpu)
         except EdgeError as error:
             reason = str(error)
+        _LOG.debug("%s: no GPU with %s: %s", artifact.path.name, backend.name, reason)
         reasons.append(reason)
     engine = open_backend(artifact, name, on_cpu(options))
     engine.fallback = "; ".join(dict.fromkeys(reasons))
-    _log.info("%s runs on the CPU: %s", artifact.path.name, engine.fallback)
+    _LOG.info("%s runs on the CPU: %s", artifact.path.name, engine.fallback)
     return engine
 
 
 def on_cpu(options: BackendOptions) -> BackendOptions:
-    """Return the options without what is only for a GPU."""
+    """Return the options for the CPU, without those of a GPU.
+
+    Example:
+        >>> on_cpu(BackendOptions("gpu", threads=2, precision="float16"))
+        BackendOptions(device='cpu', threads=2, precision='float32', providers=())
+    """
     return replace(options, device="cpu", precision="float32", providers=())
 
 
 def _trial(artifact: Artifact, backend: type[Backend], options: BackendOptions) -> str:
-    """Run a model once in a process of its own; return why that failed, or nothing."""
+    """Run a model once in another process; return why that failed, or an empty text."""
     from runtime.workers.probe import probe
 
     with on_disk(artifact) as path:
         found = probe(path, backend.name, options)
     if found.error is None:
         return ""
-    # An engine's own error names the engine; how a process ended does not.
+    # An error of the engine names the engine; the exit code of a process does not.
     return found.error if found.kind else f"{backend.name} on a GPU: {found.error}"
 
 
 def _installed(artifact: Artifact, options: BackendOptions) -> list[type[Backend]]:
-    """Return what can be tried; for a GPU only engines that use one, if there are such."""
+    """Return the engines to try; for a GPU those that can use one, if there are any."""
     found = [backend for backend in for_suffix(artifact.suffix) if backend.installed()]
     able = [] if options.device == "cpu" else [backend for backend in found if backend.uses_gpu]
     return able or found
@@ -133,7 +158,10 @@ def _fastest_first(
 ) -> list[type[Backend]]:
     found = tuned_for(artifact)
     best = found.best(threads) if found else None
-    return sorted(installed, key=lambda one: best is not None and one.name != best.backend)
+    if best is None:
+        return installed
+    _LOG.debug("%s: tuned engine: %s", artifact.path.name, best.backend)
+    return sorted(installed, key=lambda one: one.name != best.backend)
 
 
 def _first_that_opens(
@@ -144,7 +172,7 @@ def _first_that_opens(
         try:
             return _open(backend, artifact, options)
         except BackendError as error:
-            _log.info("%s", error)
+            _LOG.info("%s", error)
             refusals.append(error)
     raise joined(refusals)
 
@@ -154,6 +182,4 @@ def _open(backend: type[Backend], artifact: Artifact, options: BackendOptions) -
         from runtime.workers.remote_backend import needs_remote, remote_class
 
         backend = remote_class(backend) if needs_remote(backend, options) else backend
-    engine = backend(artifact, options)
-    _log.debug("%s: %s %s on %s", artifact.path.name, engine.name, engine.version(), engine.place)
-    return engine
+    return backend(artifact, options)

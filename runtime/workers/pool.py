@@ -1,4 +1,4 @@
-"""Several workers with the same model file, side by side."""
+"""A pool of workers with the same model file, which run in parallel."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     Item = TypeVar("Item")
-    Answer = TypeVar("Answer")
+    Result = TypeVar("Result")
 
 
 class Closable(Protocol):
-    """What a pool owns."""
+    """A worker of a pool."""
 
     def close(self) -> None:
         """Free it."""
@@ -27,14 +27,19 @@ class Closable(Protocol):
 
 Worker = TypeVar("Worker", bound=Closable)
 
-_AHEAD = 2  # tasks a worker: one at work, one ready, so that none waits for the reader
+_AHEAD = 2  # tasks per worker: one running, one ready, so that none waits for input
 
 
 def check_count(count: int) -> None:
-    """Refuse a senseless number of workers.
+    """Refuse an invalid number of workers.
 
     Raises:
         InputError: it is not 1 to 256.
+
+    Example:
+        >>> check_count(0)
+        Traceback (most recent call last):
+        runtime.errors.InputError: workers (--threads) must be 1 to 256, not 0
     """
     if not 1 <= count <= MOST_THREADS:
         raise InputError(f"workers (--threads) must be 1 to {MOST_THREADS}, not {count}")
@@ -43,11 +48,17 @@ def check_count(count: int) -> None:
 class Pool(Generic[Worker]):
     """Threads with one worker each: an engine in this process, or a process with one.
 
-    An engine computes without Python's lock, so n engines of one thread use n cores. That
-    gains more than n threads in one engine: no layer waits for the slowest of its parts.
+    An engine computes without Python's lock, so n engines of one thread use n cores. That is
+    faster than n threads in one engine: no layer waits for the slowest of its parts.
 
     Attributes:
-        workers: what works, one a thread.
+        workers: the workers, one per thread.
+
+    Example::
+
+        pool = Pool(lambda: open_backend(artifact, "litert", BackendOptions()), count=4)
+        scores = list(pool.map(lambda engine, batches: engine.run(*batches), tasks))
+        pool.close()
     """
 
     def __init__(
@@ -59,13 +70,13 @@ class Pool(Generic[Worker]):
         """Open the workers.
 
         Args:
-            open_one: opens one.
-            count: how many; 1 to 256.
-            end_one: ends one in the middle of its work; None waits until it is done.
+            open_one: opens one worker.
+            count: number of workers, 1 to 256.
+            end_one: ends a worker in the middle of a task; None waits until it is done.
 
         Raises:
-            InputError: another number of workers.
-            BackendError: what ``open_one`` raises; workers open by then are closed.
+            InputError: invalid number of workers.
+            BackendError: raised by ``open_one``; workers that are already open are closed.
         """
         check_count(count)
         self._end_one = end_one
@@ -82,31 +93,31 @@ class Pool(Generic[Worker]):
 
     def map(
         self,
-        work: Callable[[Worker, Iterable[Item]], Answer],
+        work: Callable[[Worker, Iterable[Item]], Result],
         tasks: Iterable[Sequence[Item]],
-    ) -> Iterator[Answer]:
-        """Work on tasks side by side, and give the answers in order.
+    ) -> Iterator[Result]:
+        """Run tasks in parallel and return their results in order.
 
-        At most two tasks a worker are taken ahead of the answers, so that memory does not
+        At most two tasks per worker are read ahead of the results, so that memory does not
         grow with their number. If the caller stops, by an exception or early, the workers
-        end at the next item.
+        stop at the next item.
 
         Args:
-            work: gets a worker of its own and the items of one task.
-            tasks: read in the caller's thread, as far as they are needed.
+            work: called with a worker and the items of one task.
+            tasks: read in the thread of the caller, as needed.
 
         Yields:
-            One answer a task.
+            One result per task.
 
         Raises:
-            Exception: what ``work`` raised, at the place of its task.
+            Exception: raised by ``work``, in the place of the result.
         """
         stop = Event()
-        running: deque[Future[Answer]] = deque()
+        running: deque[Future[Result]] = deque()
         try:
             for task in tasks:
                 if not self.workers:
-                    raise BackendError("the classifier was closed before all was answered")
+                    raise BackendError("the classifier was closed before all images were predicted")
                 running.append(self._threads.submit(self._do, work, _until(stop, task)))
                 if len(running) >= len(self.workers) * _AHEAD:
                     yield running[0].result()
@@ -128,8 +139,8 @@ class Pool(Generic[Worker]):
         self._close_workers()
 
     def _do(
-        self, work: Callable[[Worker, Iterable[Item]], Answer], items: Iterable[Item]
-    ) -> Answer:
+        self, work: Callable[[Worker, Iterable[Item]], Result], items: Iterable[Item]
+    ) -> Result:
         worker = self._idle.get()
         try:
             return work(worker, items)
@@ -137,7 +148,7 @@ class Pool(Generic[Worker]):
             self._idle.put(worker)
 
     def _end_work(self) -> None:
-        """Let no worker go on that can be ended: it may wait for a file that never comes."""
+        """End the workers that can be ended: one may wait for a file that never comes."""
         if self._end_one is not None:
             for worker in self.workers:
                 self._end_one(worker)
@@ -148,7 +159,7 @@ class Pool(Generic[Worker]):
 
 
 class _StoppedError(Exception):
-    """Ends a worker whose answer nobody waits for."""
+    """Stops a worker whose result is no longer needed."""
 
 
 def _until(stop: Event, items: Iterable[Item]) -> Iterator[Item]:

@@ -1,4 +1,4 @@
-"""Service of :mod:`runtime.workers.prediction_process`: opens a model, then predicts tasks."""
+"""Service of :mod:`runtime.workers.prediction_process`: opens a model, then runs tasks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def serve(channel: Channel) -> None:
                 if folder:
                     os.chdir(folder)
                 reply = run_task(session, session.backend, images)
-            except Exception as error:  # noqa: BLE001 - as above; the next task may be sound
+            except Exception as error:  # noqa: BLE001 - as above; the next task may succeed
                 channel.send(Failure.of(error))
             else:
                 channel.send(reply)

@@ -1,7 +1,6 @@
-"""Runs a model file once in a process of its own: a bad engine may kill Python itself.
+"""One run of a model file in another process: a broken engine may crash Python itself.
 
-What the parent learns: whether it ran, on which device, what it answered, how much
-memory it took, and how the process ended.
+The result: whether it ran, on which device, its output, its memory, and how the process ended.
 """
 
 from __future__ import annotations
@@ -18,25 +17,30 @@ from runtime.workers.process import WorkerEndedError, WorkerProcess
 
 CHILD_SECONDS = 120.0
 _SERVICE = "runtime.workers.probe_service"
-TIMEOUT = "TimeoutError"  # the kind of a probe that did not end
+TIMEOUT = "TimeoutError"  # ``kind`` of a probe that did not end
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What became of a process that opened a model file and predicted once.
+    """Result of a process that opened a model file and predicted once.
 
     Attributes:
-        error: why it did not run; None where it ran.
-        kind: the class of the error, for example ``DeviceUnavailableError``; empty where
-            the process died without telling one.
-        backend: the engine that ran the file.
-        device: where it ran.
-        probabilities: its answer to a grey image.
-        peak_mb: the highest resident memory of the process, in MB (1,000,000 bytes).
-        load_ms: import of the engine and opening of the file.
-        first_ms: the first prediction.
-        code: how the process ended; negative: minus the signal that killed it.
-        stderr: the end of what it wrote there.
+        error: why it did not run; None if it ran.
+        kind: class of the error, for example ``DeviceUnavailableError``; empty if the process
+            died without reporting one.
+        backend: engine that ran the file.
+        device: device on which it ran.
+        probabilities: output for a grey image.
+        peak_mb: peak resident memory of the process, in MB (1,000,000 bytes).
+        load_ms: time to import the engine and open the file, in milliseconds.
+        first_ms: time of the first prediction, in milliseconds.
+        code: exit code of the process; negative: minus the signal that killed it.
+        stderr: end of its output on stderr.
+
+    Example::
+
+        found = probe("mnist-cnn.int8.tflite", "litert")
+        print(found.error or f"{found.peak_mb} MB")
     """
 
     error: str | None = None
@@ -59,23 +63,28 @@ def probe(
     python: Path | str = sys.executable,
     seconds: float = CHILD_SECONDS,
 ) -> Probe:
-    """Open a model file in a fresh process and predict once.
+    """Open a model file in a new process and predict once.
 
     Args:
         path: a model file.
         backend: an engine, or ``auto``.
         options: device and threads.
-        python: the interpreter; this one if not given.
-        seconds: how long it may take; a slow device needs a while for its first import.
+        python: the interpreter; that of this process if not given.
+        seconds: time limit; a slow device needs a while for its first import.
 
     Returns:
-        What was found; a failure is told in it, not raised.
+        The result; a failure is reported in it, not raised.
 
     Raises:
         InputError: no such file.
         ArtifactError: the file is damaged.
+
+    Example::
+
+        found = probe("mnist-cnn.int8.tflite", options=BackendOptions("gpu"))
+        print(found.device or found.error)
     """
-    file = artifacts.read(path)  # what is wrong with the file itself is told by its own error
+    file = artifacts.read(path)  # a damaged file is an error here, not a result
     arguments = (str(file.path), backend, asdict(options or BackendOptions()))
     return _run_process(str(python), arguments, seconds)
 
@@ -83,9 +92,9 @@ def probe(
 def peak_memory(
     path: Path | str, backend: str = AUTO, options: BackendOptions | None = None
 ) -> float:
-    """Return the most memory that a fresh process needs to load a file and predict once.
+    """Return the peak memory of a new process that loads a file and predicts once.
 
-    Python, numpy and the engine are included: that is what a device has to hold.
+    Python, numpy and the engine are included, as on a device.
 
     Args:
         path: a model file.
@@ -99,17 +108,25 @@ def peak_memory(
         InputError: no such file.
         ArtifactError: the file is damaged.
         BackendError: the file does not run in a process of its own.
+
+    Example::
+
+        print(f"{peak_memory('mnist-cnn.int8.tflite', 'litert')} MB")
     """
     return must_run(path, backend, options).peak_mb
 
 
 def must_run(path: Path | str, backend: str = AUTO, options: BackendOptions | None = None) -> Probe:
-    """Do :func:`probe` with a file that has to run.
+    """Do :func:`probe`, and raise an error if the file does not run.
 
     Raises:
         InputError: no such file.
         ArtifactError: the file is damaged.
         BackendError: the file does not run in a process of its own.
+
+    Example::
+
+        print(f"{must_run('mnist-cnn.int8.tflite').load_ms} ms")
     """
     found = probe(path, backend, options)
     if found.error is not None:

@@ -1,4 +1,4 @@
-"""Service of :mod:`runtime.workers.probe`: opens a model file, predicts once, reports."""
+"""Service of :mod:`runtime.workers.probe`: opens a model file and predicts once."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def serve(channel: Channel) -> None:
-    """Receive what to open, and reply once with what was seen."""
+    """Receive the arguments of :func:`run_once`, and reply with its result."""
     channel.send(run_once(*channel.receive()))
 
 
 def run_once(path: str, backend: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Open a model file, predict once and return what was seen.
+    """Open a model file, predict once and return the result.
 
     Args:
         path: the model file.
@@ -34,8 +34,12 @@ def run_once(path: str, backend: str, options: dict[str, Any]) -> dict[str, Any]
         options: the fields of :class:`BackendOptions`.
 
     Returns:
-        The fields of :class:`runtime.workers.probe.Probe` that the process itself knows, as
-        plain values: the interpreter at the other end may be another one.
+        Those fields of :class:`runtime.workers.probe.Probe` that are known in this process,
+        as plain values: the parent may use another version of Python.
+
+    Example::
+
+        fields = run_once("mnist-cnn.int8.tflite", "auto", {"threads": 1})
     """
     start = perf_counter()
     try:
@@ -61,10 +65,14 @@ def run_once(path: str, backend: str, options: dict[str, Any]) -> dict[str, Any]
 
 
 def own_peak() -> int:
-    """Return the highest resident memory of this process so far, in bytes.
+    """Return the peak resident memory of this process so far, in bytes.
 
-    ``ru_maxrss`` starts with the size of the program that started this one (getrusage(2):
-    it is kept over execve), so it serves only where the kernel tells nothing better.
+    ``ru_maxrss`` starts with the memory of the parent (getrusage(2): it is kept over execve),
+    so it is used only if the kernel reports nothing better.
+
+    Example:
+        >>> own_peak() > 1_000_000
+        True
     """
     try:
         fields = colon_fields(Path("/proc/self/status").read_text(encoding="utf-8"))

@@ -1,12 +1,13 @@
 """The launcher of worker processes, and the format of their messages.
 
-A worker process runs one *service*: a module with a function ``serve(channel)``. Both ends speak
-in pickled objects: this program talks to itself, over pipes that nobody else holds.
+A worker process runs one *service*: a module with a function ``serve(channel)``. Messages are
+pickled objects: both ends are this program, and no other process has the pipes.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import pickle
 import select
@@ -23,7 +24,9 @@ from runtime.errors import BackendError, DeviceUnavailableError, EdgeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import TracebackType
 
+_LOG = logging.getLogger("runtime")
 STARTED = b"\0worker process started\n"
 _HOME = Path(__file__).parents[2]
 _MAIN = "runtime.workers.main"
@@ -33,11 +36,17 @@ _GRACE = 5.0  # seconds to end after the pipe was closed
 
 
 class Failure(NamedTuple):
-    """A message of a worker process: what failed there.
+    """Message of a worker process about an exception.
 
     Attributes:
-        kind: name of the exception's class.
-        message: its text.
+        kind: class name of the exception.
+        message: text of the exception.
+
+    Example:
+        >>> Failure.of(ValueError("bad shape"))
+        Failure(kind='ValueError', message='ValueError: bad shape')
+        >>> Failure("DeviceUnavailableError", "no GPU").error()
+        DeviceUnavailableError('no GPU')
     """
 
     kind: str
@@ -45,7 +54,7 @@ class Failure(NamedTuple):
 
     @classmethod
     def of(cls, error: Exception) -> Failure:
-        """Return the message for an exception; the class of an unexpected one is named."""
+        """Return the message for an exception; that of an unexpected one starts with its class."""
         kind = type(error).__name__
         return cls(kind, str(error) if isinstance(error, EdgeError) else f"{kind}: {error}")
 
@@ -68,7 +77,16 @@ class WorkerEndedError(BackendError):
 
 
 class Channel:
-    """One end of the two pipes between two processes; a message is one pickled object."""
+    """One end of the two pipes between two processes; a message is one pickled object.
+
+    Example:
+        >>> import io
+        >>> pipe = io.BytesIO()
+        >>> Channel(pipe, pipe).send({"threads": 4})
+        >>> _ = pipe.seek(0)
+        >>> Channel(pipe, pipe).receive()
+        {'threads': 4}
+    """
 
     def __init__(self, source: IO[bytes], target: IO[bytes]) -> None:
         """Take the pipes to read from and to write to."""
@@ -117,12 +135,12 @@ class WorkerProcess:
 
         Args:
             service: import name of the module whose ``serve`` runs there.
-            name: what messages call the process.
+            name: name of the process in messages.
             advice: end of messages about its failure, for example ``; use --threads 1``.
             python: the interpreter.
-            variables: environment variables for it, besides those of this process.
-            keep_stderr: whether :attr:`stderr` is wanted.
-            seconds: after so many the process is killed; None lets it live.
+            variables: environment variables, besides those of this process.
+            keep_stderr: whether to keep :attr:`stderr`.
+            seconds: time after which the process is killed; None means never.
 
         Raises:
             BackendError: no process can be started.
@@ -143,6 +161,7 @@ class WorkerProcess:
         except OSError as error:
             self._close_stderr()
             raise BackendError(f"cannot start {name} ({error.strerror}){advice}") from error
+        _LOG.debug("worker process %d started: %s", self.pid, service)
         self._channel = Channel(_pipe(self._process.stdout), _pipe(self._process.stdin))
         self._seconds, self._expired = seconds, False
         self._timer = Timer(seconds or 0.0, self._expire)
@@ -151,17 +170,17 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """The number of the process."""
+        """The process ID."""
         return self._process.pid
 
     @property
     def started(self) -> bool:
-        """Whether its first message, or its end, has been waited for."""
+        """Whether its start has been waited for."""
         return self._started
 
     @property
     def ready(self) -> bool:
-        """Whether :meth:`receive` and :meth:`send` need not wait for the start of Python."""
+        """Whether Python has started, so that :meth:`send` need not wait for it."""
         if self._started:
             return True
         waiting = select.poll()
@@ -170,23 +189,23 @@ class WorkerProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether the process has not ended."""
+        """Whether the process is running."""
         return self._process.poll() is None
 
     @property
     def stderr(self) -> str:
-        """The end of what the process wrote to stderr; empty where it is not kept."""
+        """The end of its output on stderr; empty if it is not kept."""
         if self._stderr is None:
             return ""
         self._stderr.seek(0)
         return self._stderr.read().decode(errors="replace")[-_LAST_PRINTED:]
 
     def send(self, message: Any) -> None:
-        """Send a message; that the process has ended since is raised by :meth:`receive`.
+        """Send a message; if the process has ended, :meth:`receive` raises the error.
 
         Raises:
             WorkerEndedError: it ended before it started.
-            TimeoutError: its time was over.
+            TimeoutError: the time limit was reached.
         """
         self._wait_for_start()
         with contextlib.suppress(BrokenPipeError):
@@ -198,29 +217,31 @@ class WorkerProcess:
         Raises:
             BackendError: the message is a :class:`Failure`, or not a message at all.
             WorkerEndedError: the process has ended.
-            TimeoutError: its time was over.
+            TimeoutError: the time limit was reached.
         """
         self._wait_for_start()
         try:
             message = self._channel.receive()
         except EOFError as error:
             raise self._ended() from error
-        except Exception as error:  # bytes of something else raise many unrelated kinds
+        except Exception as error:  # other bytes than a message raise many kinds
             self.kill()
-            raise BackendError(f"{self._name} replied with noise{self._advice}") from error
+            raise BackendError(
+                f"{self._name} replied with an invalid message{self._advice}"
+            ) from error
         if isinstance(message, Failure):
             raise message.error()
         return message
 
     def kill(self) -> None:
-        """End the process, whatever it is doing: it has nothing to lose."""
+        """End the process immediately: it holds no data to save."""
         self._process.kill()
 
     def close(self, grace: float = 0.0) -> None:
         """End the process and free its pipes.
 
         Args:
-            grace: seconds for it to end by itself, once its pipe is closed.
+            grace: seconds that it gets to end by itself, once its pipe is closed.
         """
         self._timer.cancel()
         if not grace:
@@ -232,6 +253,7 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             self._process.wait()
+        _LOG.debug("worker process %d ended", self.pid)
         _pipe(self._process.stdout).close()
         self._close_stderr()
 
@@ -239,11 +261,17 @@ class WorkerProcess:
         """Return the process itself."""
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """End the process."""
         self.close()
 
     def _expire(self) -> None:
+        _LOG.debug("worker process %d: no reply after %g s, killed", self.pid, self._seconds)
         self._expired = True
         self.kill()
 
@@ -252,7 +280,7 @@ class WorkerProcess:
             self._stderr.close()
 
     def _wait_for_start(self) -> None:
-        """Skip what Python prints at its start, for example of a ``sitecustomize``."""
+        """Skip the output of Python's start, for example of a ``sitecustomize``."""
         if self._started:
             return
         printed = 0
@@ -274,8 +302,9 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             code = self._process.wait()
-        why = ": out of memory?" if code == -signal.SIGKILL else ""
-        return WorkerEndedError(f"{self._name} ended with code {code}{why}{self._advice}", code)
+        _LOG.debug("worker process %d died with code %d", self.pid, code)
+        cause = ": out of memory?" if code == -signal.SIGKILL else ""
+        return WorkerEndedError(f"{self._name} ended with code {code}{cause}{self._advice}", code)
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
@@ -285,10 +314,10 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment in which this package is found, and everything else as here.
+    """Return the environment of this process, with this package in the search path.
 
-    A checkout stands last in the search path: what the user put before it comes first there,
-    too. An installed package is found anyway.
+    A checkout is the last entry of ``PYTHONPATH``, after those of the user. An installed package
+    needs no entry.
     """
     variables = dict(os.environ)
     if str(_HOME) not in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:

@@ -1,7 +1,7 @@
-"""An engine on the GPU in a process of its own, for a process that holds TensorFlow.
+"""An engine on the GPU in a worker process, for processes that have imported TensorFlow.
 
-TensorFlow shows its symbols, LLVM's among them, to every library that is loaded later. Mesa's
-Vulkan drivers then call TensorFlow's LLVM instead of their own and end the process with a
+TensorFlow exports its symbols, those of LLVM included, to every library that is loaded later.
+Mesa's Vulkan drivers then call TensorFlow's LLVM instead of their own, which ends in a
 segmentation fault (seen with TensorFlow 2.21 and Mesa 25.0).
 """
 
@@ -29,26 +29,39 @@ _OF_THE_ENGINE = ("name", "suffixes", "extra", "package", "module", "rank", "whe
 
 
 def needs_remote(engine: type[Backend], options: BackendOptions) -> bool:
-    """Whether an engine would load GPU drivers here, and must not."""
+    """Whether an engine would load GPU drivers into a process with TensorFlow.
+
+    Example::
+
+        backend = remote_class(engine) if needs_remote(engine, options) else engine
+    """
     return "tensorflow" in sys.modules and not engine.gpu_obstacle(options.providers)
 
 
 @cache
 def remote_class(engine: type[Backend]) -> type[RemoteBackend]:
-    """Return the class that runs an engine in another process, under the engine's name."""
+    """Return the class that runs an engine in another process, under the name of the engine.
+
+    Example::
+
+        with remote_class(registry()["litert"])(artifact, BackendOptions("gpu")) as backend:
+            scores = backend.run(batch)
+    """
     fields = {name: getattr(engine, name) for name in _OF_THE_ENGINE}
     return type(f"Remote{engine.__name__}", (RemoteBackend,), fields | {"_engine": engine})
 
 
 class RemoteBackend(Backend):
-    """The parent's end of :mod:`runtime.workers.backend_service`; see :func:`remote_class`."""
+    """An engine in a worker process; :func:`remote_class` makes the class for an engine."""
 
     _engine: ClassVar[type[Backend]]
-    _refusal: DeviceUnavailableError | None = None  # of the other process: it names the file
+    _refusal: DeviceUnavailableError | None = (
+        None  # of the other process; it names the file already
+    )
 
     @classmethod
     def gpu_obstacle(cls, providers: tuple[str, ...] = ()) -> str:
-        """Return why the engine can use no GPU here; see :meth:`Backend.gpu_obstacle`."""
+        """Return why the engine can use no GPU; see :meth:`Backend.gpu_obstacle`."""
         return cls._engine.gpu_obstacle(providers)
 
     def _open(self, artifact: Artifact, options: BackendOptions) -> tuple[TensorSpec, TensorSpec]:
@@ -58,11 +71,11 @@ class RemoteBackend(Backend):
         )
         try:
             self._process.send((artifact, self.name, asdict(options)))
-            self.accelerator, given, output = self._process.receive()
+            self.accelerator, input_tensor, output_tensor = self._process.receive()
         except BackendError:
             self._close()
             raise
-        return given, output
+        return input_tensor, output_tensor
 
     def _open_gpu(
         self, artifact: Artifact, options: BackendOptions

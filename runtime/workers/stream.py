@@ -1,4 +1,4 @@
-"""Any number of images through a session, in order and in bounded memory."""
+"""Prediction of any number of images, in order and in bounded memory."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 
-# Images in one task. Measured (tests/benchmarks/throughput.py): onnxruntime gains 1.2 to 1.3 x
-# from 1 to 32 and 1.02 to 1.04 x from there to 256, LiteRT 1.03 x from 1 to 8; a task of 32 also
-# makes the hand-over to a thread or a process cheap.
+# Images per task. Measured (tests/benchmarks/throughput.py): onnxruntime gains 1.2 to 1.3 x
+# from 1 to 32 and 1.02 to 1.04 x from there to 256, LiteRT 1.03 x from 1 to 8; with 32 images the
+# cost of passing a task to a thread or a process is also small.
 BATCH = 32
-_TASK = 0.02  # seconds: an image of 3 ms more or less at the end leaves no worker idle for long
-_TASK_BYTES = 8_000_000  # of ready arrays: they are copied to the process
-_ALONE = 0.3  # seconds of work: about what a process takes to start
+_TASK_SECONDS = 0.02  # short, so that at the end no worker is idle for long
+_TASK_BYTES = 8_000_000  # of arrays, which are copied to the process
+_START_SECONDS = 0.3  # of work: about the time to start a process
 
 
 def stream(
@@ -38,24 +38,31 @@ def stream(
 ) -> Iterator[list[tuple[Key, Prediction | InputError]]]:
     """Predict images; see :meth:`Classifier.predict_pairs`.
 
-    The first images are predicted in the calling thread and at once. Where there is more than a
-    moment's work, workers take over: engines in threads for arrays and pictures, processes for
-    files, when they have started. Few images start none.
+    The first images are predicted in the calling thread. If there is more work, workers take
+    over: engines in threads for arrays and Pillow images, processes for files, once they have
+    started. A few images start none.
 
     Args:
         session: the open model.
-        workers: its workers, started where needed.
-        pairs: a key of the caller's and what :meth:`Classifier.predict_stream` takes.
-        count: how many workers.
+        workers: its workers, started if needed.
+        pairs: a key chosen by the caller and an input of :meth:`Classifier.predict_stream`.
+        count: number of workers.
 
     Yields:
         The keys with their predictions, those of one task together.
+
+    Example::
+
+        pairs = ((path.name, path) for path in Path("photos").iterdir())
+        for group in stream(session, Workers(session), pairs, count=4):
+            for name, prediction in group:
+                print(name, prediction)
     """
     return _Stream(session, workers, count).run(iter(pairs))
 
 
 class _Stream:
-    """One stream: its session, its workers and the pace at which images are predicted."""
+    """One stream: its session, its workers and the measured time per image."""
 
     def __init__(self, session: Session, workers: Workers, count: int) -> None:
         self._session, self._workers, self._count = session, workers, count
@@ -66,22 +73,22 @@ class _Stream:
     ) -> Iterator[list[tuple[Key, Prediction | InputError]]]:
         tasks = _tasks(pairs, self._pace)
         for task in tasks:
-            yield self._predictions(_here(self._session, self._session.backend, task))
-            if self._pace.seconds >= _ALONE or self._workers.is_open:
-                for done in self._together(task, tasks):
+            yield self._predictions(_run_locally(self._session, self._session.backend, task))
+            if self._pace.seconds >= _START_SECONDS or self._workers.is_open:
+                for done in self._parallel(task, tasks):
                     yield self._predictions(done)
 
-    def _together(
+    def _parallel(
         self, last: list[tuple[Key, Any]], tasks: Iterator[list[tuple[Key, Any]]]
     ) -> Iterator[tuple[list[Key], TaskResult]]:
-        """Predict what is left by all workers; nothing, while processes have yet to start."""
+        """Predict the remaining tasks with all workers; nothing until processes have started."""
         if not all(isinstance(image, (str, bytes, Path)) for _, image in last):
             if engines := self._workers.engines(self._count):
-                yield from engines.map(partial(_here, self._session), tasks)
+                yield from engines.map(partial(_run_locally, self._session), tasks)
             return
         processes = self._workers.processes(self._count)
         if processes and all(one.ready for one in processes.workers):
-            yield from processes.map(_there, tasks)
+            yield from processes.map(_run_remotely, tasks)
 
     def _predictions(
         self, done: tuple[list[Key], TaskResult]
@@ -92,10 +99,10 @@ class _Stream:
 
 
 class _Pace:
-    """How long images take, and so how many make a task: large photos fewer than icons.
+    """Time per image, and the images per task that follow from it: fewer for large photos.
 
     Attributes:
-        seconds: of work so far.
+        seconds: total time so far.
     """
 
     def __init__(self) -> None:
@@ -103,24 +110,24 @@ class _Pace:
         self._images = 0
 
     def add(self, result: TaskResult) -> None:
-        """Take the time of a task into account."""
+        """Add the time of a task."""
         self.seconds += result.seconds
         self._images += len(result.notes)
 
     @property
     def images(self) -> int:
-        """How many images make a task."""
-        return max(1, min(BATCH, int(_TASK * self._images / (self.seconds or 1.0))))
+        """Number of images per task."""
+        return max(1, min(BATCH, int(_TASK_SECONDS * self._images / (self.seconds or 1.0))))
 
 
-def _here(
+def _run_locally(
     session: Session, engine: Backend, pairs: Iterable[tuple[Key, Any]]
 ) -> tuple[list[Key], TaskResult]:
     keys: list[Key] = []
     return keys, run_task(session, engine, _images(pairs, keys))
 
 
-def _there(
+def _run_remotely(
     process: PredictionProcess, pairs: Iterable[tuple[Key, Any]]
 ) -> tuple[list[Key], TaskResult]:
     keys: list[Key] = []
@@ -128,14 +135,14 @@ def _there(
 
 
 def _images(pairs: Iterable[tuple[Key, Any]], keys: list[Key]) -> Iterator[Any]:
-    """Yield the images, each after its key was kept."""
+    """Yield the images, and append their keys to a list."""
     for key, image in pairs:
         keys.append(key)
         yield image
 
 
 def _packed(image: Any) -> Any:
-    """Return what goes through a pipe: a path as text, which takes a tenth of the time."""
+    """Return an image as it is pickled: a path as text, which takes a tenth of the time."""
     if isinstance(image, Path):
         return str(image)
     known = isinstance(image, (str, bytes, np.ndarray, InputError)) or is_picture(image)
@@ -150,7 +157,7 @@ def _tasks(pairs: Iterator[tuple[Key, Any]], pace: _Pace) -> Iterator[list[tuple
 
 
 def _up_to(most: int, pairs: Iterator[tuple[Key, Any]]) -> Iterator[tuple[Key, Any]]:
-    """End once what is in memory of the images reaches so many bytes."""
+    """Yield pairs until their images have so many bytes in memory."""
     size = 0
     while size < most:
         try:

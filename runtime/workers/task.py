@@ -1,4 +1,4 @@
-"""One task: some images through a session, in this process or in another one."""
+"""One task of a worker: images through a session, in this process or in another one."""
 
 from __future__ import annotations
 
@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 
 
 class TaskResult(NamedTuple):
-    """The outputs of one task, as they go from one process to another.
+    """Result of one task, as it is sent from one process to another.
 
     Attributes:
-        probabilities: float32 (images that could be used, classes).
-        notes: for each image the steps of its preprocessing, or what is wrong with it.
-        seconds: the time it took.
+        probabilities: float32 (valid images, classes).
+        notes: for each image the steps of its preprocessing, or its error.
+        seconds: duration of the task.
+
+    Example:
+        >>> result = TaskResult(np.array([[0.25, 0.75]], np.float32), [("resize",)], 0.1)
+        >>> [prediction.label for prediction in result.predictions(("cat", "dog"))]
+        ['dog']
     """
 
     probabilities: NDArray[np.float32]
@@ -34,8 +39,8 @@ class TaskResult(NamedTuple):
     seconds: float
 
     def predictions(self, labels: tuple[str, ...]) -> Iterator[Prediction | InputError]:
-        """Yield one prediction, or one error, an image."""
-        # Together: each call of numpy lets go of Python's lock, and waits for it again.
+        """Yield one prediction or one error per image."""
+        # For all rows at once: each call of numpy releases Python's lock and waits for it again.
         rows = self.probabilities
         best = rows.argmax(axis=1).tolist(), rows.max(axis=1).tolist()
         ranked = zip(*best, rows, strict=True)
@@ -48,21 +53,25 @@ class TaskResult(NamedTuple):
 
 
 def run_task(session: Session, engine: Backend, images: Iterable[Any]) -> TaskResult:
-    """Prepare some images and run them as one batch.
+    """Preprocess images and run them as one batch.
 
     Args:
-        session: prepares them.
-        engine: its ``backend``, or one like it.
-        images: what :meth:`Classifier.predict_stream` takes.
+        session: the open model.
+        engine: its ``backend``, or an equal one of a worker.
+        images: inputs of :meth:`Classifier.predict_stream`.
 
     Raises:
         BackendError: the engine failed, or its output is NaN or infinite.
+
+    Example::
+
+        result = run_task(session, session.backend, ["one.png", "two.png"])
     """
     start = perf_counter()
     prepared = [_prepare(session, image) for image in images]
     shape = session.spec.shape
-    good = [one.pixels.reshape(shape) for one in prepared if isinstance(one, Prepared)]
-    rows = [session.probabilities(batch, engine) for batch in _batches(good)]
+    valid = [one.pixels.reshape(shape) for one in prepared if isinstance(one, Prepared)]
+    rows = [session.probabilities(batch, engine) for batch in _batches(valid)]
     empty = np.empty((0, len(session.labels)), np.float32)
     notes = [one.steps if isinstance(one, Prepared) else one for one in prepared]
     return TaskResult(np.concatenate(rows) if rows else empty, notes, perf_counter() - start)
@@ -76,7 +85,7 @@ def _prepare(session: Session, image: Any) -> Prepared | InputError:
 
 
 def _batches(images: list[NDArray[Any]]) -> list[NDArray[Any]]:
-    """Stack images; those of several dtypes, which mean other units, stay single."""
+    """Stack images into one batch; images of several dtypes, thus units, become single batches."""
     if len({image.dtype for image in images}) == 1:
         return [np.stack(images)]
     return [image[None] for image in images]

@@ -1,4 +1,4 @@
-"""The workers that a session gets for many images, started at first use."""
+"""The workers of a session for many images, started at first use."""
 
 from __future__ import annotations
 
@@ -19,35 +19,42 @@ if TYPE_CHECKING:
     from runtime.session import Session
 
 
-# An image that is over sooner is predicted while the next thread still waits for Python's lock.
-# Two threads do 0.75 times the images of one at 18 us an image, 1.2 to 1.4 times at 52, 1.9 at 200
+# A shorter inference ends while the next thread still waits for Python's lock. Two threads process
+# 0.75 times the images of one at 18 us per image, 1.2 to 1.4 times at 52, 1.9 times at 200
 # (tests/benchmarks/throughput.py).
-_WORTH = 45e-6  # seconds
-_SLOW = 0.005  # seconds: even a first one that takes longer is of no small network
+_MIN_SECONDS = 45e-6  # of an inference
+_SLOW = 0.005  # seconds: if even the first inference takes longer, the network is not small
 
 
 class Workers:
-    """Engines in this process for ready arrays; processes for files to be prepared.
+    """Engines in threads for arrays; processes for image files.
 
-    An engine computes without Python's lock, so threads are enough for arrays; to prepare an
-    image holds it, and takes processes: see :mod:`runtime.workers.prediction_process`.
+    An engine computes without Python's lock, so threads are enough for arrays. Preprocessing
+    holds the lock and needs processes: see :mod:`runtime.workers.prediction_process`.
+
+    Example::
+
+        workers = Workers(session)
+        if pool := workers.engines(4):
+            outputs = list(pool.map(run_one, tasks))
+        workers.close()
     """
 
     def __init__(self, session: Session) -> None:
-        """Start nothing yet."""
+        """Prepare for a session; no worker is started yet."""
         self._session = session
         self._engines: dict[int, Pool[Backend]] = {}
         self._processes: dict[int, Pool[PredictionProcess]] = {}
 
     @property
     def is_open(self) -> bool:
-        """Whether there are workers already."""
+        """Whether there are any workers."""
         return bool(self._engines or self._processes)
 
     def engines(self, count: int) -> Pool[Backend] | None:
-        """Return so many engines; None for just one, or where that is as fast.
+        """Return so many engines; None if one engine is enough.
 
-        That is where a GPU does the work, or the network is very small.
+        That is the case on a GPU, and for very small networks.
 
         Raises:
             BackendError: the engine refuses the file, or is out of memory.
@@ -60,19 +67,19 @@ class Workers:
         return self._engines[count]
 
     def processes(self, count: int) -> Pool[PredictionProcess] | None:
-        """Return so many processes; None for just one, or where a GPU does the work.
+        """Return so many processes; None for a single one, and on a GPU.
 
-        Where one has died at its work, all are started anew.
+        If one has died during a task, all are started again.
 
         Raises:
-            BackendError: they cannot be started, or one has died before it was.
+            BackendError: they cannot be started, or one has died before its first task.
         """
         if self._is_one(count):
             return None
         pool = self._processes.get(count)
         dead = [one for one in pool.workers if not one.alive] if pool else []
         for unused in (one for one in dead if not one.was_used):
-            unused.predict(())  # raises why it died
+            unused.predict(())  # raises the reason
         if dead:
             self._processes.pop(count).close()
         if count not in self._processes:
@@ -93,7 +100,7 @@ class Workers:
 
     @cached_property
     def _is_quick(self) -> bool:
-        """Whether the engine takes less for an image than threads for taking turns."""
+        """Whether an inference is shorter than the switch between two threads."""
         session = self._session
         image = np.zeros((1, *session.spec.shape), np.uint8)
         times = []
@@ -103,7 +110,7 @@ class Workers:
             times.append(perf_counter() - start)
             if times[-1] > _SLOW:
                 break
-        return min(times) < _WORTH
+        return min(times) < _MIN_SECONDS
 
     def _open_engine(self) -> Backend:
         session = self._session

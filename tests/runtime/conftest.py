@@ -140,9 +140,9 @@ def wait_until_ready():
     """A function that waits until the two processes of a classifier are ready."""
 
     def wait(classifier):
-        team = classifier.workers.processes(2)
+        pool = classifier.workers.processes(2)
         deadline = time.monotonic() + 60
-        while not all(one.ready for one in team.workers):
+        while not all(one.ready for one in pool.workers):
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
@@ -150,17 +150,17 @@ def wait_until_ready():
 
 
 @pytest.fixture
-def crowd(classifier, wait_until_ready):
+def parallel(classifier, wait_until_ready):
     """The classifier with two processes that are ready."""
     wait_until_ready(classifier)
     return classifier
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """Counts the tasks that processes get."""
+def remote_tasks(monkeypatch):
+    """Counts the tasks that are sent to processes."""
     from runtime.workers import stream
 
-    tasks, there = [], stream._there
-    monkeypatch.setattr(stream, "_there", lambda *pairs: tasks.append(1) or there(*pairs))
+    tasks, run = [], stream._run_remotely
+    monkeypatch.setattr(stream, "_run_remotely", lambda *pairs: tasks.append(1) or run(*pairs))
     return tasks

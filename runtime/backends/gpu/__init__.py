@@ -1,1 +1,1 @@
-"""What the engines need to run a model on a GPU, and to prove that it runs there."""
+"""Running a model on a GPU, and proving that it runs there."""

@@ -1,4 +1,4 @@
-"""Tells GPUs from programs that only act like one."""
+"""GPUs, distinguished from software renderers on the CPU."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 
 # Mesa, Google, Microsoft: drivers that compute on the CPU.
-_PROGRAMS = re.compile(
+_SOFTWARE = re.compile(
     r"llvmpipe|lavapipe|softpipe|swiftshader|basic render|\bwarp\b", re.IGNORECASE
 )
 _VULKAN_CPU = 4  # VkPhysicalDeviceType VK_PHYSICAL_DEVICE_TYPE_CPU
@@ -20,11 +20,17 @@ INSTALL_VULKAN = "sudo apt install libvulkan1 mesa-vulkan-drivers, or the GPU ma
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A device that computes for Vulkan, Metal or Direct3D.
+    """A compute device of Vulkan, Metal or Direct3D.
 
     Attributes:
-        name: as its driver tells it.
-        kind: what the interface says it is, for example ``Discrete GPU``.
+        name: name reported by the driver.
+        kind: device type reported by the interface, for example ``Discrete GPU``.
+
+    Example:
+        >>> Adapter("llvmpipe (LLVM 19.1.7, 256 bits)").is_software
+        True
+        >>> Adapter("NVIDIA L4", "Discrete GPU").is_software
+        False
     """
 
     name: str
@@ -32,13 +38,19 @@ class Adapter:
 
     @property
     def is_software(self) -> bool:
-        """Whether it is a program on the CPU."""
+        """Whether it is a software renderer on the CPU."""
         kind = self.kind.lower()
-        return "cpu" in kind or "software" in kind or bool(_PROGRAMS.search(self.name))
+        return "cpu" in kind or "software" in kind or bool(_SOFTWARE.search(self.name))
 
 
 def vulkan_loader() -> ctypes.CDLL | None:
-    """Open Vulkan's loader; None where there is none. No driver is loaded by it."""
+    """Open the Vulkan loader, which loads no driver yet; None if it is not installed.
+
+    Example::
+
+        if vulkan_loader() is None:
+            print(f"no Vulkan: {INSTALL_VULKAN}")
+    """
     try:
         return ctypes.CDLL("vulkan-1.dll" if sys.platform == "win32" else "libvulkan.so.1")
     except OSError:
@@ -46,10 +58,14 @@ def vulkan_loader() -> ctypes.CDLL | None:
 
 
 def vulkan_adapters() -> tuple[Adapter, ...]:
-    """Ask Vulkan for its adapters; this loads the drivers.
+    """Return the adapters of Vulkan; this loads the drivers.
 
     The structures are those of the Vulkan specification, chapters "Initialization" and
     "Devices and Queues".
+
+    Example::
+
+        gpus = [adapter for adapter in vulkan_adapters() if not adapter.is_software]
     """
     vulkan = vulkan_loader()
     if vulkan is None:

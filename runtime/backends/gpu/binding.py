@@ -1,4 +1,4 @@
-"""ONNX Runtime's I/O binding: input and output stay in the memory of the device."""
+"""ONNX Runtime's I/O binding: input and output stay in device memory."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ if TYPE_CHECKING:
 
 
 class Binding:
-    """Runs a session with its input written into memory of the device that is kept.
+    """Runs a session on an input buffer in device memory that is reused.
 
-    It is what ONNX Runtime recommends for a device with its own memory; ``session.run``
-    would allocate there for every call.
+    ONNX Runtime recommends it for devices with their own memory; ``session.run`` allocates
+    there for every call.
+
+    Example::
+
+        binding = Binding(onnxruntime, session, "cuda")
+        scores = binding.run(batch)
     """
 
     def __init__(self, ort: Any, session: Any, memory: str) -> None:
-        """Take a session with one input and one output.
+        """Bind a session with one input and one output.
 
         Args:
             ort: the module ``onnxruntime``.
             session: an ``InferenceSession``.
-            memory: the name of the device's memory, for example ``cuda``.
+            memory: name of the device memory, for example ``cuda``.
         """
         self._ort, self._session, self._memory = ort, session, memory
         self._input: str = session.get_inputs()[0].name
@@ -32,14 +37,14 @@ class Binding:
         self._value: Any = None
 
     def run(self, batch: NDArray[Any]) -> NDArray[Any]:
-        """Run one batch; the memory is kept as long as its shape stays the same."""
+        """Run one batch; the input buffer is reused as long as the shape stays the same."""
         batch = np.ascontiguousarray(batch)
         if self._value is not None and tuple(self._value.shape()) == batch.shape:
             self._value.update_inplace(batch)
         else:
             self._value = self._ort.OrtValue.ortvalue_from_numpy(batch, self._memory, 0)
             self._io.bind_ortvalue_input(self._input, self._value)
-        # Asked for anew: the batch, and with it the output, may have another size.
+        # Bound again: the batch, and with it the output, may have another size.
         self._io.bind_output(self._output, self._memory, 0)
         self._session.run_with_iobinding(self._io)
         scores: NDArray[Any] = self._io.copy_outputs_to_cpu()[0]

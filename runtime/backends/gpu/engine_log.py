@@ -1,4 +1,4 @@
-"""Reads what an engine writes of itself: the only place where some name the GPU they use."""
+"""Captures the log output of an engine: some name the GPU they use nowhere else."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _STREAMS = (1, 2)  # file descriptors of stdout and stderr
 
 @dataclass(slots=True)
 class EngineLog:
-    """What was written while it was captured.
+    """Captured output.
 
     Attributes:
-        text: all lines; empty until the block ends.
+        text: all lines; empty until the ``with`` block ends.
     """
 
     text: str = ""
@@ -28,10 +28,16 @@ class EngineLog:
 
 @contextmanager
 def captured() -> Iterator[EngineLog]:
-    """Collect what C++ and Python code writes to stdout and stderr.
+    """Capture what C++ and Python code writes to stdout and stderr.
 
-    It acts on the whole process: use it for short calls. The lines are there when the
-    block has ended, also where it ended with an exception.
+    It acts on the whole process: use it for short calls. The text is available when the
+    block has ended, also if it ended with an exception.
+
+    Example::
+
+        with captured() as log:
+            model = CompiledModel.from_buffer(data, options=options)
+        adapter = proven_adapter(log.text)
     """
     log = EngineLog()
     with tempfile.TemporaryFile() as file:

@@ -1,4 +1,4 @@
-"""LiteRT on a GPU: ``CompiledModel``, proven to run wholly on an adapter that is no program."""
+"""LiteRT on a GPU: ``CompiledModel``, proven to run completely on a hardware adapter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runtime.errors import BackendError, DeviceUnavailableError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# What LiteRT 2.3 writes; there is no other way to learn its adapter.
+# Log lines of LiteRT 2.3; no API returns the adapter.
 _ADAPTER = re.compile(r"Selected adapter: (?P<name>.*), arch=.*, adapterType=(?P<kind>.*)")
 _METAL = re.compile(r"Created a Metal device\.")
 _SPLIT = re.compile(r"(\d+) operations will run on the GPU, and the remaining (\d+) operations")
@@ -26,24 +26,37 @@ _NO_LOADER = "there is no Vulkan loader (libvulkan.so.1)"
 
 
 def obstacle() -> str:
-    """Return why LiteRT cannot use a GPU here, as far as files tell; empty where it might."""
+    """Return why LiteRT cannot use a GPU on this machine, as far as files show; empty if it might.
+
+    Example::
+
+        if reason := obstacle():
+            print(f"litert stays on the CPU: {reason}")
+    """
     spec = find_spec("ai_edge_litert")
     home = Path(spec.origin).parent if spec and spec.origin else None
     if home and not any(home.glob("libLiteRt*Accelerator.*")):
-        return "this build of ai-edge-litert carries no GPU accelerator"
+        return "this build of ai-edge-litert contains no GPU accelerator"
     if sys.platform != "darwin" and vulkan_loader() is None:
         return f"{_NO_LOADER}; install it: {INSTALL_VULKAN}"
     return ""
 
 
 class CompiledGpu:
-    """A model on the GPU. Its buffers are made once and used for every run.
+    """A model compiled for the GPU; its buffers are allocated once and reused.
 
-    Only the GPU is named to LiteRT, which then refuses a model of which a part would run
-    on the CPU (``is_fully_accelerated()`` is no proof: it is True on a plain CPU, too).
+    LiteRT is given the GPU as its only accelerator, so that it refuses a model of which a part
+    would run on the CPU (``is_fully_accelerated()`` proves nothing: it is True on a CPU as well).
 
     Attributes:
-        adapter: what runs it.
+        adapter: adapter that runs the model.
+
+    Example::
+
+        model = CompiledGpu(artifact.data, "float32")
+        scores = model.run(batch, (1, 10), "float32")
+        print(model.adapter.name)
+        model.close()
     """
 
     def __init__(self, data: bytes, precision: str) -> None:
@@ -51,10 +64,10 @@ class CompiledGpu:
 
         Args:
             data: the model file.
-            precision: ``float32``, which LiteRT does not take by itself, or ``float16``.
+            precision: ``float32``, which is not the default of LiteRT, or ``float16``.
 
         Raises:
-            DeviceUnavailableError: there is no GPU, or nothing proves that it runs the model.
+            DeviceUnavailableError: there is no GPU, or no proof that it runs the model.
         """
         from ai_edge_litert import compiled_model as litert
 
@@ -69,10 +82,10 @@ class CompiledGpu:
                 (self._input,) = self._model.create_input_buffers(0)
                 (self._output,) = self._model.create_output_buffers(0)
             except (RuntimeError, ValueError) as error:
-                # Its text only: its traceback would keep the engine, which speaks when it ends.
+                # Only the text: its traceback would keep the engine alive, which prints when freed.
                 failure = str(error) or type(error).__name__
         if failure:
-            raise DeviceUnavailableError(why(log.text, failure))
+            raise DeviceUnavailableError(refusal_reason(log.text, failure))
         try:
             self.adapter = proven_adapter(log.text)
         except DeviceUnavailableError:
@@ -83,9 +96,9 @@ class CompiledGpu:
         """Run one batch of exactly the size and dtype of the input tensor.
 
         Args:
-            batch: the input.
-            shape: of the output.
-            dtype: of the output.
+            batch: input.
+            shape: shape of the output.
+            dtype: data type of the output.
 
         Raises:
             BackendError: the engine failed.
@@ -100,49 +113,57 @@ class CompiledGpu:
 
     def close(self) -> None:
         """Free the model and its buffers."""
-        with captured():  # the engine tells of each part that it takes down
+        with captured():  # the engine prints a line for each part that it frees
             self._input = self._output = self._model = None
 
 
 def proven_adapter(log: str) -> Adapter:
-    """Return the adapter that LiteRT says it has taken.
+    """Return the adapter that LiteRT reports to use.
 
     Args:
-        log: what it wrote while it compiled the model.
+        log: output of LiteRT while it compiled the model.
 
     Raises:
-        DeviceUnavailableError: it says nothing, or the adapter is a program on the CPU.
+        DeviceUnavailableError: none is reported, or it is a software renderer on the CPU.
+
+    Example:
+        >>> proven_adapter("INFO: Created a Metal device.")
+        Adapter(name='Metal', kind='GPU')
     """
     if _METAL.search(log):
         return Adapter("Metal", "GPU")  # Apple ships no Metal that computes on the CPU
     found = _ADAPTER.search(log)
     if found is None:
         raise DeviceUnavailableError(
-            "LiteRT does not name the adapter it took, so nothing proves that a GPU runs the model"
+            "LiteRT reports no adapter, so nothing proves that a GPU runs the model"
         )
     adapter = Adapter(found["name"], found["kind"])
     if adapter.is_software:
         raise DeviceUnavailableError(
-            f"the only adapter is {adapter.name}, a program that computes on the CPU; "
+            f"the only adapter is {adapter.name}, a software renderer that computes on the CPU; "
             f"install the driver of your GPU: {INSTALL_VULKAN}"
         )
     return adapter
 
 
-def why(log: str, error: str) -> str:
+def refusal_reason(log: str, error: str) -> str:
     """Return in one line why LiteRT did not compile a model for the GPU.
 
     Args:
-        log: what it wrote.
-        error: what it raised; that mostly names places in LiteRT's source.
+        log: output of LiteRT while it compiled the model.
+        error: message of its exception; mostly lines of its source code.
+
+    Example:
+        >>> print(refusal_reason("ERROR: Couldn't load Vulkan", "failed"))
+        there is no Vulkan loader (libvulkan.so.1); install it: sudo apt install ...
     """
     if split := _SPLIT.search(log):
         on_gpu, rest = map(int, split.groups())
         first = _UNSUPPORTED.search(log)
-        what = f" ({first[1].split('. ')[0].rstrip('.')})" if first else ""
+        cause = f" ({first[1].split('. ')[0].rstrip('.')})" if first else ""
         return (
-            f"its GPU accelerator takes {on_gpu} of the {on_gpu + rest} operations{what}; "
-            "take another format: tflite"
+            f"its GPU accelerator supports {on_gpu} of the {on_gpu + rest} operations{cause}; "
+            "use another format: tflite"
         )
     if "Couldn't load Vulkan" in log:
         return f"{_NO_LOADER}; install it: {INSTALL_VULKAN}"

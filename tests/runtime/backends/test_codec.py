@@ -43,7 +43,7 @@ def specs(draw, channels):
     )
 
 
-def answer(dtype="float32", scale=None, zero=None):
+def output_tensor(dtype="float32", scale=None, zero=None):
     return TensorSpec("out", (1, 10), dtype, "NC", scale, zero)
 
 
@@ -53,7 +53,7 @@ def test_a_table_gives_what_the_steps_give(data, seed):
     tensor, channels = data.draw(tensors())
     spec = data.draw(specs(channels))
     images = np.random.default_rng(seed).integers(0, 256, (11, 4, 6, channels), np.uint8)
-    codec = Codec(tensor, answer())
+    codec = Codec(tensor, output_tensor())
     assert codec.takes(images, spec)
     found, wanted = codec.encode_images(images, spec), codec.encode(spec.apply(images))
     assert found.dtype == wanted.dtype
@@ -67,7 +67,7 @@ def test_every_8_bit_score_is_dequantized_as_before(scale, data):
     dtype = data.draw(st.sampled_from(["int8", "uint8"]))
     zero = data.draw(st.integers(*INTEGERS[dtype]))
     codec = Codec(
-        TensorSpec("in", (1, 4, 6, 1), "int8", "NHWC", 1.0, 0), answer(dtype, scale, zero)
+        TensorSpec("in", (1, 4, 6, 1), "int8", "NHWC", 1.0, 0), output_tensor(dtype, scale, zero)
     )
     scores = np.arange(256).astype(np.uint8).view(dtype).reshape(2, 128)
     found = codec.decode(scores)
@@ -76,7 +76,9 @@ def test_every_8_bit_score_is_dequantized_as_before(scale, data):
 
 
 def test_what_was_returned_does_not_change_later():
-    codec = Codec(TensorSpec("in", (1, 4, 6, 1), "int8", "NHWC", 0.5, 1), answer("int8", 0.1, 3))
+    codec = Codec(
+        TensorSpec("in", (1, 4, 6, 1), "int8", "NHWC", 0.5, 1), output_tensor("int8", 0.1, 3)
+    )
     spec, images = PreprocessSpec(4, 6), np.full((1, 4, 6), 200, np.uint8)
     first, score = codec.encode_images(images, spec), codec.decode(np.ones((1, 2), np.int8))
     kept = first.copy(), score.copy()
@@ -91,7 +93,7 @@ def test_what_was_returned_does_not_change_later():
 
 
 def test_another_spec_gets_another_table():
-    codec = Codec(TensorSpec("in", (1, 4, 6, 1), "int8", "NHWC", 1 / 255, -128), answer())
+    codec = Codec(TensorSpec("in", (1, 4, 6, 1), "int8", "NHWC", 1 / 255, -128), output_tensor())
     images = np.full((1, 4, 6), 100, np.uint8)
     for spec in (PreprocessSpec(4, 6), PreprocessSpec(4, 6, mean=(0.2,)), PreprocessSpec(4, 6)):
         wanted = codec.encode(spec.apply(images))
@@ -100,8 +102,8 @@ def test_another_spec_gets_another_table():
 
 def test_what_no_table_is_for_goes_through_the_steps():
     spec, images = PreprocessSpec(4, 6), np.zeros((2, 4, 6), np.uint8)
-    integers = Codec(TensorSpec("in", (1, 4, 6, 1), "int8", "NHWC", 1.0, 0), answer())
-    floats = Codec(TensorSpec("in", (1, 4, 6, 1), "float32", "NHWC"), answer())
+    integers = Codec(TensorSpec("in", (1, 4, 6, 1), "int8", "NHWC", 1.0, 0), output_tensor())
+    floats = Codec(TensorSpec("in", (1, 4, 6, 1), "float32", "NHWC"), output_tensor())
     many = np.zeros((_codec._FEW, 4, 6), np.uint8)
     assert integers.takes(many, spec)
     assert not floats.takes(many, spec)
@@ -113,7 +115,7 @@ def test_what_no_table_is_for_goes_through_the_steps():
 
 
 def test_images_of_another_size_are_refused():
-    codec = Codec(TensorSpec("in", (1, 4, 6, 1), "int8", "NHWC", 1.0, 0), answer())
+    codec = Codec(TensorSpec("in", (1, 4, 6, 1), "int8", "NHWC", 1.0, 0), output_tensor())
     with pytest.raises(
         InputError, match=r"expected images of shape \(n, 4, 6, 1\), got \(1, 6, 4\)"
     ):

@@ -42,9 +42,9 @@ socket.socket = refuse
 import runtime
 with runtime.load({str(INT8)!r}, backend="openvino") as classifier:
     import numpy as np
-    answer = classifier.predict(np.zeros((28, 28), np.uint8))
+    prediction = classifier.predict(np.zeros((28, 28), np.uint8))
 import openvino.tools.ovc.telemetry_utils as used
-print(json.dumps([used.tm.__name__, "openvino_telemetry" in sys.modules, answer.label]))
+print(json.dumps([used.tm.__name__, "openvino_telemetry" in sys.modules, prediction.label]))
 """
     home, temporary = tmp_path / "home", tmp_path / "tmp"
     home.mkdir()
@@ -69,8 +69,8 @@ print(json.dumps([used.tm.__name__, "openvino_telemetry" in sys.modules, answer.
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_it_runs_every_file_of_the_examples(path, batch):
     with OpenVino(artifacts.read(path)) as engine:
-        answers = engine.run(batch)
-    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=0.02)
+        outputs = engine.run(batch)
+    np.testing.assert_allclose(outputs.sum(axis=1), 1, atol=0.02)
 
 
 def test_scales_that_the_engine_does_not_tell_are_those_that_litert_tells(batch):
@@ -96,7 +96,7 @@ def test_the_reader_of_tensors_agrees_with_litert(path):
 
 @pytest.mark.parametrize("data", [b"", b"\x0c\0\0\0TFL3\4\0\4\0\4\0\0\0", b"\xff" * 64])
 def test_bytes_without_tensors_are_a_backend_error(data):
-    with pytest.raises(BackendError, match="tells no input and output tensor"):
+    with pytest.raises(BackendError, match="has no input and output tensor"):
         image_tensors(data)
 
 
@@ -119,7 +119,7 @@ def test_float_files_are_computed_in_float32(batch):
                 np.testing.assert_allclose(engine.run(batch), other.run(batch), atol=2e-6)
 
 
-def test_as_many_threads_as_asked_for_and_none_of_them_pinned():
+def test_as_many_threads_as_requested_and_none_of_them_pinned():
     with OpenVino(artifacts.read(INT8), BackendOptions(threads=2)) as engine:
         used = engine._request.get_compiled_model()
         assert used.get_property("INFERENCE_NUM_THREADS") == 2
@@ -136,7 +136,7 @@ def test_a_file_with_a_free_batch_runs_a_batch_in_one_call(batch, monkeypatch):
     assert calls == [4]
 
 
-def test_no_answer_without_an_error_is_an_error(batch, monkeypatch):
+def test_missing_outputs_without_an_error_are_an_error(batch, monkeypatch):
     """OpenVINO 2026.4.1 did so in an emulated Cortex-A72."""
     with OpenVino(artifacts.read(MODELS / "mnist-cnn.int8.onnx")) as engine:
         nothing = SimpleNamespace(
@@ -145,7 +145,9 @@ def test_no_answer_without_an_error_is_an_error(batch, monkeypatch):
             get_output_tensor=lambda: SimpleNamespace(data=np.empty((0, 10), np.float32)),
         )
         monkeypatch.setattr(engine, "_request", nothing)
-        with pytest.raises(BackendError, match="gave 0 answers to 4 images: it cannot run mnist"):
+        with pytest.raises(
+            BackendError, match="returned 0 outputs for 4 images: it cannot run mnist"
+        ):
             engine.run(batch)
 
 
@@ -165,7 +167,7 @@ def test_the_gpu_is_refused_with_the_engines_that_use_one():
         OpenVino(artifacts.read(INT8), BackendOptions("gpu"))
 
 
-def test_engines_in_two_threads_answer_as_one_does(batch):
+def test_engines_in_two_threads_predict_as_one_does(batch):
     found = {}
 
     def work(key):

@@ -35,7 +35,7 @@ def test_what_cannot_be_is_refused(fields, error, words):
         BackendOptions(**fields)
 
 
-def test_the_order_is_that_of_the_table_unless_told():
+def test_the_order_is_that_of_the_table_by_default():
     names = ["tensorrt", "cuda", "migraphx", "directml", "coreml", "webgpu"]
     assert [provider.name for provider in wanted(())] == names
     assert [provider.name for provider in wanted(("webgpu", "cuda"))] == ["webgpu", "cuda"]

@@ -102,8 +102,8 @@ def test_the_numbers_say_which_engine_is_taken(times, images):
     rows = tuple(Choice(str(i), 1, 1, ms, load) for i, (ms, load) in enumerate(times))
     record = Tuned("", "", "", {}, "", rows, rows)
     taken = record.best(1, images)
-    told = [choice for number, choice in record.by_number() if number <= images][-1]
-    assert taken == told
+    stated = [choice for number, choice in record.by_number() if number <= images][-1]
+    assert taken == stated
     assert taken.total_ms(images) <= 1.03 * min(row.total_ms(images) for row in rows) + 20.0
 
 

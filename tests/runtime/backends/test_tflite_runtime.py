@@ -10,7 +10,7 @@ from runtime.errors import BackendError
 from runtime.modelfile import artifact as artifacts
 
 
-def test_tflite_runtime_says_what_mends_numpy_2(exports, monkeypatch):
+def test_tflite_runtime_says_how_to_fix_numpy_2(exports, monkeypatch):
     if not TfliteRuntime.installed():
         pytest.skip("tflite-runtime is not installed")
     monkeypatch.setattr(np, "__version__", "2.4.6")

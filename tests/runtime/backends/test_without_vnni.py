@@ -1,4 +1,4 @@
-"""What the engines are told on an x86 processor without VNNI; tests/pi shows that it helps."""
+"""Settings of the engines on an x86 processor without VNNI; tests/pi shows that it helps."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_openvino_computes_in_float(lacking):
         pytest.skip("openvino is not installed")
     with OpenVino(artifacts.read(MODELS / "mnist-cnn.int8.onnx")) as engine:
         nodes = engine._request.get_compiled_model().get_runtime_model().get_ops()
-        told = [{key: str(value.value) for key, value in n.get_rt_info().items()} for n in nodes]
-    convolutions = [one for one in told if one["layerType"] == "Convolution"]
+        details = [{key: str(value.value) for key, value in n.get_rt_info().items()} for n in nodes]
+    convolutions = [one for one in details if one["layerType"] == "Convolution"]
     kernels = {one["primitiveType"].rpartition("_")[2].lower() for one in convolutions}
     assert kernels == ({"f32"} if lacking else {"i8"})

@@ -25,9 +25,9 @@ class Engine:
     def run(self, items, seconds=0.0):
         assert self.busy.acquire(blocking=False), "one engine in two threads"
         time.sleep(seconds)
-        answer = [item * 10 for item in items]
+        result = [item * 10 for item in items]
         self.busy.release()
-        return answer
+        return result
 
     def close(self):
         self.closed = True
@@ -40,7 +40,7 @@ def pool():
     opened.close()
 
 
-def test_answers_come_in_order_however_long_a_task_takes(pool):
+def test_results_come_in_order_however_long_a_task_takes(pool):
     def work(engine, items):
         (item,) = items
         return engine.run([item], seconds=0.02 if item % 3 == 0 else 0.0)
@@ -57,9 +57,9 @@ def test_tasks_are_taken_only_a_little_ahead(pool):
             yield [number]
 
     found = pool.map(lambda engine, items: engine.run(items), tasks())
-    for answered in range(1, 200):
+    for done in range(1, 200):
         next(found)
-        assert len(taken) - answered < 2 * len(pool.workers)
+        assert len(taken) - done < 2 * len(pool.workers)
     found.close()
 
 

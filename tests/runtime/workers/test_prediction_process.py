@@ -1,4 +1,4 @@
-"""Worker processes: processes that answer image files for a classifier."""
+"""Worker processes that predict image files for a classifier."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runtime.workers.process import Channel
 
 
 def test_processes_have_the_labels_and_the_preprocessing_of_the_options(
-    exports, digits, tmp_path, asked, wait_until_ready
+    exports, digits, tmp_path, remote_tasks, wait_until_ready
 ):
     names = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
     options = runtime.LoadOptions(names, lambda spec: replace(spec, polarity="invert"))
@@ -29,26 +29,26 @@ def test_processes_have_the_labels_and_the_preprocessing_of_the_options(
         alone = list(opened.predict_stream(many, workers=1))
         wait_until_ready(opened)
         together = list(opened.predict_stream(many))
-    assert asked
+    assert remote_tasks
     assert [one.label for one in together] == [one.label for one in alone]
     assert {one.label for one in together} <= set(names)
     assert [one.steps for one in together] == [one.steps for one in alone]
 
 
-def test_a_process_that_dies_is_told_and_another_takes_its_place(crowd, files, wait_until_ready):
-    found = crowd.predict_stream(files)
+def test_a_process_that_dies_is_reported_and_replaced(parallel, files, wait_until_ready):
+    found = parallel.predict_stream(files)
     for _ in range(70):
         next(found)
-    for one in crowd.workers.processes(2).workers:
+    for one in parallel.workers.processes(2).workers:
         one._process.kill()
     with pytest.raises(BackendError, match=r"ended with code -9: out of memory\?; --threads 1"):
         list(found)
-    wait_until_ready(crowd)
-    assert len(list(crowd.predict_stream(files))) == 300
+    wait_until_ready(parallel)
+    assert len(list(parallel.predict_stream(files))) == 300
 
 
-def test_an_engine_that_fails_in_a_process_is_told_and_goes_on(crowd, files):
-    (worker, _) = crowd.workers.processes(2).workers
+def test_an_engine_that_fails_in_a_process_is_reported_and_goes_on(parallel, files):
+    (worker, _) = parallel.workers.processes(2).workers
     assert len(worker.predict(files[:3]).notes) == 3
     worker.send(("no such folder", files))
     with pytest.raises(BackendError, match="FileNotFoundError"):
@@ -58,23 +58,23 @@ def test_an_engine_that_fails_in_a_process_is_told_and_goes_on(crowd, files):
 
 def test_a_process_that_cannot_open_the_file_says_why(classifier, images, monkeypatch):
     monkeypatch.setattr(classifier.backend, "name", "litert")  # refuses .onnx
-    team = classifier.workers.processes(2)
+    pool = classifier.workers.processes(2)
     with pytest.raises(BackendError, match="litert"):
-        team.workers[0].predict(images[:1])
+        pool.workers[0].predict(images[:1])
 
 
-def test_relative_names_are_those_of_the_folder_where_the_user_stands(crowd, files, monkeypatch):
+def test_relative_names_are_those_of_the_folder_where_the_user_is(parallel, files, monkeypatch):
     for folder in (files[0].parent, files[0].parent / "deeper"):
         folder.mkdir(exist_ok=True)
         monkeypatch.chdir(folder)
-        found = list(crowd.predict_stream(["000.png"] * 100))
+        found = list(parallel.predict_stream(["000.png"] * 100))
         good = [not isinstance(one, InputError) for one in found]
         assert good == [folder == files[0].parent] * 100
 
 
-def test_what_is_no_image_is_told_at_its_place_by_processes_too(crowd, files, asked):
-    found = list(crowd.predict_stream([*files[:50], lambda: None, *files[50:100]]))
-    assert asked
+def test_what_is_no_image_is_reported_in_its_place_by_processes(parallel, files, remote_tasks):
+    found = list(parallel.predict_stream([*files[:50], lambda: None, *files[50:100]]))
+    assert remote_tasks
     assert [n for n, one in enumerate(found) if isinstance(one, InputError)] == [50]
     assert str(found[50]) == "expected a path, bytes, Pillow image or array, got function"
 
@@ -85,7 +85,7 @@ def test_processes_end_with_their_classifier(tiny):
     assert [process.returncode for process in processes] == [-signal.SIGKILL] * 3
 
 
-def test_a_system_without_processes_is_told(classifier, monkeypatch):
+def test_a_system_without_processes_is_reported(classifier, monkeypatch):
     def refuse(*_, **__):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
@@ -107,7 +107,7 @@ def python_begins_with(tmp_path, monkeypatch):
     return begin
 
 
-def test_what_python_prints_when_it_starts_is_no_answer(
+def test_what_python_prints_when_it_starts_is_no_message(
     classifier, files, python_begins_with, wait_until_ready
 ):
     python_begins_with("print('hello')\nprint('no newline', end='')")
@@ -115,7 +115,7 @@ def test_what_python_prints_when_it_starts_is_no_answer(
     assert len(list(classifier.predict_stream(files))) == 300
 
 
-def test_one_that_prints_without_end_is_told(classifier, files, python_begins_with):
+def test_one_that_prints_without_end_is_reported(classifier, files, python_begins_with):
     python_begins_with("while True: print('x' * 999)")
     (worker, _) = classifier.workers.processes(2).workers
     with pytest.raises(BackendError, match="prints without end; --threads 1"):
@@ -123,11 +123,11 @@ def test_one_that_prints_without_end_is_told(classifier, files, python_begins_wi
 
 
 @pytest.mark.parametrize("noise", [b"noise", b"cos\nno_such\n.", b"(lp0\n0."])
-def test_noise_instead_of_an_answer_is_told(crowd, files, noise):
-    (worker, _) = crowd.workers.processes(2).workers
+def test_an_invalid_message_is_reported(parallel, files, noise):
+    (worker, _) = parallel.workers.processes(2).workers
     worker.predict(files[:1])
     worker._channel = Channel(io.BytesIO(noise), worker._process.stdin)
-    with pytest.raises(BackendError, match="replied with noise; --threads 1"):
+    with pytest.raises(BackendError, match="replied with an invalid message; --threads 1"):
         worker.predict(files[:1])
     assert worker._process.wait(60) == -signal.SIGKILL
 
@@ -136,25 +136,25 @@ def test_one_that_dies_before_it_has_started_is_not_started_for_ever(
     classifier, python_begins_with
 ):
     python_begins_with("import os; os._exit(7)")
-    team = classifier.workers.processes(2)
-    for one in team.workers:
+    pool = classifier.workers.processes(2)
+    for one in pool.workers:
         one._process.wait(60)
     with pytest.raises(BackendError, match="ended with code 7; --threads 1"):
         classifier.workers.processes(2)
 
 
-def test_a_removed_folder_is_no_reason_to_stop(crowd, files, tmp_path, monkeypatch):
+def test_a_removed_folder_is_no_reason_to_stop(parallel, files, tmp_path, monkeypatch):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    found = list(crowd.predict_stream(files))
+    found = list(parallel.predict_stream(files))
     assert not any(isinstance(one, InputError) for one in found)
 
 
-def test_an_array_of_objects_is_told_at_its_place(crowd, files, asked):
+def test_an_array_of_objects_is_reported_in_its_place(parallel, files, remote_tasks):
     odd = np.array([[object()]], dtype=object)
-    found = list(crowd.predict_stream([*files[:50], odd, *files[50:100]]))
-    assert asked
+    found = list(parallel.predict_stream([*files[:50], odd, *files[50:100]]))
+    assert remote_tasks
     assert [n for n, one in enumerate(found) if isinstance(one, InputError)] == [50]
 
 

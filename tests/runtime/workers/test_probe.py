@@ -58,7 +58,7 @@ def test_the_engine_and_its_threads_are_passed_on(tiny):
         peak_memory(tiny.path, "onnxruntime", BackendOptions("gpu"))
 
 
-def test_a_bad_file_is_told_by_its_own_error(tiny, tmp_path):
+def test_a_bad_file_raises_its_own_error(tiny, tmp_path):
     with pytest.raises(InputError, match="no such file"):
         peak_memory(tmp_path / "gone.onnx")
     data = bytearray(tiny.data)
@@ -68,7 +68,7 @@ def test_a_bad_file_is_told_by_its_own_error(tiny, tmp_path):
         peak_memory(tmp_path / "damaged.onnx")
 
 
-def test_an_engine_that_kills_python_is_told(tiny, monkeypatch, tmp_path):
+def test_an_engine_that_kills_python_is_reported(tiny, monkeypatch, tmp_path):
     """A bad wheel does that; its signal must not reach this process."""
     (tmp_path / "sitecustomize.py").write_text("import os; os.kill(os.getpid(), 4)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -82,7 +82,7 @@ def test_a_process_that_hangs_is_ended(tiny):
     assert found.kind == probe.TIMEOUT
 
 
-def test_an_error_that_is_none_of_ours_is_told_by_its_name(tiny, monkeypatch, tmp_path):
+def test_an_unexpected_error_is_reported_by_its_name(tiny, monkeypatch, tmp_path):
     (tmp_path / "onnxruntime").mkdir()
     (tmp_path / "onnxruntime" / "__init__.py").write_text("")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -91,7 +91,7 @@ def test_an_error_that_is_none_of_ours_is_told_by_its_name(tiny, monkeypatch, tm
     assert found.error.startswith("AttributeError: module 'onnxruntime' has no attribute")
 
 
-def test_another_interpreter_can_be_asked(tiny, tmp_path):
+def test_another_interpreter_can_be_used(tiny, tmp_path):
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho broken >&2\nkill -SEGV $$\n")
     python.chmod(0o755)

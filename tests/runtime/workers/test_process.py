@@ -38,9 +38,9 @@ def test_a_reader_that_leaves_is_no_traceback():
     command = [*START, "--help"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
-        told = process.stderr.read().decode()
-    assert "Traceback" not in told
-    assert "Exception ignored" not in told
+        printed = process.stderr.read().decode()
+    assert "Traceback" not in printed
+    assert "Exception ignored" not in printed
 
 
 def test_what_is_to_be_done_at_the_end_is_done():

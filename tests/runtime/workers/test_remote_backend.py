@@ -15,8 +15,8 @@ from runtime.workers import remote_backend
 pytest.importorskip("onnxruntime")
 
 
-def test_an_engine_elsewhere_answers_as_one_here(tiny):
-    """On the CPU, which the process is not asked to prove."""
+def test_a_remote_engine_returns_what_a_local_one_does(tiny):
+    """On the CPU, which needs no proof."""
     batch = np.random.default_rng(0).random((5, 8, 8, 1), np.float32)
     with OnnxRuntime(tiny) as here:
         wanted = here.run(batch)
@@ -32,7 +32,7 @@ def test_an_engine_elsewhere_answers_as_one_here(tiny):
             remote.run(batch)
 
 
-def test_what_it_refuses_is_raised_here(tiny):
+def test_its_refusal_is_raised_in_the_parent(tiny):
     with pytest.raises(DeviceUnavailableError, match="no GPU support"):
         remote_backend.remote_class(OnnxRuntime)(
             tiny, BackendOptions("gpu", providers=("directml",))
@@ -46,12 +46,20 @@ def test_a_process_that_dies_is_an_error_and_not_the_end(tiny, monkeypatch, tmp_
         remote_backend.remote_class(OnnxRuntime)(tiny)
 
 
-def test_one_that_dies_while_it_runs_is_told(tiny):
+def test_one_that_dies_while_it_runs_is_reported_and_logged(tiny, caplog):
+    caplog.set_level("DEBUG", "runtime")
     remote = remote_backend.remote_class(OnnxRuntime)(tiny)
-    os.kill(remote._process.pid, 9)
+    pid = remote._process.pid
+    os.kill(pid, 9)
     with pytest.raises(BackendError, match="ended with code -9"):
         remote.run(np.zeros((1, 8, 8, 1), np.float32))
     remote.close()
+    process = [line for line in caplog.messages if line.startswith(f"worker process {pid} ")]
+    assert process == [
+        f"worker process {pid} started: runtime.workers.backend_service",
+        f"worker process {pid} died with code -9",
+        f"worker process {pid} ended",
+    ]
 
 
 def test_it_is_needed_beside_tensorflow_only(monkeypatch):

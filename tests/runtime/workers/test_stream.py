@@ -1,4 +1,4 @@
-"""Many images on all cores: the same answers, in order, in bounded memory."""
+"""Many images on all cores: the same predictions, in order, in bounded memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from runtime.workers.stream import BATCH
 @pytest.fixture(autouse=True)
 def threads_are_worth_it(monkeypatch):
     """The networks here are so small that they would be left to one thread."""
-    monkeypatch.setattr("runtime.workers.workers._WORTH", 0.0)
+    monkeypatch.setattr("runtime.workers.workers._MIN_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("name", ["tflite", "tflite-int8", "onnx", "onnx-int8"])
@@ -41,39 +41,39 @@ def test_any_number_of_threads_gives_the_same_rows(exports, digits, name):
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, BATCH, 2 * BATCH + 1, 300])
-def test_every_image_gets_its_answer_in_order(classifier, images, count):
+def test_every_image_gets_its_prediction_in_order(classifier, images, count):
     found = list(classifier.predict_stream(images[:count]))
-    assert_answers(found, classifier.predict_batch(images[:count]))
+    assert_predictions(found, classifier.predict_batch(images[:count]))
 
 
 @pytest.mark.parametrize("count", [1, BATCH, 300])
-def test_processes_answer_as_this_process_does(crowd, files, images, count, asked):
-    found = list(crowd.predict_stream(files[:count]))
-    assert_answers(found, crowd.predict_batch(images[:count]))
-    assert bool(asked) == (count > 1)
+def test_processes_predict_as_this_process_does(parallel, files, images, count, remote_tasks):
+    found = list(parallel.predict_stream(files[:count]))
+    assert_predictions(found, parallel.predict_batch(images[:count]))
+    assert bool(remote_tasks) == (count > 1)
 
 
-def test_arrays_and_pictures_are_answered_by_threads(crowd, images, asked):
+def test_arrays_and_pictures_are_predicted_by_threads(parallel, images, remote_tasks):
     pictures = [Image.fromarray(image) for image in images]
-    for given in (images, pictures):
-        assert_answers(list(crowd.predict_stream(given)), crowd.predict_batch(images))
-    assert not asked
+    for inputs in (images, pictures):
+        assert_predictions(list(parallel.predict_stream(inputs)), parallel.predict_batch(images))
+    assert not remote_tasks
 
 
-def assert_answers(found, rows):
+def assert_predictions(found, rows):
     assert len(found) == len(rows)
     for one, row in zip(found, rows, strict=True):
         np.testing.assert_allclose(one.probabilities, row, rtol=1e-5)
 
 
-def test_much_work_is_handed_over_to_companions(classifier, files, monkeypatch, asked):
-    monkeypatch.setattr("runtime.workers.stream._ALONE", 0.0)
+def test_much_work_is_passed_to_worker_processes(classifier, files, monkeypatch, remote_tasks):
+    monkeypatch.setattr("runtime.workers.stream._START_SECONDS", 0.0)
     found = classifier.predict_stream(files[n % 300] for n in count_up())
     deadline = time.monotonic() + 60
-    while not asked and time.monotonic() < deadline:
+    while not remote_tasks and time.monotonic() < deadline:
         next(found)
     found.close()
-    assert asked
+    assert remote_tasks
 
 
 def test_few_images_start_no_process(classifier, images):
@@ -89,7 +89,7 @@ def test_streams_with_other_numbers_of_workers_do_not_disturb_each_other(classif
 
 
 def test_a_closed_classifier_ends_its_streams_with_one_line(tiny, images, monkeypatch):
-    monkeypatch.setattr("runtime.workers.stream._ALONE", 0.0)
+    monkeypatch.setattr("runtime.workers.stream._START_SECONDS", 0.0)
     with runtime.load(tiny.path, backend="onnxruntime", threads=2) as opened:
         found = opened.predict_stream(images[n % 300] for n in count_up())
         for _ in range(50):
@@ -114,13 +114,13 @@ def test_one_image_or_one_batch_opens_no_more_engines(classifier, images):
 
 
 def test_a_very_small_network_is_left_to_one_thread(classifier, images, monkeypatch):
-    monkeypatch.setattr("runtime.workers.workers._WORTH", 10.0)
-    assert_answers(list(classifier.predict_stream(images)), classifier.predict_batch(images))
+    monkeypatch.setattr("runtime.workers.workers._MIN_SECONDS", 10.0)
+    assert_predictions(list(classifier.predict_stream(images)), classifier.predict_batch(images))
     assert not classifier.workers.is_open
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_bad_images_are_told_at_their_place(crowd, images, workers):
+def test_bad_images_are_reported_in_their_place(parallel, images, workers):
     mixed = list(images[:60])
     mixed[0] = "missing.png"
     mixed[7] = np.full((8, 8), 7.0)  # float, out of range
@@ -128,17 +128,17 @@ def test_bad_images_are_told_at_their_place(crowd, images, workers):
     mixed[31] = images[31] / 255
     mixed[40] = Image.fromarray(images[40])
     mixed[59] = InputError("torn")
-    found = list(crowd.predict_stream(mixed, workers))
+    found = list(parallel.predict_stream(mixed, workers))
     wrong = [n for n, one in enumerate(found) if isinstance(one, InputError)]
     assert wrong == [0, 7, 30, 59]
     assert str(found[59]) == "torn"
-    rows = crowd.predict_batch(images[:60])
+    rows = parallel.predict_batch(images[:60])
     for n in set(range(60)) - set(wrong):
         assert found[n].index == rows[n].argmax()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_images_are_read_only_a_little_ahead(crowd, images, workers):
+def test_images_are_read_only_a_little_ahead(parallel, images, workers):
     read = 0
 
     def endless():
@@ -147,13 +147,13 @@ def test_images_are_read_only_a_little_ahead(crowd, images, workers):
             read += 1
             yield images[read % 300]
 
-    found = crowd.predict_stream(endless(), workers)
-    for answered, _ in enumerate(islice(found, 3000), 1):
-        assert read - answered <= (2 * workers + 1) * BATCH
+    found = parallel.predict_stream(endless(), workers)
+    for predicted, _ in enumerate(islice(found, 3000), 1):
+        assert read - predicted <= (2 * workers + 1) * BATCH
     found.close()
 
 
-def test_an_engine_that_fails_in_a_worker_is_told(classifier, images, monkeypatch):
+def test_an_engine_that_fails_in_a_worker_is_reported(classifier, images, monkeypatch):
     pool = classifier.workers.engines(2)
 
     def fail(*_):
@@ -176,7 +176,7 @@ def test_a_classifier_can_be_used_while_its_stream_runs(classifier, images):
         assert classifier.predict(image).index == one.index
 
 
-def test_the_command_answers_many_in_order_on_all_cores(runtime_cli, exports, digits, tmp_path):
+def test_the_command_predicts_many_in_order_on_all_cores(runtime_cli, exports, digits, tmp_path):
     np.save(tmp_path / "many.npy", digits.x_test[:150])
     model = exports["tflite-int8"]
     results = [

@@ -1,4 +1,4 @@
-"""GPUs and programs that act like one."""
+"""GPUs and software renderers."""
 
 import pytest
 
@@ -16,14 +16,14 @@ from runtime.backends.gpu.adapters import Adapter
         ("some new thing", "CPU"),
     ],
 )
-def test_programs_are_told_by_name_or_kind(name, kind):
+def test_software_renderers_are_recognized_by_name_or_kind(name, kind):
     assert Adapter(name, kind).is_software
 
 
 @pytest.mark.parametrize(
     "name", ["NVIDIA H100 80GB HBM3", "V3D 7.1.7.0", "AMD Radeon 780M", "Apple M3", "Warped 9000"]
 )
-def test_gpus_are_none(name):
+def test_gpus_are_no_software(name):
     assert not Adapter(name, "Discrete GPU").is_software
 
 
@@ -33,12 +33,12 @@ def test_without_a_loader_there_are_no_adapters(monkeypatch):
 
 
 def test_the_loader_is_looked_for_under_its_own_name(monkeypatch):
-    asked = []
+    names = []
 
     def missing(name):
-        asked.append(name)
+        names.append(name)
         raise OSError(name)
 
     monkeypatch.setattr(adapters.ctypes, "CDLL", missing)
     assert adapters.vulkan_loader() is None
-    assert "vulkan" in asked[0]
+    assert "vulkan" in names[0]

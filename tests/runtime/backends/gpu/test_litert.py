@@ -1,4 +1,4 @@
-"""What LiteRT's log proves, and what it says went wrong. The lines are LiteRT 2.3's own."""
+"""What the log of LiteRT proves, and what it reports as failed; the lines are LiteRT 2.3's."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runtime.backends.gpu import litert
-from runtime.backends.gpu.litert import proven_adapter, why
+from runtime.backends.gpu.litert import proven_adapter, refusal_reason
 from runtime.errors import DeviceUnavailableError
 
 MODEL = Path(__file__).parents[4] / "examples/models/mnist-cnn.float32.tflite"
@@ -31,7 +31,11 @@ def test_a_gpu_is_proven_by_its_name():
 
 @pytest.mark.parametrize(
     ("log", "words"),
-    [(SOFTWARE, "llvmpipe .* a program"), ("", "nothing proves"), (PARTIAL, "nothing proves")],
+    [
+        (SOFTWARE, "llvmpipe .* a software renderer"),
+        ("", "nothing proves"),
+        (PARTIAL, "nothing proves"),
+    ],
 )
 def test_what_proves_nothing_is_refused(log, words):
     with pytest.raises(DeviceUnavailableError, match=words):
@@ -41,20 +45,20 @@ def test_what_proves_nothing_is_refused(log, words):
 @pytest.mark.parametrize(
     ("log", "words"),
     [
-        (PARTIAL, "takes 1 of the 12 operations (CONV_2D: Tensor type(INT16) is not supported)"),
+        (PARTIAL, "supports 1 of the 12 operations (CONV_2D: Tensor type(INT16) is not supported)"),
         ("Warning: Couldn't load Vulkan: libvulkan.so.1: no such file", "no Vulkan loader"),
         ("ERROR: Failed to initialize: INTERNAL: No adapters found", "no adapter that WebGPU"),
         ("", "ERROR: [compiled_model.cc:1036]"),
     ],
 )
 def test_the_reason_is_found_in_the_log(log, words):
-    reason = why(log, RAISED)
+    reason = refusal_reason(log, RAISED)
     assert words in reason
     assert "\n" not in reason
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="a Mac needs no Vulkan loader")
-def test_obstacles_are_told_from_files_alone(monkeypatch, tmp_path):
+def test_obstacles_are_found_from_files_alone(monkeypatch, tmp_path):
     pytest.importorskip("ai_edge_litert")
     monkeypatch.setattr(litert, "vulkan_loader", lambda: None)
     assert "no Vulkan loader" in litert.obstacle()
