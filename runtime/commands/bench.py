@@ -9,7 +9,7 @@ import click
 from runtime.commands._options import DEVICE, ENGINE, gpu_options
 from runtime.errors import InputError
 from runtime.terminal.cli import Existing, Output, output_options
-from runtime.terminal.progress import countdown
+from runtime.terminal.progress import progress_bar
 
 _PART = 4  # with --all each row takes this part of the seconds
 
@@ -62,7 +62,7 @@ def command(
     engine = BackendOptions(device, counts[0] if counts else 1, precision, providers)
     sizes = parse_counts(batch, "--batch")
     options = BenchOptions(backend, engine, counts, sizes, seconds, image)
-    with countdown(output, "measuring", options.expected_seconds):
+    with progress_bar(output, "measuring", options.expected_seconds):
         found = bench(model, options)
     output.data(found.to_json(), text(found))
 
@@ -74,7 +74,7 @@ def _rank(
     from runtime.commands._ranking_text import text
 
     options = RankOptions(threads, batches, seconds / _PART)
-    with countdown(output, "measuring", options.expected_seconds(model)):
+    with progress_bar(output, "measuring", options.expected_seconds(model)):
         found = rank(model, options)
     output.data(found.to_json(), text(found))
     output.next(f"runtime tune {model}")

@@ -10,7 +10,7 @@ import click
 from runtime.commands._options import DEVICE, ENGINE
 from runtime.errors import EXIT_NO_ENGINE, BackendError
 from runtime.terminal.cli import Output, output_options
-from runtime.terminal.progress import countdown
+from runtime.terminal.progress import progress_bar
 
 if TYPE_CHECKING:
     from runtime.doctor import DoctorReport
@@ -43,7 +43,7 @@ def command(backend: str, device: str, output: Output) -> None:
     _require_numpy()
     from runtime.doctor import DoctorOptions, examine
 
-    with countdown(output, "trying the engines", _SECONDS):
+    with progress_bar(output, "trying the engines", _SECONDS):
         report = examine(DoctorOptions(backend, device))
     output.data(report.to_json(), report.to_text())
     output.next(_next(report))

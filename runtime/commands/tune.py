@@ -11,7 +11,7 @@ import click
 from runtime.commands.bench import parse_counts
 from runtime.errors import InputError
 from runtime.terminal.cli import Existing, Output, output_options
-from runtime.terminal.progress import countdown
+from runtime.terminal.progress import progress_bar
 
 if TYPE_CHECKING:
     from runtime.backends.preferred import Choice, Tuned
@@ -66,7 +66,7 @@ def _tune(model: Path, options: Any, output: Output) -> None:
     preferred.folder().mkdir(
         parents=True, exist_ok=True
     )  # a reason to stop is told before the work
-    with countdown(output, "measuring", options.expected_seconds(model)):
+    with progress_bar(output, "measuring", options.expected_seconds(model)):
         found = rank(model, options)
     record = found.to_tuned()
     path = preferred.save(record)

@@ -1,4 +1,4 @@
-"""One line on the terminal that says what goes on and how long it will take."""
+"""A progress bar for work of which only the expected time is known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 from contextlib import contextmanager
 from threading import Event, Thread
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
+
+import click
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,46 +16,48 @@ if TYPE_CHECKING:
     from runtime.terminal.cli import Output
 
 _INTERVAL = 0.5  # seconds: rare enough to disturb no measurement
-_WIDTH = 20
-_CLEAR = "\r\x1b[K"
 
 
 @contextmanager
-def countdown(output: Output, title: str, seconds: float) -> Iterator[None]:
-    """Draw a bar with the time left on stderr while the body runs; only if a person watches.
+def progress_bar(output: Output, title: str, seconds: float) -> Iterator[None]:
+    """Draw click's progress bar with the time left on stderr while the body runs.
+
+    Nothing is drawn if stderr is no terminal, or with ``--quiet`` or ``--json``.
+
+    Example::
+
+        with progress_bar(output, "measuring", options.expected_seconds):
+            result = bench(model, options)
 
     Args:
-        output: says whether a person watches.
-        title: what goes on.
-        seconds: how long it should take; later the time so far is told.
+        output: whether to draw.
+        title: what is being done.
+        seconds: how long it should take; later the time so far is shown.
     """
     if not output.interactive:
         yield
         return
     stop = Event()
-    terminal = os.dup(2)  # an engine that is held silent takes file descriptor 2
-    drawer = Thread(target=_draw, args=(terminal, title, seconds, stop), daemon=True)
-    drawer.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        drawer.join()
-        os.write(terminal, _CLEAR.encode())
-        os.close(terminal)
+    # An engine that is held silent takes file descriptor 2: draw on a copy of it.
+    with os.fdopen(os.dup(2), "w", errors="replace") as terminal:
+        drawer = Thread(target=_draw, args=(terminal, title, seconds, stop), daemon=True)
+        drawer.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            drawer.join()
 
 
-def _draw(terminal: int, title: str, seconds: float, stop: Event) -> None:
-    start = perf_counter()
-    while not stop.wait(_INTERVAL):
-        text = _CLEAR + line(title, perf_counter() - start, seconds)
-        os.write(terminal, text.encode(errors="replace"))
+def _draw(terminal: TextIO, title: str, seconds: float, stop: Event) -> None:
+    start, steps = perf_counter(), max(1, round(seconds / _INTERVAL))
+    with click.progressbar(
+        length=steps, label=title, file=terminal, show_percent=False, item_show_func=_text, width=24
+    ) as bar:
+        while not stop.wait(_INTERVAL):
+            late = bar.pos >= steps
+            bar.update(1, f"{perf_counter() - start:.0f} s so far" if late else "")
 
 
-def line(title: str, elapsed: float, seconds: float) -> str:
-    """Return the text after some seconds."""
-    share = min(1.0, elapsed / seconds) if seconds > 0 else 1.0
-    bar = ("█" * round(share * _WIDTH)).ljust(_WIDTH, "░")
-    left = seconds - elapsed
-    when = f"about {left:.0f} s left" if left >= _INTERVAL else f"{elapsed:.0f} s so far"
-    return f"{title} {bar} {when}"
+def _text(so_far: str | None) -> str:
+    return so_far or ""

@@ -1,51 +1,34 @@
-"""The line that tells how long a measurement still takes."""
+"""The progress bar of measurements whose time is known beforehand."""
 
 import os
 import pty
 import subprocess
 import sys
-import time
 
 import pytest
 
 from runtime.terminal import progress
 from runtime.terminal.cli import Output
 
-
-def test_the_time_left_is_told_and_then_the_time_so_far():
-    assert progress.line("timing", 0.0, 10.0) == f"timing {'░' * 20} about 10 s left"
-    assert progress.line("timing", 7.6, 10.0) == f"timing {'█' * 15}{'░' * 5} about 2 s left"
-    assert progress.line("timing", 12.2, 10.0) == f"timing {'█' * 20} 12 s so far"
-    assert progress.line("timing", 1.0, 0.0).endswith("1 s so far")
-
-
-def test_nobody_watches_a_pipe(capfd):
-    with progress.countdown(Output(), "timing", 1.0):
-        pass
-    assert capfd.readouterr().err == ""
-
-
-def test_the_line_goes_away_also_after_an_error(monkeypatch, capfd):
-    monkeypatch.setattr(Output, "interactive", True)
-    monkeypatch.setattr(progress, "_INTERVAL", 0.01)
-
-    def fail():
-        time.sleep(0.1)
+LATE = """
+import time
+from runtime.terminal import progress
+from runtime.terminal.cli import Output
+progress._INTERVAL = 0.01
+try:
+    with progress.progress_bar(Output(), "timing", 0.05):
+        time.sleep(1.2)
         raise LookupError
-
-    with pytest.raises(LookupError), progress.countdown(Output(), "timing", 5.0):
-        fail()
-    shown = capfd.readouterr().err
-    assert "timing ░" in shown
-    assert shown.endswith("\r\x1b[K")
+except LookupError:
+    print("ended")
+"""
 
 
-@pytest.mark.parametrize("options", [["--seconds", "0.6"], ["--all", "--seconds", "0.6"]])
-def test_a_bench_on_a_terminal_tells_the_time_left(exports, options):
+def on_a_terminal(*command):
+    """Run Python with stderr on a terminal; return its exit code and what was shown."""
     master, slave = pty.openpty()
-    command = [sys.executable, "-m", "runtime", "bench", exports["tflite-int8"]]
     with subprocess.Popen(
-        [*map(str, command), *options], stdout=subprocess.DEVNULL, stderr=slave
+        [sys.executable, *map(str, command)], stdout=subprocess.DEVNULL, stderr=slave
     ) as process:
         os.close(slave)
         shown = b""
@@ -55,5 +38,26 @@ def test_a_bench_on_a_terminal_tells_the_time_left(exports, options):
             except OSError:  # the other end is closed
                 break
     os.close(master)
-    assert process.returncode == 0
-    assert "s left" in shown.decode()
+    return process.returncode, shown.decode()
+
+
+def test_nothing_is_drawn_in_a_pipe(capfd):
+    with progress.progress_bar(Output(), "timing", 1.0):
+        pass
+    assert capfd.readouterr().err == ""
+
+
+def test_after_the_expected_time_the_time_so_far_is_shown_and_an_error_ends_the_bar():
+    code, shown = on_a_terminal("-c", LATE)
+    assert code == 0
+    assert "timing" in shown
+    assert "1 s so far" in shown
+    assert shown.endswith("\n")
+
+
+@pytest.mark.parametrize("options", [["--seconds", "0.6"], ["--all", "--seconds", "0.6"]])
+def test_a_bench_on_a_terminal_shows_the_time_left(exports, options):
+    code, shown = on_a_terminal("-m", "runtime", "bench", exports["tflite-int8"], *options)
+    assert code == 0
+    assert "measuring" in shown
+    assert "00:00:0" in shown
