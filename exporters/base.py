@@ -84,8 +84,7 @@ class ExportRequest:
         Raises:
             InputError: names the first thing that does not fit.
         """
-        if not _NAME.fullmatch(self.name):
-            raise InputError(f"'{self.name}' cannot be a file name: use letters, digits, . _ -")
+        require_name(self.name)
         self.source.require(self.spec, self.labels)
 
     @cached_property
@@ -102,6 +101,16 @@ class ExportRequest:
         if self.calibration is None:
             raise CalibrationError(f"format {format_name} needs calibration images: --data PATH")
         return self.calibration
+
+
+def require_name(name: str) -> None:
+    """See that files can carry the name of a model.
+
+    Raises:
+        InputError: it holds other characters than letters, digits, ``.``, ``_`` and ``-``.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(f"'{name}' cannot be a file name: use letters, digits, . _ -")
 
 
 class Exporter(ABC):
@@ -163,7 +172,7 @@ class Exporter(ABC):
         """
         if self.needs_calibration:
             request.require_calibration(self.name)
-        self._require(request.quantization)
+        self.require(request.quantization)
         path = request.out / self.file_name(request.name)
         return Artifact(path, self._convert(request), None, artifacts.UNSEALED)
 
@@ -204,6 +213,23 @@ class Exporter(ABC):
         except BackendError as error:
             raise ExportError(f"format {self.name}: {error}") from error
 
+    @classmethod
+    def require(cls, options: QuantizationOptions) -> None:
+        """Refuse options that the format cannot honour.
+
+        Raises:
+            ExportError: names the option and what the format takes.
+        """
+        if options.method != QuantizationOptions().method and options.method not in cls.methods:
+            takes = f"takes {', '.join(cls.methods)}" if cls.methods else "is not calibrated"
+            raise ExportError(
+                f"format {cls.name} {takes}: no --calibration-method {options.method}"
+            )
+        if not options.per_channel and not cls.per_tensor:
+            raise ExportError(f"format {cls.name} cannot share scales: no --per-tensor")
+        if options.float_layers and not cls.mixed:
+            raise ExportError(f"format {cls.name} cannot leave single layers in float")
+
     @abstractmethod
     def _convert(self, request: ExportRequest) -> bytes:
         """Return the engine's file, without manifest."""
@@ -211,22 +237,6 @@ class Exporter(ABC):
     @abstractmethod
     def _operators(self, payload: bytes) -> dict[str, int]:
         """Return the operators with their versions, or the operator set."""
-
-    def _require(self, options: QuantizationOptions) -> None:
-        """Refuse options that the format cannot honour.
-
-        Raises:
-            ExportError: names the option and what the format takes.
-        """
-        if options.method != QuantizationOptions().method and options.method not in self.methods:
-            takes = f"takes {', '.join(self.methods)}" if self.methods else "is not calibrated"
-            raise ExportError(
-                f"format {self.name} {takes}: no --calibration-method {options.method}"
-            )
-        if not options.per_channel and not self.per_tensor:
-            raise ExportError(f"format {self.name} cannot share scales: no --per-tensor")
-        if options.float_layers and not self.mixed:
-            raise ExportError(f"format {self.name} cannot leave single layers in float")
 
     def _ways_on(self, refusal: str, path: Path) -> str:
         mend = ", or let the export look for settings that pass: --max-drop 0.5"

@@ -62,6 +62,15 @@ class CompareOptions:
     seconds: float = 1.0
     peak: bool = True
 
+    def __post_init__(self) -> None:
+        """Check the fields.
+
+        Raises:
+            InputError: no time is left for timing.
+        """
+        if not 0.0 < self.seconds < float("inf"):
+            raise InputError(f"--seconds must be above 0, not {self.seconds:g}")
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,10 @@ class Cost:
 
 
 def measure(
-    files: Sequence[Artifact], best: Member, reporter: Reporter, seconds: float = 1.0
+    files: Sequence[Artifact],
+    best: Member,
+    reporter: Reporter,
+    timing: CompareOptions,
 ) -> Cost:
     """Time the ensemble's int8 file (or its first one) against its best member in turns.
 
@@ -54,7 +57,7 @@ def measure(
         files: the model files of the ensemble.
         best: its best member; it is exported to a temporary folder for this.
         reporter: shows progress.
-        seconds: of timing for each file.
+        timing: for how long each file is timed; the files are put in here.
 
     Raises:
         EdgeError: the member cannot be exported, or no engine runs the files.
@@ -64,7 +67,7 @@ def measure(
         options = ExportOptions((chosen.format,), out=Path(folder))
         (single,) = export(best.subject, options, reporter)
         paths = (chosen.path, single.path)
-        question = CompareOptions(paths, baseline=single.path, seconds=seconds, peak=False)
+        question = replace(timing, paths=paths, baseline=single.path)
         ensemble, member = compare_speed(question, reporter).entries
         return Cost(
             format=chosen.format,

@@ -10,7 +10,7 @@ import click
 
 from runtime.console import Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED
-from toolkit.commands._options import EXISTING, FORMAT, PATH
+from toolkit.commands._options import EXISTING, FOLDER, FORMAT
 from toolkit.runs import DEFAULT_PARENT
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option("--limit", type=int, help="Verify on the first N test images only.")
 @click.option("--seconds", type=float, default=1.0, show_default=True, help="Of timing a file.")
-@click.option("--out", type=PATH, default=DEFAULT_PARENT, help="Folder of the new run.")
+@click.option("--out", type=FOLDER, default=DEFAULT_PARENT, help="Folder of the new run.")
 @output_options
 def command(
     runs: tuple[Path, ...],
@@ -43,20 +43,22 @@ def command(
     must have the same data, labels and preprocessing.
     """
     from toolkit import ensemble, exporting
+    from toolkit.benching import CompareOptions
     from toolkit.commands._reporter import RichReporter
     from toolkit.datasets import DataOptions
     from toolkit.ensemble_cost import measure
     from toolkit.subject import resolve
     from toolkit.verifying import VerifyOptions, verify
 
-    exporting.select(formats)  # a mistyped name is told before anything is written
+    exporting.select(formats)
+    timing = CompareOptions(seconds=seconds, peak=False)
     options = VerifyOptions(limit=limit, golden=True)  # which keeps the verdict in the files
     reporter = RichReporter(output)
     made = ensemble.make(runs, out, reporter)
     subject = resolve(made.run.path, DataOptions(), reporter=reporter)
     files = tuple(exporting.export(subject, exporting.ExportOptions(formats), reporter))
     report = verify(subject, options, reporter)
-    cost = measure(files, made.best, reporter, seconds)
+    cost = measure(files, made.best, reporter, timing)
     output.data(_record(made, files, report, cost), _text(made, report, cost))
     output.next(f"toolkit evaluate {shlex.quote(str(made.run.path))} --all")
     if report.verdict != "pass":

@@ -12,7 +12,7 @@ from exporters import formats
 from exporters.quantization import METHODS, MIN_MAX
 from runtime.console import Names, Output, output_options
 from runtime.errors import EXIT_CHECK_FAILED
-from toolkit.commands._options import EXISTING, FORMAT, PATH, data_options, override_options
+from toolkit.commands._options import EXISTING, FOLDER, FORMAT, data_options, override_options
 
 if TYPE_CHECKING:
     from runtime.artifact import Artifact
@@ -34,7 +34,7 @@ as needed. Formats: {", ".join(formats.registry())} [default: tflite-int8].
 @click.argument("model", type=EXISTING, required=False)
 @click.option("--format", "chosen", type=FORMAT, multiple=True, help="May be given several times.")
 @click.option("--all", "everything", is_flag=True, help="Every format.")
-@click.option("--out", type=PATH, help="Folder [default: exports/ in the run, or this one].")
+@click.option("--out", type=FOLDER, help="Folder [default: exports/ in the run, or this one].")
 @click.option("--calibration-samples", type=int, default=512, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the calibration draw.")
 @click.option(
@@ -71,12 +71,12 @@ def command(
     from exporters.quantization import QuantizationOptions
     from toolkit import exporting
     from toolkit.commands._reporter import RichReporter
-    from toolkit.subject import resolve
+    from toolkit.subject import locate
 
     if chosen and everything:
         raise click.UsageError("use --format or --all, not both")
     names = () if everything else chosen or (exporting.DEFAULT_FORMAT,)
-    exporters = exporting.select(names)  # a mistyped format is told before TensorFlow is loaded
+    exporters = exporting.select(names)
     options = exporting.ExportOptions(
         names,
         out,
@@ -85,8 +85,10 @@ def command(
         force,
         max_drop,
     )
+    exporting.check_formats(options)
+    found = locate(model, data, overrides)
     reporter = RichReporter(output)
-    subject = resolve(model, data, overrides, reporter)
+    subject = found.load(reporter)
     proven = exporting.with_golden(out or subject.exports, subject.name, exporters)
     failed: dict[str, str] = {}
     mended: dict[str, Mending] = {}
