@@ -105,7 +105,7 @@ class ExportRequest:
 
 
 def require_name(name: str) -> None:
-    """Check that files can carry the name of a model.
+    """Check that a model name can be part of a file name.
 
     Raises:
         InputError: it contains other characters than letters, digits, ``.``, ``_`` and ``-``.

@@ -35,7 +35,7 @@ def check_files(files: Sequence[Artifact], asked: str) -> None:
 
     Args:
         files: the model files.
-        asked: what :func:`check_engine` lets pass.
+        asked: an engine that :func:`check_engine` accepts.
 
     Raises:
         BackendError: it is for files of another kind.

@@ -130,7 +130,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A Keras model that was found, with its data and what is said of it; nothing is loaded.
+    """A Keras model that was found and checked, with its options; nothing is loaded yet.
 
     Attributes:
         path: the ``.keras`` file.
@@ -148,7 +148,7 @@ class Located:
         """Check all that can be known before TensorFlow and the images are loaded.
 
         Raises:
-            InputError: it is no Keras model, or what is said of it does not fit its record.
+            InputError: it is no Keras model, or the options do not match its record.
             DataError: the data is missing, or none was named.
             MissingDependencyError: TensorFlow is not installed.
         """
@@ -180,7 +180,7 @@ class Located:
         """Load TensorFlow, the model and its data.
 
         Args:
-            reporter: told about slow reading.
+            reporter: shows slow reading.
 
         Raises:
             InputError: it is no image classifier, or the data does not fit it.
@@ -192,7 +192,7 @@ class Located:
 
 
 def locate(model: Path | None, data: DataOptions, overrides: Overrides = Overrides()) -> Located:
-    """Find a run, a ``.keras`` file, or (with None) the latest run, and check what is said of it.
+    """Find a run, a ``.keras`` file, or (with None) the latest run, and check the options.
 
     Args:
         model: a run folder, a ``.keras`` file, or None.
@@ -299,8 +299,7 @@ def _training_part(
 def _require_labels(labels: tuple[str, ...] | None, classes: int) -> None:
     if labels is not None and len(labels) != classes:
         raise InputError(
-            f"the model tells {classes} classes apart, "
-            f"but there are {len(labels)} labels (--labels)"
+            f"the model has {classes} classes, but there are {len(labels)} labels (--labels)"
         )
 
 

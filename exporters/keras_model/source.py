@@ -144,7 +144,7 @@ def load_keras(path: Path) -> KerasSource:
 
 
 def require_keras_file(path: Path) -> None:
-    """See that a file can be a Keras model, before TensorFlow is loaded.
+    """Check that a file can be a Keras model, without loading TensorFlow.
 
     Raises:
         InputError: no such file, not a ``.keras`` file or a damaged one.

@@ -15,7 +15,7 @@ _TENSORFLOW = ("tensorflow", "export", "train and convert models")
 
 
 def require_tensorflow() -> None:
-    """See that TensorFlow is installed, without its seconds of import.
+    """Check that TensorFlow is installed, without importing it, which takes seconds.
 
     Raises:
         MissingDependencyError: it is not.

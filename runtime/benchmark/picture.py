@@ -56,7 +56,7 @@ def picture(classifier: Classifier, path: Path | None) -> Picture:
 
 
 def read_one(path: Path) -> Source:
-    """Return the one image of a file, which has been read once.
+    """Return the one image of a file; it has been read once, to check it.
 
     Raises:
         InputError: the file cannot be read, or holds several images.
@@ -73,7 +73,7 @@ def read_one(path: Path) -> Source:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Let an error begin with the path."""
+    """Prefix input errors with the path."""
     try:
         yield
     except InputError as error:

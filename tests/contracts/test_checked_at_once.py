@@ -114,7 +114,7 @@ toolkit evaluate runs/a --channels 3                    | its size cannot be cha
 toolkit evaluate runs/a --fit padd                      | Did you mean 'pad'?
 toolkit evaluate runs/a --polarity inverted             | Did you mean 'invert'?
 toolkit evaluate runs/a --name a/b                      | 'a/b' cannot be a file name
-toolkit evaluate runs/a --labels a,b                    | 10 classes apart, but there are 2 labels
+toolkit evaluate runs/a --labels a,b                    | has 10 classes, but there are 2 labels
 toolkit evaluate runs/a --labels a,b,a                  | --labels names 'a' twice
 toolkit evaluate runs/a --labels gone.txt               | --labels takes a,b,c or a text file
 toolkit evaluate runs/a --scale 0                       | must be finite and not zero

@@ -34,7 +34,7 @@ class Custom(Architecture):
         self._module, _, self._function = name.partition(":")
 
     def require(self, padding: str) -> None:
-        """See that there is such a module, without importing it: that may take seconds.
+        """Check that the module exists, without importing it, which may take seconds.
 
         Raises:
             InputError: there is none.

@@ -79,7 +79,7 @@ class Architecture(ABC):
             ) from error
 
     def require(self, padding: str) -> None:
-        """See that it can be built with a padding.
+        """Check that it can be built with a padding.
 
         Raises:
             InputError: it cannot.

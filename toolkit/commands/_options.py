@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class _Writable(click.Path):
-    """A file or folder to write; said before the work if it cannot be."""
+    """A file or folder to write; checked before the work starts."""
 
     def __init__(self, *, folder: bool) -> None:
-        """Take whether it is a folder; folders that are missing are made with it."""
+        """Set whether it is a folder; missing parent folders are created with it."""
         super().__init__(path_type=Path)
         self._folder = folder
 

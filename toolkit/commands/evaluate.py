@@ -90,7 +90,7 @@ def command(
 def _located(
     keras: Path | None, data: DataOptions, overrides: Overrides, *, homeless: bool
 ) -> Located:
-    """Find the Keras model; for a file that lies in no run, say what to name if there is none."""
+    """Find the Keras model; for a file outside a run, the error names what is missing."""
     from runtime.errors import InputError
     from toolkit.trained_model import locate
 

@@ -108,7 +108,7 @@ def _read(path: Path) -> Artifact:
 
 
 def _check(image: Path | None, index: int) -> None:
-    """See that there is an image, before the model for which it is fitted is loaded."""
+    """Check the image before the model is loaded."""
     from runtime.errors import InputError
     from runtime.preprocessing.decode import decode
 

@@ -40,7 +40,7 @@ def load_dataset(options: DataOptions, reporter: Reporter = SILENT) -> Dataset:
 
 
 def check_data(options: DataOptions) -> None:
-    """Refuse data that cannot be loaded, as far as a look at its name and its files shows.
+    """Check data as far as its name and the headers of its files show, without loading it.
 
     Raises:
         UnknownNameError: no dataset has that name.

@@ -150,7 +150,7 @@ def read_arrays(path: Path) -> Arrays:
 
 
 def check_arrays(path: Path) -> None:
-    """See that :func:`read_arrays` finds its arrays, without reading them.
+    """Check that :func:`read_arrays` finds its arrays, without reading them.
 
     Raises:
         DataError: the file is missing, of another kind, or lacks an array.
@@ -189,7 +189,7 @@ def _require_keys(path: Path, found: Collection[str]) -> None:
 
 @contextmanager
 def _npz(path: Path) -> Iterator[NpzFile]:
-    """Open an archive of arrays; what goes wrong while it is open becomes a DataError."""
+    """Open an archive of arrays; errors while it is open become a DataError."""
     try:
         archive = np.load(path, allow_pickle=False)
         if isinstance(archive, np.ndarray):

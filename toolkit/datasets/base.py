@@ -153,10 +153,10 @@ class DatasetSource(ABC):
     shape: ClassVar[tuple[int, int, int] | None] = None
 
     def check(self, options: DataOptions) -> None:
-        """Refuse what cannot be loaded, as far as a look at names and headers shows.
+        """Check the options as far as names and headers of files show, without loading data.
 
         Raises:
-            DataError: says what is wrong with it.
+            DataError: names what is wrong.
         """
         if self.shape is not None:
             _check_size(self.name, self.shape, options)
@@ -177,8 +177,8 @@ class DatasetSource(ABC):
             array.setflags(write=False)  # many parts share them
         return whole
 
-    def _check(self, options: DataOptions) -> None:  # noqa: B027 - a name may say all
-        """Refuse a path that cannot be such data; the usual places are not looked into."""
+    def _check(self, options: DataOptions) -> None:  # noqa: B027 - optional to override
+        """Check the path; the default locations are not checked."""
 
     @abstractmethod
     def _load(self, options: DataOptions, reporter: Reporter) -> Dataset: ...

@@ -116,11 +116,11 @@ def select(names: Sequence[str]) -> list[type[Exporter]]:
 
 
 def check_formats(options: ExportOptions) -> None:
-    """Refuse settings that none of the formats can honour; where one can, it is exported.
+    """Check that at least one of the formats supports the settings.
 
     Raises:
         UnknownNameError: no such format.
-        ExportError: names the setting and what the formats take.
+        ExportError: none does; names the setting and what the formats take.
     """
     refusals = []
     for exporter in select(options.formats):

@@ -192,7 +192,7 @@ def prepare(subject: Subject, options: VerifyOptions, reporter: Reporter = SILEN
 
 
 def find_files(exports: Path, options: VerifyOptions) -> tuple[Artifact, ...]:
-    """Read the files, and see that they can be run as asked; Keras is not needed for that.
+    """Read the files and check that they can be run as requested, without Keras.
 
     Args:
         exports: where they are, if the options name none.
@@ -201,8 +201,8 @@ def find_files(exports: Path, options: VerifyOptions) -> tuple[Artifact, ...]:
     Raises:
         InputError: there are no files.
         ArtifactError: a file is damaged.
-        BackendError: the engine that is asked for runs none of them.
-        DeviceUnavailableError: a GPU is asked for, and no engine of the files can use one here.
+        BackendError: the requested engine runs none of them.
+        DeviceUnavailableError: a GPU is requested, and no engine of the files can use one here.
     """
     files = tuple(map(artifacts.read, options.paths)) or read_exports(exports)
     check_files(files, options.backend)
