@@ -111,6 +111,32 @@ class ModelChoice:
     mean: str | None = None
     std: str | None = None
 
+    def __post_init__(self) -> None:
+        """Check what does not depend on the file.
+
+        Raises:
+            InputError: a field is out of its range, or no number.
+        """
+        if changes := self.changes():
+            from runtime.preprocessing.spec import PreprocessSpec
+
+            PreprocessSpec.check_changes(**changes)
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields of a :class:`PreprocessSpec` that are to be replaced.
+
+        Raises:
+            InputError: a text holds no numbers.
+        """
+        changes: dict[str, Any] = {
+            "fit": self.fit,
+            "polarity": self.polarity,
+            "scale": self.scale,
+            "mean": parse_numbers(self.mean, "--mean"),
+            "std": parse_numbers(self.std, "--std"),
+        }
+        return {name: value for name, value in changes.items() if value is not None}
+
 
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add engine, device, threads and what is for GPUs as one ``engine`` argument."""
@@ -205,14 +231,7 @@ def load_options(choice: ModelChoice) -> LoadOptions:
 
 def override_spec(spec: PreprocessSpec, choice: ModelChoice) -> PreprocessSpec:
     """Return a spec with what the options say instead of what it says."""
-    changes: dict[str, Any] = {
-        "fit": choice.fit,
-        "polarity": choice.polarity,
-        "scale": choice.scale,
-        "mean": parse_numbers(choice.mean, "--mean"),
-        "std": parse_numbers(choice.std, "--std"),
-    }
-    return replace(spec, **{key: value for key, value in changes.items() if value is not None})
+    return replace(spec, **choice.changes())
 
 
 def parse_labels(text: str) -> tuple[str, ...]:

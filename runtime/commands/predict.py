@@ -90,6 +90,8 @@ def _require(images: tuple[str, ...], folder: Path | None, *, existing: bool) ->
         raise click.UsageError("name IMAGES, or a folder: --watch DIR")
     if existing and not folder:
         raise click.UsageError("--existing goes with --watch DIR")
+    if folder and not folder.is_dir():
+        raise InputError(f"--watch takes a folder, and {folder} is none")
 
 
 def _for_so_many(artifact: Artifact, inputs: Inputs, engine: EngineChoice) -> EngineChoice:

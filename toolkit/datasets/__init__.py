@@ -12,7 +12,7 @@ from toolkit.progress import SILENT, Reporter
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["DataOptions", "Dataset", "DatasetSource", "load_dataset", "registry"]
+__all__ = ["DataOptions", "Dataset", "DatasetSource", "check_data", "load_dataset", "registry"]
 
 DEFAULT = "mnist"
 
@@ -36,8 +36,22 @@ def load_dataset(options: DataOptions, reporter: Reporter = SILENT) -> Dataset:
         UnknownNameError: no dataset has that name.
         DataError: the data is missing or wrong.
     """
+    return _source(options).load(options, reporter)
+
+
+def check_data(options: DataOptions) -> None:
+    """Check data as far as its name and the headers of its files show, without loading it.
+
+    Raises:
+        UnknownNameError: no dataset has that name.
+        DataError: the data is missing or of another kind.
+    """
+    _source(options).check(options)
+
+
+def _source(options: DataOptions) -> DatasetSource:
     name = options.name or _recognise(options.path)
-    return pick(registry(), "dataset", name)().load(options, reporter)
+    return pick(registry(), "dataset", name)()
 
 
 def _recognise(path: Path | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,10 @@ class Cost:
 
 
 def measure(
-    files: Sequence[Artifact], best: Member, reporter: Reporter, seconds: float = 1.0
+    files: Sequence[Artifact],
+    best: Member,
+    reporter: Reporter,
+    timing: CompareOptions,
 ) -> Cost:
     """Time the ensemble's int8 file (or its first one) against its best member in turns.
 
@@ -55,7 +58,7 @@ def measure(
         files: the model files of the ensemble.
         best: its best member; it is exported to a temporary folder for this.
         reporter: shows progress.
-        seconds: of timing for each file.
+        timing: for how long each file is timed; the files are put in here.
 
     Raises:
         EdgeError: the member cannot be exported, or no engine runs the files.
@@ -66,7 +69,7 @@ def measure(
         (made,) = export(best.subject, options, reporter)
         single = made.artifact
         paths = (chosen.path, single.path)
-        question = CompareOptions(paths, baseline=single.path, seconds=seconds, peak=False)
+        question = replace(timing, paths=paths, baseline=single.path)
         ensemble, member = compare_speed(question, reporter).entries
         return Cost(
             format=chosen.format,

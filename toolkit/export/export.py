@@ -115,6 +115,24 @@ def select(names: Sequence[str]) -> list[type[Exporter]]:
     return [pick(registry, "format", name) for name in dict.fromkeys(names)]
 
 
+def check_formats(options: ExportOptions) -> None:
+    """Check that at least one of the formats supports the settings.
+
+    Raises:
+        UnknownNameError: no such format.
+        ExportError: none does; names the setting and what the formats take.
+    """
+    refusals = []
+    for exporter in select(options.formats):
+        try:
+            exporter.require(options.quantization)
+        except ExportError as error:
+            refusals.append(str(error))
+        else:
+            return
+    raise ExportError("; ".join(refusals))
+
+
 def with_golden(folder: Path, name: str, exporters: Iterable[type[Exporter]]) -> frozenset[Path]:
     """Return which files hold golden inputs; a file that cannot be read holds none.
 

@@ -35,6 +35,16 @@ class Budgets:
     gpu: Mapping[str, float] = field(default_factory=dict)
     origin: Path | None = None
 
+    def __post_init__(self) -> None:
+        """Check the limits, whatever the format.
+
+        Raises:
+            InputError: a limit is out of its range.
+        """
+        for name in formats.registry():
+            self.of(name)
+            self.on_gpu(name, "float32")
+
     def of(self, format_name: str) -> ParityBudget:
         """Return the limits of one format on a CPU.
 
@@ -83,11 +93,8 @@ def load_budgets(options: Mapping[str, float], path: Path | None = None) -> Budg
             single[_format(key)] = dict(_limit(name, number) for name, number in value.items())
         else:
             common |= [_limit(key, value)]
-    budgets = Budgets(options, common, single, single.pop(GPU, {}), path or _HERE)
-    for name in formats.registry():
-        budgets.of(name)  # a limit out of range is told now
-        budgets.on_gpu(name, "float32")
-    return budgets
+    gpu = single.pop(GPU, {})
+    return Budgets(options, common, single, gpu, path or _HERE)
 
 
 def _table(path: Path, *, needed: bool) -> dict[str, Any] | None:

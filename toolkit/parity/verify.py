@@ -12,7 +12,7 @@ from exporters.keras_model.source import load_keras
 from runtime.backends import AUTO, BackendOptions, for_suffix
 from runtime.errors import ArtifactError, DeviceUnavailableError, InputError, ParityError
 from runtime.modelfile import artifact as artifacts
-from toolkit.engines import engines_for
+from toolkit.engines import check_files, engines_for
 from toolkit.export.export import read_exports
 from toolkit.export.request import ExportOptions, build_request
 from toolkit.parity import FAIL, PASS, Candidate, ParityReport, Reference
@@ -185,14 +185,30 @@ def prepare(subject: Subject, options: VerifyOptions, reporter: Reporter = SILEN
     """Read the files and find out how the Keras model wants its images.
 
     Raises:
+        EdgeError: see :func:`find_files`.
+    """
+    files = find_files(subject.exports, options)
+    return Verification(as_exported(subject, files, reporter), files, options)
+
+
+def find_files(exports: Path, options: VerifyOptions) -> tuple[Artifact, ...]:
+    """Read the files and check that they can be run as requested, without Keras.
+
+    Args:
+        exports: where they are, if the options name none.
+        options: what to compare.
+
+    Raises:
         InputError: there are no files.
         ArtifactError: a file is damaged.
-        DeviceUnavailableError: a GPU is asked for, and no engine of the files can use one here.
+        BackendError: the requested engine runs none of them.
+        DeviceUnavailableError: a GPU is requested, and no engine of the files can use one here.
     """
-    files = tuple(artifacts.read(path) for path in options.paths) or read_exports(subject.exports)
+    files = tuple(map(artifacts.read, options.paths)) or read_exports(exports)
+    check_files(files, options.backend)
     if options.engine.device == "gpu":
         _require_gpu(files, options.engine.providers)
-    return Verification(as_exported(subject, files, reporter), files, options)
+    return files
 
 
 def verify(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT) -> ParityReport:

@@ -10,7 +10,7 @@ from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 
 from runtime.benchmark import Latency, measure_interleaved
-from runtime.errors import BackendError
+from runtime.errors import BackendError, InputError
 from runtime.host import Host, host
 from runtime.model import open_silently
 from runtime.modelfile import artifact as artifacts
@@ -49,6 +49,15 @@ class RecommendOptions:
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     limits: Limits = field(default_factory=Limits)
     seconds: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Check the fields.
+
+        Raises:
+            InputError: no time is left for timing.
+        """
+        if not 0.0 < self.seconds < float("inf"):
+            raise InputError(f"--seconds must be above 0, not {self.seconds:g}")
 
 
 @dataclass(frozen=True, slots=True)

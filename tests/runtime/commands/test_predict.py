@@ -166,7 +166,7 @@ def test_an_empty_folder_is_bad_input(runtime_cli, model, tmp_path):
         (["--scale", "0"], "not zero"),
         (["--scale", "x"], "--scale"),
         (["--mean", "a"], "--mean takes one number or one a channel, not 'a'"),
-        (["--mean", "1,2"], "mean needs 1 or 1 values, not 2"),
+        (["--mean", "1,2"], "mean needs 1 or 3 values, not 2"),
         (["--std", "0"], "not zero"),
         (["--labels", "a,b"], "2 labels for a model of 10 classes"),
         (["--labels", "no-such-file"], "--labels takes a,b,c or a text file"),
