@@ -13,8 +13,8 @@ from runtime.errors import ArtifactError, InputError
 from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
 from toolkit.diagnosis import Diagnosis, diagnose
-from toolkit.diagnosis.diagnose import DiagnoseOptions, diagnose_file
 from toolkit.diagnosis.figures import plot_diagnosis
+from toolkit.diagnosis.file import DiagnoseOptions, diagnose_file
 from toolkit.export.request import ExportOptions, build_request
 from toolkit.inspection import view
 from toolkit.trained_model import Overrides, resolve
