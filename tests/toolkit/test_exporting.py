@@ -53,7 +53,7 @@ def test_the_calibration_record_can_be_checked_by_hand(subject, seed):
 
 
 def test_test_images_of_all_classes_check_the_files(subject):
-    check = exporting._check_images(subject)
+    check = exporting.build_request(subject, ExportOptions(()), calibrate=False).check
     assert len(check.batch) == 256
     assert np.bincount(check.truth).min() >= 20
     assert len(np.unique(check.first(64).truth)) == 10

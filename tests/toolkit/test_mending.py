@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporters.calibration import CalibrationOptions
 from exporters.formats import registry
 from exporters.source import KerasSource
 from runtime import artifact as artifacts
@@ -116,7 +117,7 @@ def hard(subject, tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["tflite-int8", pytest.param("onnx-int8", marks=pytest.mark.slow)])
 def test_a_model_that_int8_ruins_is_mended(hard, name, tmp_path):
-    options = ExportOptions((name,), tmp_path, max_drop=1.0)
+    options = ExportOptions((name,), tmp_path, CalibrationOptions(64), max_drop=1.0)
     artifact, record = Mender(hard, options, SILENT).mend(registry()[name]())
     plain, chosen = record.attempts[0], record.chosen
     assert (plain.what, plain.passes, chosen.passes) == ("plain", False, True)

@@ -8,7 +8,6 @@ import pytest
 from runtime import artifact as artifacts
 from runtime.backends import for_suffix
 from runtime.errors import InputError, IntegrityError
-from toolkit import verifying
 from toolkit.datasets import DataOptions
 from toolkit.engines import ALL
 from toolkit.exporting import ExportOptions, export, read_exports
@@ -38,15 +37,11 @@ def test_without_any_file_it_says_how_to_make_some(subject, tmp_path):
 
 
 def test_all_installed_engines_are_asked(exports, subject):
-    def _asked(path):
-        job = verifying.prepare(subject, VerifyOptions((path,), backend=ALL))
-        return job._candidates(job.files[0])
-
-    found = _asked(exports["tflite"])
-    assert "litert" in [candidate.backend for candidate in found]
-    found = _asked(exports["onnx"])
-    installed = {engine.name for engine in for_suffix(".onnx") if engine.installed()}
-    assert {candidate.backend for candidate in found} == installed
+    for name in ("tflite", "onnx"):
+        path = exports[name]
+        report = verify(subject, VerifyOptions((path,), backend=ALL, limit=4))
+        installed = {engine.name for engine in for_suffix(path.suffix) if engine.installed()}
+        assert {entry.backend for entry in report.artifacts} == installed
 
 
 def test_a_damaged_file_is_never_run(subject, exports, tmp_path):
