@@ -23,7 +23,7 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """A reporter that drops everything."""
+    """A reporter that drops everything, also the epochs of a training."""
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -32,6 +32,17 @@ class Silent:
         yield lambda _steps: None
 
     def say(self, text: str) -> None:
+        """Say nothing."""
+
+    @contextmanager
+    def epoch(
+        self, number: int, epochs: int, steps: int
+    ) -> Iterator[Callable[[dict[str, float]], None]]:
+        """Open nothing."""
+        del number, epochs, steps
+        yield lambda _metrics: None
+
+    def epoch_done(self, number: int, epochs: int, row: dict[str, float]) -> None:
         """Say nothing."""
 
 

@@ -27,11 +27,16 @@ def request_(subject):
 
 
 @pytest.fixture(scope="module")
-def run(subject, exports, request_):
+def images(subject):
+    """Enough for every control: images and labels."""
+    return subject.dataset.x_test[:120], subject.dataset.y_test[:120]
+
+
+@pytest.fixture(scope="module")
+def run(subject, exports, request_, images):
     def _run(name):
         base = Base(artifacts.read(exports[name]), request_)
-        dataset = subject.dataset
-        results = self_check(base, Reference.of(subject), dataset.x_test, dataset.y_test)
+        results = self_check(base, Reference.of(subject), *images)
         return {result.control: result for result in results}
 
     return _run
@@ -54,11 +59,10 @@ def test_a_float_input_has_no_zero_point_and_no_calibration(run, name):
     assert all(results[control].caught for control in apply)
 
 
-def test_a_file_that_fails_by_itself_proves_nothing(subject, exports, request_):
+def test_a_file_that_fails_by_itself_proves_nothing(subject, exports, request_, images):
     strict = replace(budget_for("tflite-int8"), max_abs_error=1e-6)
     base = Base(artifacts.read(exports["tflite-int8"]), request_, strict)
-    dataset = subject.dataset
-    (result,) = self_check(base, Reference.of(subject), dataset.x_test, dataset.y_test)
+    (result,) = self_check(base, Reference.of(subject), *images)
     assert result.caught is None
     assert "itself fails the gate" in result.reasons[0]
 

@@ -140,7 +140,7 @@ def test_permuted_labels_fail(sealed, name):
 
 def with_kernel(artifact, change):
     """Return a file in which the second convolution has other weights, sealed again."""
-    payload = bytearray(artifacts._container(artifact.path).payload(artifact.data))
+    payload = bytearray(artifacts.payload(artifact))
     change_kernel = _change_tflite if artifact.suffix == ".tflite" else _change_onnx
     return artifacts.pack(artifact.path, change_kernel(payload, change), artifact.manifest)
 

@@ -12,7 +12,6 @@ from toolkit.datasets import DataOptions
 from toolkit.engines import ALL
 from toolkit.export.export import export, read_exports
 from toolkit.export.request import ExportOptions
-from toolkit.parity import verify as verifying
 from toolkit.parity.verify import VerifyOptions, verify
 from toolkit.trained_model import Overrides, as_exported, resolve
 
@@ -39,15 +38,11 @@ def test_without_any_file_it_says_how_to_make_some(subject, tmp_path):
 
 
 def test_all_installed_engines_are_asked(exports, subject):
-    def _asked(path):
-        job = verifying.prepare(subject, VerifyOptions((path,), backend=ALL))
-        return job._candidates(job.files[0])
-
-    found = _asked(exports["tflite"])
-    assert "litert" in [candidate.backend for candidate in found]
-    found = _asked(exports["onnx"])
-    installed = {engine.name for engine in for_suffix(".onnx") if engine.installed()}
-    assert {candidate.backend for candidate in found} == installed
+    for name in ("tflite", "onnx"):
+        path = exports[name]
+        report = verify(subject, VerifyOptions((path,), backend=ALL, limit=4))
+        installed = {engine.name for engine in for_suffix(path.suffix) if engine.installed()}
+        assert {entry.backend for entry in report.artifacts} == installed
 
 
 def test_a_damaged_file_is_never_run(subject, exports, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporters.calibration import CalibrationOptions
 from exporters.formats import registry
 from exporters.keras_model.source import KerasSource
 from runtime.errors import InputError, ParityError
@@ -115,7 +116,8 @@ def hard(subject, tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["tflite-int8", pytest.param("onnx-int8", marks=pytest.mark.slow)])
 def test_a_model_that_int8_ruins_is_mended(hard, name, tmp_path):
-    (found,) = export_within(hard, SearchOptions(ExportOptions((name,), tmp_path), 1.0))
+    plainly = ExportOptions((name,), tmp_path, CalibrationOptions(64))
+    (found,) = export_within(hard, SearchOptions(plainly, 1.0))
     artifact, record = found.artifact, found.search
     plain, chosen = record.attempts[0], record.chosen
     assert (plain.what, plain.passes, chosen.passes) == ("plain", False, True)
