@@ -11,13 +11,14 @@ from types import SimpleNamespace
 import pytest
 
 from runtime.errors import InputError
-from toolkit import checkpoint, recipe, training
 from toolkit.datasets import DataOptions
 from toolkit.progress import SILENT
-from toolkit.training import TrainingInterruptedError
+from toolkit.training import checkpoint
+from toolkit.training import options as recipe
+from toolkit.training import train as training
 from toolkit.training.options import TrainOptions
 from toolkit.training.schedules import Plateau
-from toolkit.training.train import train
+from toolkit.training.train import TrainingInterruptedError, train
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 DIGITS = DataOptions(name="digits")
