@@ -7,7 +7,11 @@ Example::
     with runtime.load("mnist-cnn.int8.tflite") as classifier:
         print(classifier.predict("seven.png").label)
 
-Nothing is imported before it is used, so that ``runtime --help`` starts at once.
+Nothing is imported before it is used, so that ``runtime --help`` starts at once. The logger
+``runtime`` reports engines, worker processes and refused GPUs; it is silent by default::
+
+    logging.basicConfig()
+    logging.getLogger("runtime").setLevel(logging.DEBUG)
 """
 
 from __future__ import annotations
