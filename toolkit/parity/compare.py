@@ -136,7 +136,7 @@ class Comparison:
             reference_accuracy=float((self.expected.argmax(axis=1) == self.truth).mean()),
             images=count,
             artifacts=tuple(entries),
-            notes=words.unseen(count, (e.budget.max_drop for e in entries if e.budget)),
+            notes=words.unseen(count, (entry.budget.max_drop for entry in entries if entry.budget)),
         )
 
 

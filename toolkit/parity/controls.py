@@ -124,7 +124,7 @@ def self_check(
     results = []
     with reporter.task("negative controls", len(CONTROLS)) as tick:
         for name, broken in CONTROLS.items():
-            results.append(_try(name, broken, base, reference, (images, labels)))
+            results.append(_try(name, broken, base, reference, images, labels))
             tick(1)
     return tuple(results)
 
@@ -134,7 +134,8 @@ def _try(
     broken: Callable[[Base], Artifact | None],
     base: Base,
     reference: Reference,
-    data: tuple[NDArray[np.uint8], NDArray[np.int64]],
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
 ) -> ControlResult:
     kind = base.manifest.format
     try:
@@ -143,10 +144,13 @@ def _try(
         return ControlResult(name, kind, caught=True, reasons=(str(error),))
     if artifact is None:
         return ControlResult(name, kind, caught=None, reasons=("does not apply to this file",))
-    (entry,) = compare(reference, [Candidate(artifact)], *data, base.budget).artifacts
-    caught = entry.verdict != PASS
+    (entry,) = compare(reference, [Candidate(artifact)], images, labels, base.budget).artifacts
     return ControlResult(
-        name, kind, caught, entry.reasons, _element_wise(artifact, reference, data[0])
+        control=name,
+        format=kind,
+        caught=entry.verdict != PASS,
+        reasons=entry.reasons,
+        allclose=_element_wise(artifact, reference, images),
     )
 
 

@@ -124,8 +124,7 @@ def _rows(file: Artifact, images: NDArray[np.uint8], tie_margin: float) -> Itera
                 for batch in BATCHES:
                     outputs = _in_batches(classifier, images, batch)
                     first = outputs if first is None else first
-                    of = (file, backend.name)
-                    yield _cell(of, (batch, threads), (first, outputs), tie_margin)
+                    yield _cell(file, backend.name, batch, threads, first, outputs, tie_margin)
 
 
 def _bounded(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -150,14 +149,14 @@ def _in_batches(
 
 
 def _cell(
-    of: tuple[Artifact, str],
-    setting: tuple[int, int],
-    pair: tuple[NDArray[np.float32], NDArray[np.float32]],
+    file: Artifact,
+    backend: str,
+    batch: int,
+    threads: int,
+    first: NDArray[np.float32],
+    outputs: NDArray[np.float32],
     tie_margin: float,
 ) -> MatrixCell:
-    file, backend = of
-    batch, threads = setting
-    first, outputs = pair
     moved = first.argmax(axis=1) != outputs.argmax(axis=1)
     unsure = moved & (margins(first) < tie_margin)
     different, near_ties = int(moved.sum()), int(unsure.sum())
@@ -177,5 +176,16 @@ def _cell(
 
 
 def _refused(file: Artifact, backend: str, reason: str) -> MatrixCell:
-    path = str(file.path)
-    return MatrixCell(file.format, path, backend, None, None, 0, 0, 0, None, REFUSED, reason)
+    return MatrixCell(
+        format=file.format,
+        path=str(file.path),
+        backend=backend,
+        batch=None,
+        threads=None,
+        images=0,
+        different=0,
+        near_ties=0,
+        max_difference=None,
+        verdict=REFUSED,
+        reason=reason,
+    )

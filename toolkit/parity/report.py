@@ -185,7 +185,7 @@ def listed(entries: Iterable[ArtifactParity], name: Callable[[ArtifactParity], s
     for entry in entries:
         engines.setdefault(entry.path, []).append(entry)
     return ", ".join(
-        f"{name(one)} ({', '.join(e.engine for e in (one, *others))})"
+        f"{name(one)} ({', '.join(entry.engine for entry in (one, *others))})"
         for one, *others in engines.values()
     )
 

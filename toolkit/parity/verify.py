@@ -240,7 +240,7 @@ def verify(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT
 def _require_gpu(files: tuple[Artifact, ...], providers: tuple[str, ...]) -> None:
     """Raise if no GPU can be used, before Keras runs on thousands of images."""
     engines = {engine.name: engine for file in files for engine in for_suffix(file.suffix)}
-    able = [e for e in engines.values() if e.uses_gpu and e.installed()]
+    able = [engine for engine in engines.values() if engine.uses_gpu and engine.installed()]
     obstacles = [engine.gpu_obstacle(providers) for engine in able]
     if all(obstacles):
         reason = "; ".join(obstacles) or "no engine that uses one is installed"
@@ -255,5 +255,5 @@ def _one_of_each_kind(files: tuple[Artifact, ...]) -> list[Artifact]:
         exporter = registry.get(file.format)
         return exporter is not None and exporter.needs_calibration
 
-    kinds = ([f for f in files if f.suffix == suffix] for suffix in SUFFIXES)
+    kinds = ([file for file in files if file.suffix == suffix] for suffix in SUFFIXES)
     return [next(filter(calibrated, kind), kind[0]) for kind in kinds if kind]
