@@ -17,7 +17,7 @@ from toolkit.commands._options import EXISTING, FOLDER, FORMAT, data_options, ov
 if TYPE_CHECKING:
     from runtime.modelfile.artifact import Artifact
     from toolkit.datasets import DataOptions
-    from toolkit.export.attempts import Mending
+    from toolkit.export.attempts import SearchRecord
     from toolkit.trained_model import Overrides, Subject
 
 
@@ -93,7 +93,7 @@ def command(
     subject = located.load(reporter)
     proven = export.with_golden(out or subject.exports, subject.name, exporters)
     failed: dict[str, str] = {}
-    mended: dict[str, Mending] = {}
+    mended: dict[str, SearchRecord] = {}
     artifacts = []
     found = (
         export_within(subject, search, reporter)
@@ -163,7 +163,7 @@ def _refusal(artifact: Artifact) -> str | None:
 
 def _show(
     artifacts: list[Artifact],
-    mended: dict[str, Mending],
+    mended: dict[str, SearchRecord],
     failed: dict[str, str],
     output: Output,
 ) -> None:
@@ -186,7 +186,7 @@ def _show(
             )
 
 
-def _entry(artifact: Artifact, mended: dict[str, Mending]) -> dict[str, Any]:
+def _entry(artifact: Artifact, mended: dict[str, SearchRecord]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "format": artifact.format,
         "path": str(artifact.path),

@@ -11,7 +11,7 @@ from runtime.model import open_silently
 from runtime.modelfile import artifact as artifacts
 from runtime.session import LoadOptions
 from toolkit.evaluation.metrics import evaluate
-from toolkit.parity.compare import answers_in_order
+from toolkit.parity.compare import outputs_in_order
 from toolkit.parity.reference import Reference
 from toolkit.progress import SILENT, Reporter
 from toolkit.runs.run import CONFIG, MODEL
@@ -114,7 +114,7 @@ def home(file: Path) -> Path | None:
 def evaluate_keras(subject: Subject) -> Evaluation:
     """Evaluate the Keras model of a subject on all its test images."""
     images, truth = _test_images(subject, None)
-    return evaluate(Reference.of(subject).answer(images), truth, subject.labels)
+    return evaluate(Reference.of(subject).predict_images(images), truth, subject.labels)
 
 
 def evaluate_files(
@@ -140,7 +140,7 @@ def evaluate_files(
     """
     images, truth = _test_images(subject, limit)
     reference = Reference.of(subject)
-    expected = reference.answer(images, reporter)
+    expected = reference.predict_images(images, reporter)
     keras = evaluate(expected, truth, subject.labels)
     found: list[FileEvaluation] = []
     refused: list[tuple[str, BackendError]] = []
@@ -149,7 +149,7 @@ def evaluate_files(
             opened = open_silently(file, backend, options=_stated(file, subject))
             with opened:
                 _require(opened, subject)
-                answers = answers_in_order(opened, reference, images, reporter)
+                answers = outputs_in_order(opened, reference, images, reporter)
         except MissingDependencyError:
             raise
         except BackendError as error:

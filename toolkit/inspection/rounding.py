@@ -1,4 +1,4 @@
-"""Which stored weights are not the model's, and not what rounding makes of them either."""
+"""Which stored weights differ from the model's by more than rounding explains."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ def unexplained(
         stored: in the file, (inputs, output channels).
         wanted: of the model, in the same order.
         step: (output channels,), distance of two neighbouring values; 0 in float.
+
+    Example:
+        >>> stored = np.array([[0.5], [1.0]], np.float32)
+        >>> wanted = np.array([[0.52], [0.7]], np.float32)
+        >>> unexplained(stored, wanted, step=np.array([0.1], np.float32))
+        array([[False],
+               [ True]])
     """
     off, largest = np.abs(stored - wanted), np.abs(wanted).max(axis=0)
     if (step > 0).any():

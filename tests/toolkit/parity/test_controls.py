@@ -13,7 +13,7 @@ from toolkit.parity.controls import CONTROLS, Base, self_check
 # What the reason must speak of, so that it points at the cause.
 CAUSES = {
     "one weight byte flipped": "weights is not the Keras model's",
-    "two labels swapped": "its labels stand in another order",
+    "two labels swapped": "its labels are in another order",
     "pixels not divided by 255": "preprocessing mismatch: on the same arrays the file agrees",
     "polarity inverted": "preprocessing mismatch",
     "wrong zero point": "zero point",

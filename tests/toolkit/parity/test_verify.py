@@ -115,7 +115,7 @@ def test_files_that_do_not_agree_on_preprocessing_are_refused(rgb_model, scaled,
     assert [entry.verdict for entry in report.artifacts] == ["pass", "fail"]
 
 
-def test_a_keras_model_at_chance_is_told(rgb_model, tmp_path):
+def test_a_keras_model_at_chance_is_reported(rgb_model, tmp_path):
     """The scale is wrong for both, so they agree; the accuracy shows it."""
     data = DataOptions(path=rgb_model / "colors.npz")
     wrong = resolve(rgb_model / "colors.keras", data, Overrides(scale=1e-5))
