@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from toolkit.compression.distillation_data import Lessons
     from toolkit.compression.options import CompressOptions
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
     from toolkit.training.results import TrainReporter
 
 RECORD = "compression.json"
@@ -60,14 +60,14 @@ class Compressor:
 
     def __init__(
         self,
-        subject: Subject,
+        trained: TrainedModel,
         options: CompressOptions,
         reporter: TrainReporter,
     ) -> None:
         """Measure what the channels of the teacher are worth.
 
         Args:
-            subject: the teacher with its data.
+            trained: the teacher with its data.
             options: how the student is made and taught.
             reporter: shows progress.
 
@@ -76,22 +76,22 @@ class Compressor:
         """
         self._options, self._reporter = options, reporter
         # the student is taught, judged and run as its teacher is, whatever the data say
-        dataset = replace(subject.dataset, labels=subject.labels, spec=subject.spec)
-        self._subject = replace(subject, dataset=dataset)
-        recorded = runs.config_beside(subject.source.path) or {"options": _UNRECORDED}
+        dataset = replace(trained.dataset, labels=trained.labels, spec=trained.spec)
+        self._subject = replace(trained, dataset=dataset)
+        recorded = runs.config_beside(trained.source.path) or {"options": _UNRECORDED}
         split = recorded["options"]
-        self._config = recorded | describe(split, subject.data, dataset) | {"name": subject.name}
+        self._config = recorded | describe(split, trained.data, dataset) | {"name": trained.name}
         _, self._validation = train_validation(
-            subject.dataset, split["validation_split"], split["seed"]
+            trained.dataset, split["validation_split"], split["seed"]
         )
-        self._search = Search(subject, reporter)
+        self._search = Search(trained, reporter)
 
     @cached_property
     def _lessons(self) -> Lessons:
         """What the students learn from; it takes minutes, so only once there is a student."""
-        subject = self._subject
-        kept = np.setdiff1d(subject.training, self._validation)
-        return prepare(subject, kept, self._validation, self._options, self._reporter)
+        trained = self._subject
+        kept = np.setdiff1d(trained.training, self._validation)
+        return prepare(trained, kept, self._validation, self._options, self._reporter)
 
     def compress(self, parent: Path) -> Compression:
         """Make a student, teach it, and write its run folder.

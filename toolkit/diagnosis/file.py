@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from toolkit.diagnosis.report import Diagnosis
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 DEFAULT_IMAGES = 128
 _INTEGER = {".tflite": "tflite-int8", ".onnx": "onnx-int8"}
@@ -69,7 +69,7 @@ class FileDiagnosis:
 
     Example::
 
-        diagnosis = diagnose_file(subject, Path("mnist-cnn.int8.tflite"), DiagnoseOptions())
+        diagnosis = diagnose_file(trained, Path("mnist-cnn.int8.tflite"), DiagnoseOptions())
         print(diagnosis.found.worst.name, diagnosis.advice)
     """
 
@@ -109,7 +109,7 @@ class FileDiagnosis:
 
 
 def diagnose_file(
-    subject: Subject, path: Path, options: DiagnoseOptions, reporter: Reporter = SILENT
+    trained: TrainedModel, path: Path, options: DiagnoseOptions, reporter: Reporter = SILENT
 ) -> FileDiagnosis:
     """Compare a file layer by layer with the Keras model, on training images.
 
@@ -121,19 +121,19 @@ def diagnose_file(
 
     Example::
 
-        diagnosis = diagnose_file(subject, Path("mnist-cnn.int8.tflite"), DiagnoseOptions())
+        diagnosis = diagnose_file(trained, Path("mnist-cnn.int8.tflite"), DiagnoseOptions())
         decibels = {layer.name: layer.own_sqnr for layer in diagnosis.found.layers}
     """
     file = artifacts.read(path)
-    subject = as_exported(subject, (file,), reporter)
+    trained = as_exported(trained, (file,), reporter)
     inside = view(file.data, file.suffix)
-    original = float_view(subject.graphs, file.suffix)
-    found = diagnose(inside, original, _images(subject, options), reporter)
+    original = float_view(trained.graphs, file.suffix)
+    found = diagnose(inside, original, _images(trained, options), reporter)
     return FileDiagnosis(path, file.format, for_suffix(file.suffix)[0].name, found)
 
 
-def _images(subject: Subject, options: DiagnoseOptions) -> NDArray[np.float32]:
-    dataset = subject.dataset
+def _images(trained: TrainedModel, options: DiagnoseOptions) -> NDArray[np.float32]:
+    dataset = trained.dataset
     wanted = CalibrationOptions(options.images, options.seed)
-    chosen = stratified_sample(dataset.y_train, subject.training, wanted)
-    return subject.spec.apply(dataset.x_train[chosen])
+    chosen = stratified_sample(dataset.y_train, trained.training, wanted)
+    return trained.spec.apply(dataset.x_train[chosen])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from runtime.modelfile.artifact import Artifact
     from toolkit.export.attempts import SearchRecord
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 DEFAULT_FORMAT = "tflite-int8"
 
@@ -63,12 +63,12 @@ class Exported:
 
 
 def export(
-    subject: Subject, options: ExportOptions, reporter: Reporter = SILENT
+    trained: TrainedModel, options: ExportOptions, reporter: Reporter = SILENT
 ) -> Iterator[Exported]:
     """Write one artifact per format.
 
     Args:
-        subject: the model with its data.
+        trained: the model with its data.
         options: what to write.
         reporter: shows progress.
 
@@ -81,12 +81,12 @@ def export(
 
     Example::
 
-        for one in export(subject, ExportOptions(("tflite-int8", "onnx"))):
+        for one in export(trained, ExportOptions(("tflite-int8", "onnx"))):
             print(one.format, one.error or one.artifact.path)
     """
     exporters = select(options.formats)
     needed = any(exporter.needs_calibration for exporter in exporters)
-    request = build_request(subject, options, calibrate=needed)
+    request = build_request(trained, options, calibrate=needed)
     yield from each(exporters, lambda one: Exported(one.name, one.export(request)), reporter)
 
 

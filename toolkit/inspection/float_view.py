@@ -18,6 +18,6 @@ def float_view(graphs: FloatGraphs, suffix: str) -> GraphView:
 
     Example::
 
-        original = float_view(subject.graphs, ".onnx")
+        original = float_view(trained.graphs, ".onnx")
     """
     return view(graphs.to_bytes(suffix), suffix)

@@ -189,12 +189,12 @@ def compare(
 
     Example::
 
-        subject = resolve(None, DataOptions())  # the latest run
+        trained = resolve(None, DataOptions())  # the latest run
         report = compare(
-            Reference.of(subject),
+            Reference.of(trained),
             [Candidate(artifacts.read("mnist-cnn.int8.tflite"))],
-            subject.dataset.x_test,
-            subject.dataset.y_test,
+            trained.dataset.x_test,
+            trained.dataset.y_test,
         )
         print(report.verdict, report.artifacts[0].sentence)
     """

@@ -74,7 +74,7 @@ class Base:
 
     Example::
 
-        base = Base(file, build_request(subject, ExportOptions(()), calibrate=True))
+        base = Base(file, build_request(trained, ExportOptions(()), calibrate=True))
     """
 
     artifact: Artifact

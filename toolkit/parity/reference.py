@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from runtime.preprocessing.spec import PreprocessSpec
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 _CHUNK = 1000  # images between two steps of the progress bar
 
@@ -51,18 +51,18 @@ class Reference:
     _views: dict[str, GraphView] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def of(cls, subject: Subject) -> Reference:
+    def of(cls, trained: TrainedModel) -> Reference:
         """Return the reference for a loaded model.
 
         Example::
 
             reference = Reference.of(resolve(None, DataOptions()))
         """
-        graphs = subject.graphs
+        graphs = trained.graphs
         return cls(
             graphs.source.predict,
-            subject.spec,
-            subject.labels,
+            trained.spec,
+            trained.labels,
             lambda suffix: float_view(graphs, suffix),
         )
 

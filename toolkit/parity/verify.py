@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from exporters.budget import ParityBudget
     from runtime.modelfile.artifact import Artifact
     from toolkit.parity import ArtifactParity
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 _CONTROL_IMAGES = 1000
 
@@ -78,34 +78,34 @@ class Verification:
     """Files, the Keras model and the images on which they are compared.
 
     Attributes:
-        subject: the Keras model with its data.
+        trained: the Keras model with its data.
         files: the model files.
         options: what to compare.
 
     Example::
 
-        verification = prepare(subject, VerifyOptions())
+        verification = prepare(trained, VerifyOptions())
         report, cells = verification.compare(), verification.matrix()
     """
 
-    subject: Subject
+    trained: TrainedModel
     files: tuple[Artifact, ...]
     options: VerifyOptions
 
     @cached_property
     def reference(self) -> Reference:
         """The Keras model as the gate uses it; its float graphs are made once for all checks."""
-        return Reference.of(self.subject)
+        return Reference.of(self.trained)
 
     @property
     def images(self) -> NDArray[np.uint8]:
         """The test images, uint8 (n, height, width, channels)."""
-        return self.subject.dataset.x_test[: self.options.limit]
+        return self.trained.dataset.x_test[: self.options.limit]
 
     @property
     def labels(self) -> NDArray[np.int64]:
         """Their classes, int64 (n,)."""
-        return self.subject.dataset.y_test[: self.options.limit]
+        return self.trained.dataset.y_test[: self.options.limit]
 
     def compare(self, reporter: Reporter = SILENT) -> ParityReport:
         """Judge each file in each engine; with ``golden``, seal those that pass.
@@ -114,7 +114,7 @@ class Verification:
 
         Example::
 
-            report = prepare(subject, VerifyOptions(golden=True)).compare()
+            report = prepare(trained, VerifyOptions(golden=True)).compare()
         """
         teacher, missing = self._teacher()
         comparison = Comparison.of(self.reference, self.images, self.labels, teacher, reporter)
@@ -132,7 +132,7 @@ class Verification:
             for file in self.files
             if str(file.path) in first.keys() - failed
         ]
-        classes = len(self.subject.labels)
+        classes = len(self.trained.labels)
         warning = chance_warning(report.reference_accuracy, classes, report.images)
         notes += [missing, warning]
         return replace(report, notes=(*report.notes, *filter(None, notes)))
@@ -142,7 +142,7 @@ class Verification:
 
         Example::
 
-            cells = prepare(subject, VerifyOptions()).matrix()
+            cells = prepare(trained, VerifyOptions()).matrix()
         """
         return engine_matrix(self.files, self.images, self.options.budgets.of, reporter)
 
@@ -154,10 +154,10 @@ class Verification:
 
         Example::
 
-            results = prepare(subject, VerifyOptions()).self_check()
+            results = prepare(trained, VerifyOptions()).self_check()
             assert all(result.caught is not False for result in results)
         """
-        request = build_request(self.subject, ExportOptions(()), calibrate=True)
+        request = build_request(self.trained, ExportOptions(()), calibrate=True)
         images, labels = self.images[:_CONTROL_IMAGES], self.labels[:_CONTROL_IMAGES]
         return tuple(
             result
@@ -169,14 +169,14 @@ class Verification:
 
     def _teacher(self) -> tuple[Teacher | None, str | None]:
         """Run the network that the Keras model was distilled from, or return why it cannot be."""
-        lineage = self.subject.lineage
+        lineage = self.trained.lineage
         if not lineage:
             return None, None
         path, name = Path(lineage["teacher_model"]), lineage["teacher"]
         if not path.is_file() or (found := load_keras(path)).sha256 != lineage["teacher_sha256"]:
             return None, f"not compared with its teacher {name}: it is no longer {path}"
         limit = lineage["options"]["max_drop"]
-        outputs = found.predict(self.subject.spec.apply(self.images))
+        outputs = found.predict(self.trained.spec.apply(self.images))
         return Teacher(name, outputs, DEFAULT_DROP if limit is None else limit), None
 
     def _candidates(self, file: Artifact) -> list[Candidate]:
@@ -193,7 +193,7 @@ class Verification:
         found, limits, outputs = one.entry.metrics, one.entry.budget, one.outputs
         if one.entry.verdict != PASS or found is None or limits is None or outputs is None:
             return None
-        dataset, labels = self.subject.dataset.name, self.subject.labels
+        dataset, labels = self.trained.dataset.name, self.trained.labels
         measured = found.as_accuracy(f"{dataset} test images")
         try:
             add_golden(file, outputs, expected, self.images, self.labels, labels, measured, limits)
@@ -204,14 +204,16 @@ class Verification:
         return None
 
 
-def prepare(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT) -> Verification:
+def prepare(
+    trained: TrainedModel, options: VerifyOptions, reporter: Reporter = SILENT
+) -> Verification:
     """Read the files, and determine the preprocessing of the Keras model.
 
     Raises:
         EdgeError: see :func:`find_files`.
     """
-    files = find_files(subject.exports, options)
-    return Verification(as_exported(subject, files, reporter), files, options)
+    files = find_files(trained.exports, options)
+    return Verification(as_exported(trained, files, reporter), files, options)
 
 
 def find_files(exports: Path, options: VerifyOptions) -> tuple[Artifact, ...]:
@@ -234,7 +236,9 @@ def find_files(exports: Path, options: VerifyOptions) -> tuple[Artifact, ...]:
     return files
 
 
-def verify(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT) -> ParityReport:
+def verify(
+    trained: TrainedModel, options: VerifyOptions, reporter: Reporter = SILENT
+) -> ParityReport:
     """Compare model files with the Keras model on its test images.
 
     Raises:
@@ -246,7 +250,7 @@ def verify(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT
         report = verify(resolve(None, DataOptions()), VerifyOptions())
         print(report.verdict)
     """
-    return prepare(subject, options, reporter).compare(reporter)
+    return prepare(trained, options, reporter).compare(reporter)
 
 
 def _require_gpu(files: tuple[Artifact, ...], providers: tuple[str, ...]) -> None:

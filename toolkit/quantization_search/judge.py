@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from exporters.budget import ParityBudget
     from runtime.backends import Backend
     from toolkit.parity.metrics import Metrics
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 _CHUNK = 500  # images in memory as float32
 
@@ -32,29 +32,29 @@ class Judge:
 
     Attributes:
         held_out: the validation images.
-        subject: the model, without these images for its calibration.
+        trained: the model, without these images for its calibration.
         max_drop: highest loss of accuracy, in points.
 
     Example::
 
-        judge, exporter = Judge(subject, max_drop=0.5), formats.registry()["tflite-int8"]()
+        judge, exporter = Judge(trained, max_drop=0.5), formats.registry()["tflite-int8"]()
         with exporter.open(exporter.draft(request)) as backend:
             found, reasons = judge(exporter, backend)
     """
 
-    def __init__(self, subject: Subject, max_drop: float) -> None:
+    def __init__(self, trained: TrainedModel, max_drop: float) -> None:
         """Set the validation images aside and run Keras on them.
 
         Args:
-            subject: the model with its data.
+            trained: the model with its data.
             max_drop: highest loss of accuracy, in points.
 
         Raises:
             DataError: there are too few images.
         """
-        self.held_out, self.subject = hold_out(subject)
+        self.held_out, self.trained = hold_out(trained)
         self.max_drop = max_drop
-        self._expected = self._in_chunks(subject.source.predict)
+        self._expected = self._in_chunks(trained.source.predict)
 
     @property
     def dataset(self) -> str:
@@ -71,11 +71,11 @@ class Judge:
         Raises:
             ParityError: the outputs are not finite.
         """
-        source = self.subject.source
+        source = self.trained.source
         outputs = self._in_chunks(lambda batch: probabilities(backend, source, batch))
         budget = self._budget(exporter)
         found = measure(
-            self._expected, outputs, self.held_out.truth, self.subject.labels, budget.tie_margin
+            self._expected, outputs, self.held_out.truth, self.trained.labels, budget.tie_margin
         )
         reasons = words.reasons(found, budget)
         drop = -100 * found.accuracy_delta
@@ -105,14 +105,14 @@ class Judge:
             batch = judge.sample(64)  # float32 (64, height, width, channels)
         """
         chosen = np.linspace(0, len(self.held_out.truth) - 1, count).round().astype(np.int64)
-        return self.subject.spec.apply(self.held_out.images[np.unique(chosen)])
+        return self.trained.spec.apply(self.held_out.images[np.unique(chosen)])
 
     def _in_chunks(
         self, predict: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     ) -> NDArray[np.float32]:
         images = self.held_out.images
         chunks = [
-            predict(self.subject.spec.apply(images[start : start + _CHUNK]))
+            predict(self.trained.spec.apply(images[start : start + _CHUNK]))
             for start in range(0, len(images), _CHUNK)
         ]
         return np.concatenate(chunks)

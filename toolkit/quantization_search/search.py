@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from toolkit.inspection import GraphView
     from toolkit.parity.metrics import Metrics
     from toolkit.progress import Reporter
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 _SAMPLES = (128, 2048)  # calibration images that are tried besides the requested number
 _SECONDS = 0.3  # of timing, per file
@@ -70,12 +70,12 @@ class SearchOptions:
 
 
 def export_within(
-    subject: Subject, options: SearchOptions, reporter: Reporter = SILENT
+    trained: TrainedModel, options: SearchOptions, reporter: Reporter = SILENT
 ) -> Iterator[Exported]:
     """Write one artifact per format, each with settings that keep the accuracy.
 
     Args:
-        subject: the model with its data.
+        trained: the model with its data.
         options: what to write, and the limit.
         reporter: gets a line per attempt.
 
@@ -89,10 +89,10 @@ def export_within(
     Example::
 
         options = SearchOptions(ExportOptions(("tflite-int8", "onnx-int8")), max_drop=0.5)
-        for one in export_within(subject, options):
+        for one in export_within(trained, options):
             print(one.format, one.error or one.artifact.path)
     """
-    exporters, judge = select(options.export.formats), Judge(subject, options.max_drop)
+    exporters, judge = select(options.export.formats), Judge(trained, options.max_drop)
     if judge.held_out.remark:
         reporter.say(judge.held_out.remark)
     write = partial(search, judge, options=options.export, reporter=reporter)
@@ -117,10 +117,10 @@ def search(
     Example::
 
         exporter = formats.registry()["tflite-int8"]()
-        result = search(Judge(subject, max_drop=0.5), exporter, ExportOptions(("tflite-int8",)))
+        result = search(Judge(trained, max_drop=0.5), exporter, ExportOptions(("tflite-int8",)))
         print(result.search)
     """
-    request = build_request(judge.subject, options, calibrate=exporter.needs_calibration)
+    request = build_request(judge.trained, options, calibrate=exporter.needs_calibration)
     granularity = "" if request.quantization.per_channel else ", per-tensor weights"
     reporter.say(
         f"{exporter.name}{granularity}: at most {judge.max_drop:g} points of accuracy on "
@@ -177,7 +177,7 @@ class Search:
     Example::
 
         tried = Search(judge, exporter)
-        candidate = tried.run(build_request(judge.subject, options, calibrate=True))
+        candidate = tried.run(build_request(judge.trained, options, calibrate=True))
         print(len(tried.attempts), "attempts")
     """
 
@@ -210,7 +210,7 @@ class Search:
         drawn = {request.calibration.record.samples}
         for samples in _SAMPLES:
             options = CalibrationOptions(samples, request.calibration.record.seed)
-            calibration = draw_calibration(self.judge.subject, options)
+            calibration = draw_calibration(self.judge.trained, options)
             if (count := calibration.record.samples) not in drawn:
                 drawn.add(count)
                 yield f"{count:,} images", replace(request, calibration=calibration)
@@ -260,7 +260,7 @@ class Search:
         from toolkit.inspection.float_view import float_view
 
         suffix = self.exporter.suffix
-        self.original = self.original or float_view(self.judge.subject.graphs, suffix)
+        self.original = self.original or float_view(self.judge.trained.graphs, suffix)
         with silenced():
             found = diagnose(
                 view(base.draft.data, suffix), self.original, self.judge.sample(_DIAGNOSED)
@@ -281,7 +281,7 @@ class Search:
         plain = self.plain.draft if self.plain else draft
         with self.exporter.open(draft) as backend, self.exporter.open(plain) as reference:
             found, reasons = self.judge(self.exporter, backend)
-            pixels, spec = self.judge.held_out.images[:1], self.judge.subject.spec
+            pixels, spec = self.judge.held_out.images[:1], self.judge.trained.spec
             latency, plain_latency = measure_interleaved(
                 tuple(partial(one.run_images, pixels, spec) for one in (backend, reference)),
                 _SECONDS,

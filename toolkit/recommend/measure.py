@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from runtime.backends import BackendOptions
     from runtime.model import Classifier
     from toolkit.parity import ArtifactParity, ParityReport
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 _IMAGES = 32  # in turn, so that no engine gets the same input each time
 
@@ -80,7 +80,7 @@ class Recommendation:
 
     Example::
 
-        recommendation = recommend(subject, RecommendOptions())
+        recommendation = recommend(trained, RecommendOptions())
         print(recommendation.why)
     """
 
@@ -109,7 +109,7 @@ class Recommendation:
 
 
 def recommend(
-    subject: Subject, options: RecommendOptions, reporter: Reporter = SILENT
+    trained: TrainedModel, options: RecommendOptions, reporter: Reporter = SILENT
 ) -> Recommendation:
     """Measure parity, latency, size and peak memory of model files, and choose one.
 
@@ -117,7 +117,7 @@ def recommend(
     is that of a fresh process.
 
     Args:
-        subject: the Keras model and its test images.
+        trained: the Keras model and its test images.
         options: which files, which limits.
         reporter: shows progress.
 
@@ -132,8 +132,8 @@ def recommend(
         found = recommend(resolve(None, DataOptions()), RecommendOptions())
         print(found.chosen.parity.path if found.chosen else found.why)
     """
-    report = verify(subject, options.verify, reporter)
-    images = subject.dataset.x_test[:_IMAGES]
+    report = verify(trained, options.verify, reporter)
+    images = trained.dataset.x_test[:_IMAGES]
     measured, cpu_share = _measure(report.artifacts, images, options, reporter)
     entries = judge(measured, options.limits)
     chosen = pick(entries)
