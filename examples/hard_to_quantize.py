@@ -31,7 +31,7 @@ from toolkit.export.export import export
 from toolkit.export.request import ExportOptions
 from toolkit.parity.verify import VerifyOptions, verify
 from toolkit.quantization_search.search import SearchOptions, export_within
-from toolkit.trained_model import Subject, resolve
+from toolkit.trained_model import TrainedModel, resolve
 
 FORMAT = "tflite-int8"
 # In mobilenet-small: layers whose outputs are added up, and those that read the sum.
@@ -91,7 +91,7 @@ def main() -> None:
     print("\n".join([HEAD, RULE, *rows]))
 
 
-def rescaled(subject: Subject, spread: float, folder: Path) -> Subject:
+def rescaled(subject: TrainedModel, spread: float, folder: Path) -> TrainedModel:
     """Return the same function with channels between blocks scaled by 1…spread."""
     model = load_keras(subject.source.path).model
     for writers, readers in STAGES:
@@ -115,7 +115,9 @@ def per_tensor() -> QuantizationOptions:
     return QuantizationOptions(per_channel=False)
 
 
-def row(title: str, subject: Subject, options: ExportOptions, arguments: argparse.Namespace) -> str:
+def row(
+    title: str, subject: TrainedModel, options: ExportOptions, arguments: argparse.Namespace
+) -> str:
     """Export one file, compare it on the test images, diagnose it on training images."""
     try:
         if options.force:

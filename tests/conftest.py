@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from toolkit.datasets import Dataset
     from toolkit.runs.run import Run
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
@@ -125,7 +125,7 @@ def _train(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def subject(digits_run: Run) -> Subject:
+def subject(digits_run: Run) -> TrainedModel:
     """The trained run, loaded with its data."""
     from toolkit.datasets import DataOptions
     from toolkit.trained_model import resolve

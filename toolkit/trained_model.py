@@ -55,7 +55,7 @@ class Overrides:
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class TrainedModel:
     """A loaded Keras model and everything that belongs to it.
 
     Attributes:
@@ -119,7 +119,7 @@ def resolve(
     data: DataOptions,
     overrides: Overrides = Overrides(),
     reporter: Reporter = SILENT,
-) -> Subject:
+) -> TrainedModel:
     """Load a run, a ``.keras`` file, or (with None) the latest run.
 
     Args:
@@ -148,11 +148,13 @@ def _load(path: Path, reporter: Reporter) -> KerasSource:
     return source
 
 
-def _from_run(run: runs.Run, data: DataOptions, extra: Overrides, reporter: Reporter) -> Subject:
+def _from_run(
+    run: runs.Run, data: DataOptions, extra: Overrides, reporter: Reporter
+) -> TrainedModel:
     own = data.name is None and data.path is None
     dataset = run.dataset(reporter=reporter) if own else load_dataset(data, reporter)
     dataset, training = _training_part(dataset, run.config)
-    return Subject(
+    return TrainedModel(
         source=_load(run.model, reporter),
         name=extra.name or run.name,
         labels=extra.labels or run.labels,
@@ -165,7 +167,7 @@ def _from_run(run: runs.Run, data: DataOptions, extra: Overrides, reporter: Repo
     )
 
 
-def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Reporter) -> Subject:
+def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Reporter) -> TrainedModel:
     if data.name is None and data.path is None:
         raise DataError(
             f"{path} does not say what it was trained on; name its data, from which images are "
@@ -189,7 +191,7 @@ def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Report
     if config:  # the record of its training is worth more than what its exports say
         run = runs.Run(path.parent, config)
         labels, spec, stated = extra.labels or run.labels, _adapted(run.spec, data), None
-    return Subject(
+    return TrainedModel(
         source=source,
         name=extra.name or runs.slug(path.stem),
         labels=labels or dataset.labels,
@@ -254,7 +256,9 @@ def in_order(dataset: Dataset, labels: tuple[str, ...] | None, reporter: Reporte
     return replace(dataset, labels=labels, y_train=y_train, y_test=y_test)
 
 
-def as_exported(subject: Subject, files: tuple[Artifact, ...], reporter: Reporter) -> Subject:
+def as_exported(
+    subject: TrainedModel, files: tuple[Artifact, ...], reporter: Reporter
+) -> TrainedModel:
     """Run a bare ``.keras`` file as its exports say, where nobody says otherwise.
 
     Only files that were made from this very model count. A run keeps its own record, so

@@ -30,7 +30,7 @@ from runtime.terminal.silence import silenced
 from toolkit.datasets import DataOptions
 from toolkit.export import export as exporting
 from toolkit.export.request import ExportOptions, draw_calibration
-from toolkit.trained_model import Subject, resolve
+from toolkit.trained_model import TrainedModel, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,9 @@ class Effort:
 QUICK = Effort(1, 16, ("tflite", "onnx"))
 
 
-def bare_calls(subject: Subject, images: NDArray[np.float32]) -> dict[str, Callable[[], bytes]]:
+def bare_calls(
+    subject: TrainedModel, images: NDArray[np.float32]
+) -> dict[str, Callable[[], bytes]]:
     """Return one call a format, as a script without this project would make it.
 
     Args:
@@ -80,7 +82,7 @@ def bare_calls(subject: Subject, images: NDArray[np.float32]) -> dict[str, Calla
     }
 
 
-def _bare_tflite(subject: Subject, exporter: Any, images: NDArray[np.float32]) -> bytes:
+def _bare_tflite(subject: TrainedModel, exporter: Any, images: NDArray[np.float32]) -> bytes:
     import keras
     import tensorflow as tf
 
@@ -105,7 +107,7 @@ def _operators(tf: Any, name: str) -> Any:
     return tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 
 
-def _bare_onnx(subject: Subject, shared: dict[str, Any]) -> bytes:
+def _bare_onnx(subject: TrainedModel, shared: dict[str, Any]) -> bytes:
     import tensorflow as tf
     import tf2onnx
 
@@ -154,7 +156,7 @@ class _Reader:
         return next(self._rows, None)
 
 
-def time_bare(subject: Subject, options: ExportOptions) -> Times:
+def time_bare(subject: TrainedModel, options: ExportOptions) -> Times:
     """Time each bare call."""
     images = draw_calibration(subject, options.calibration).batch
     calls = bare_calls(subject, images)
@@ -167,7 +169,7 @@ def time_bare(subject: Subject, options: ExportOptions) -> Times:
     return times
 
 
-def time_export(subject: Subject, options: ExportOptions) -> Times:
+def time_export(subject: TrainedModel, options: ExportOptions) -> Times:
     """Time each file of an export of everything; shared work counts where it is done first."""
     times: Times = {}
     start = _clocks()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from toolkit.evaluation.evaluate import Comparison, FileEvaluation
     from toolkit.evaluation.metrics import Evaluation
     from toolkit.progress import Reporter
-    from toolkit.trained_model import Overrides, Subject
+    from toolkit.trained_model import Overrides, TrainedModel
 
 _PICTURE = "confusion_matrix.png"
 _FILES = (".tflite", ".onnx")
@@ -94,7 +94,7 @@ def _subject(
     reporter: Reporter,
     *,
     homeless: bool,
-) -> Subject:
+) -> TrainedModel:
     """Read the Keras model; for a file that lies in no run, say what to name if there is none."""
     from runtime.errors import InputError
     from toolkit.trained_model import resolve
@@ -135,7 +135,9 @@ def _text(found: Comparison, one: FileEvaluation | None, *, everything: bool) ->
     return text.all_text(found) if everything else text.keras_text(found.reference)
 
 
-def _draw(result: Evaluation, subject: Subject, out: Path | None, file: Path | None) -> Path | None:
+def _draw(
+    result: Evaluation, subject: TrainedModel, out: Path | None, file: Path | None
+) -> Path | None:
     """Draw into the run folder, or where the user says; nowhere else."""
     if out is None and subject.stated is not None:
         return None

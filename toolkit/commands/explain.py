@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runtime.modelfile.artifact import Artifact
     from toolkit.datasets import DataOptions
     from toolkit.explain import LayerRow, MapRow
-    from toolkit.trained_model import Overrides, Subject
+    from toolkit.trained_model import Overrides, TrainedModel
 
 _PICTURE = "feature_maps.png"
 
@@ -106,7 +106,7 @@ def _read(path: Path) -> Artifact:
     return artifacts.read(path)
 
 
-def _pixels(subject: Subject, image: Path | None, index: int) -> NDArray[np.uint8]:
+def _pixels(subject: TrainedModel, image: Path | None, index: int) -> NDArray[np.uint8]:
     from runtime.errors import InputError
 
     if image is not None:
@@ -118,7 +118,7 @@ def _pixels(subject: Subject, image: Path | None, index: int) -> NDArray[np.uint
     return picture
 
 
-def _int8_of(subject: Subject) -> Artifact | None:
+def _int8_of(subject: TrainedModel) -> Artifact | None:
     path = subject.exports / f"{subject.name}.int8.tflite"
     if subject.exports == Path() or not path.is_file():  # only a run has files of its own
         return None

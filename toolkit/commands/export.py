@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from runtime.modelfile.artifact import Artifact
     from toolkit.datasets import DataOptions
     from toolkit.export.attempts import Mending
-    from toolkit.trained_model import Overrides, Subject
+    from toolkit.trained_model import Overrides, TrainedModel
 
 
 _HELP = f"""Export MODEL, a run folder or a .keras file [default: the latest run].
@@ -113,7 +113,7 @@ def command(
 
 
 def _conclude(
-    artifacts: list[Artifact], failed: dict[str, str], subject: Subject, output: Output
+    artifacts: list[Artifact], failed: dict[str, str], subject: TrainedModel, output: Output
 ) -> None:
     """Say what comes next; end with 1 where a format failed or was written by force."""
     forced = [artifact for artifact in artifacts if _refusal(artifact)]
@@ -124,7 +124,7 @@ def _conclude(
     _say_how_to_use(artifacts[0], subject, output)
 
 
-def _say_how_to_use(artifact: Artifact, subject: Subject, output: Output) -> None:
+def _say_how_to_use(artifact: Artifact, subject: TrainedModel, output: Output) -> None:
     from toolkit.parity.words import keras_warning
 
     output.say(f"Classes, in the order of the outputs: {', '.join(subject.labels)}")
@@ -144,7 +144,7 @@ def _line(artifact: Artifact) -> str:
     )
 
 
-def _replaced(paths: list[Path], subject: Subject) -> str:
+def _replaced(paths: list[Path], subject: TrainedModel) -> str:
     """Say that golden inputs are gone, and how new ones come in."""
     names = ", ".join(path.name for path in paths)
     files = " ".join(shlex.quote(str(path)) for path in paths)

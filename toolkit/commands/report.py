@@ -13,7 +13,7 @@ from toolkit.commands._options import ENGINE, EXISTING, PATH, data_options, over
 
 if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
-    from toolkit.trained_model import Overrides, Subject
+    from toolkit.trained_model import Overrides, TrainedModel
 
 
 @click.command()
@@ -72,7 +72,7 @@ def command(
     output.data({"path": str(path), "verdict": contents.measured.parity.verdict}, str(path))
 
 
-def _beside(subject: Subject) -> Path:
+def _beside(subject: TrainedModel) -> Path:
     return subject.source.path.parent
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from toolkit.compression.distillation_data import Lessons
     from toolkit.compression.options import CompressOptions
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
     from toolkit.training.results import TrainReporter
 
 RECORD = "compression.json"
@@ -60,7 +60,7 @@ class Compressor:
 
     def __init__(
         self,
-        subject: Subject,
+        subject: TrainedModel,
         options: CompressOptions,
         reporter: TrainReporter,
     ) -> None:

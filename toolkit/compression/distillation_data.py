@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runtime.preprocessing.spec import PreprocessSpec
     from toolkit.compression.options import CompressOptions
     from toolkit.progress import Reporter
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
     from toolkit.training.input_pipeline import Schedule
 
 _MOST_BYTES = 1_000_000_000  # of all copies in memory
@@ -63,7 +63,7 @@ class Lessons:
 
 
 def prepare(
-    subject: Subject,
+    subject: TrainedModel,
     training: NDArray[np.int64],
     validation: NDArray[np.int64],
     options: CompressOptions,
@@ -105,7 +105,7 @@ def prepare(
     )
 
 
-def _answers(subject: Subject, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _answers(subject: TrainedModel, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the teacher's probabilities, in pieces that bound the memory."""
     step = 5000
     parts = [

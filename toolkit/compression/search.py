@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from exporters.request import ExportRequest
     from runtime.modelfile.artifact import Artifact
     from toolkit.compression.widths import Widths
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 TIMED_FORMAT = "tflite-int8"
 _KERNELS = (None, 3)  # as they are; no side above 3
@@ -109,7 +109,7 @@ class Target:
 class Search:
     """Searches among narrower networks of one teacher."""
 
-    def __init__(self, subject: Subject, reporter: Reporter = SILENT) -> None:
+    def __init__(self, subject: TrainedModel, reporter: Reporter = SILENT) -> None:
         """Measure what each channel of the teacher is worth.
 
         Raises:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from toolkit.diagnosis.report import Diagnosis
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 DEFAULT_IMAGES = 128
 _INTEGER = {".tflite": "tflite-int8", ".onnx": "onnx-int8"}
@@ -100,7 +100,7 @@ class FileDiagnosis:
 
 
 def diagnose_file(
-    subject: Subject, path: Path, options: DiagnoseOptions, reporter: Reporter = SILENT
+    subject: TrainedModel, path: Path, options: DiagnoseOptions, reporter: Reporter = SILENT
 ) -> FileDiagnosis:
     """Compare a file layer by layer with the Keras model, on training images.
 
@@ -118,7 +118,7 @@ def diagnose_file(
     return FileDiagnosis(path, file.format, for_suffix(file.suffix)[0].name, found)
 
 
-def _images(subject: Subject, options: DiagnoseOptions) -> NDArray[np.float32]:
+def _images(subject: TrainedModel, options: DiagnoseOptions) -> NDArray[np.float32]:
     dataset = subject.dataset
     wanted = CalibrationOptions(options.images, options.seed)
     chosen = stratified_sample(dataset.y_train, subject.training, wanted)

@@ -16,7 +16,7 @@ from toolkit.progress import SILENT, Reporter
 from toolkit.runs import run as runs
 from toolkit.runs.files import read_json, write_json
 from toolkit.runs.versions import versions
-from toolkit.trained_model import Subject, resolve
+from toolkit.trained_model import TrainedModel, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Member:
     """
 
     run: runs.Run
-    subject: Subject
+    subject: TrainedModel
     accuracy: float
 
     def to_json(self) -> dict[str, Any]:

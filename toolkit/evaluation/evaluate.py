@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from runtime.model import Classifier
     from runtime.modelfile.artifact import Artifact
     from toolkit.evaluation.metrics import Evaluation
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 MEASURES = ("precision", "recall", "f1")
 
@@ -111,14 +111,14 @@ def home(file: Path) -> Path | None:
     return folder if own and all((folder / part).is_file() for part in (MODEL, CONFIG)) else None
 
 
-def evaluate_keras(subject: Subject) -> Evaluation:
+def evaluate_keras(subject: TrainedModel) -> Evaluation:
     """Evaluate the Keras model of a subject on all its test images."""
     images, truth = _test_images(subject, None)
     return evaluate(Reference.of(subject).answer(images), truth, subject.labels)
 
 
 def evaluate_files(
-    subject: Subject,
+    subject: TrainedModel,
     files: Sequence[Artifact],
     limit: int | None = None,
     backend: str = AUTO,
@@ -175,19 +175,19 @@ def read_files(paths: Sequence[Path]) -> tuple[Artifact, ...]:
 
 
 def _test_images(
-    subject: Subject, limit: int | None
+    subject: TrainedModel, limit: int | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     if limit is not None and limit < 1:
         raise InputError(f"--limit must be at least 1, not {limit}")
     return subject.dataset.x_test[:limit], subject.dataset.y_test[:limit]
 
 
-def _stated(file: Artifact, subject: Subject) -> LoadOptions | None:
+def _stated(file: Artifact, subject: TrainedModel) -> LoadOptions | None:
     """Tell a file of another tool, which says nothing of itself, what Keras's images are."""
     return None if file.manifest else LoadOptions(subject.labels, lambda _: subject.spec)
 
 
-def _require(opened: Classifier, subject: Subject) -> None:
+def _require(opened: Classifier, subject: TrainedModel) -> None:
     if opened.spec.shape != subject.spec.shape or len(opened.labels) != len(subject.labels):
         raise InputError(
             f"{opened.artifact.path} takes {opened.spec.shape} images and tells "
@@ -197,7 +197,7 @@ def _require(opened: Classifier, subject: Subject) -> None:
         )
 
 
-def _strange(file: Artifact, subject: Subject) -> tuple[str, ...]:
+def _strange(file: Artifact, subject: TrainedModel) -> tuple[str, ...]:
     if file.manifest is None or file.manifest.created.source_sha256 == subject.source.sha256:
         return ()
     return (f"{file.path.name} was not made from this Keras model: {subject.source.path}",)

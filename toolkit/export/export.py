@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from runtime.modelfile.artifact import Artifact
     from toolkit.export.attempts import Mending
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 DEFAULT_FORMAT = "tflite-int8"
 
@@ -58,7 +58,7 @@ class Exported:
 
 
 def export(
-    subject: Subject, options: ExportOptions, reporter: Reporter = SILENT
+    subject: TrainedModel, options: ExportOptions, reporter: Reporter = SILENT
 ) -> Iterator[Exported]:
     """Write one artifact a format.
 

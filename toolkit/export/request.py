@@ -22,7 +22,7 @@ from toolkit.runs.versions import versions
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 
 _CHECK_IMAGES = 256
@@ -50,7 +50,9 @@ class ExportOptions:
     force: bool = False
 
 
-def build_request(subject: Subject, options: ExportOptions, *, calibrate: bool) -> ExportRequest:
+def build_request(
+    subject: TrainedModel, options: ExportOptions, *, calibrate: bool
+) -> ExportRequest:
     """Return what an exporter needs of a model.
 
     Args:
@@ -74,7 +76,7 @@ def build_request(subject: Subject, options: ExportOptions, *, calibrate: bool) 
     )
 
 
-def draw_calibration(subject: Subject, options: CalibrationOptions) -> CalibrationSet:
+def draw_calibration(subject: TrainedModel, options: CalibrationOptions) -> CalibrationSet:
     """Draw calibration images out of the training part.
 
     Raises:
@@ -85,7 +87,7 @@ def draw_calibration(subject: Subject, options: CalibrationOptions) -> Calibrati
     return draw(source, subject.spec, options)
 
 
-def _check_images(subject: Subject) -> CheckImages:
+def _check_images(subject: TrainedModel) -> CheckImages:
     """Take test images, every class in its share, in mixed order."""
     dataset = subject.dataset
     everything = np.arange(len(dataset.y_test))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from runtime.preprocessing.spec import PreprocessSpec
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 _STEP = 1000  # images between two steps of the bar
 
@@ -43,7 +43,7 @@ class Reference:
     _views: dict[str, GraphView] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def of(cls, subject: Subject) -> Reference:
+    def of(cls, subject: TrainedModel) -> Reference:
         """Return the reference that a loaded model is."""
         graphs = subject.graphs
         return cls(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from exporters.budget import ParityBudget
     from runtime.modelfile.artifact import Artifact
     from toolkit.parity import ArtifactParity
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 _CONTROL_IMAGES = 1000
 
@@ -79,7 +79,7 @@ class Verification:
         options: what to compare.
     """
 
-    subject: Subject
+    subject: TrainedModel
     files: tuple[Artifact, ...]
     options: VerifyOptions
 
@@ -181,7 +181,9 @@ class Verification:
         return None
 
 
-def prepare(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT) -> Verification:
+def prepare(
+    subject: TrainedModel, options: VerifyOptions, reporter: Reporter = SILENT
+) -> Verification:
     """Read the files and find out how the Keras model wants its images.
 
     Raises:
@@ -195,7 +197,9 @@ def prepare(subject: Subject, options: VerifyOptions, reporter: Reporter = SILEN
     return Verification(as_exported(subject, files, reporter), files, options)
 
 
-def verify(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT) -> ParityReport:
+def verify(
+    subject: TrainedModel, options: VerifyOptions, reporter: Reporter = SILENT
+) -> ParityReport:
     """Compare model files with the Keras model on its test images.
 
     Raises:

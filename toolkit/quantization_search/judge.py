@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from exporters.budget import ParityBudget
     from runtime.backends import Backend
     from toolkit.parity.metrics import Metrics
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 _CHUNK = 500  # images in memory as float32
 
@@ -36,7 +36,7 @@ class Judge:
         max_drop: highest loss of accuracy, in points.
     """
 
-    def __init__(self, subject: Subject, max_drop: float) -> None:
+    def __init__(self, subject: TrainedModel, max_drop: float) -> None:
         """Set the validation images aside and ask Keras about them.
 
         Args:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from toolkit.inspection import GraphView
     from toolkit.parity.metrics import Metrics
     from toolkit.progress import Reporter
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 _SAMPLES = (128, 2048)  # calibration images that are tried besides what was asked for
 _SECONDS = 0.3  # of timing, a file
@@ -65,7 +65,7 @@ class SearchOptions:
 
 
 def export_within(
-    subject: Subject, options: SearchOptions, reporter: Reporter = SILENT
+    subject: TrainedModel, options: SearchOptions, reporter: Reporter = SILENT
 ) -> Iterator[Exported]:
     """Write one artifact a format, each with settings that keep the accuracy.
 

@@ -12,7 +12,7 @@ from toolkit.datasets.splits import train_validation
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 _SHARE, _SEED = 0.1, 0
 
@@ -34,7 +34,7 @@ class HeldOut:
     remark: str | None
 
 
-def hold_out(subject: Subject) -> tuple[HeldOut, Subject]:
+def hold_out(subject: TrainedModel) -> tuple[HeldOut, TrainedModel]:
     """Return the validation images of a model, and the model without them for calibration.
 
     A run kept a validation split (and the copies of its images) out of the training. Where
@@ -56,7 +56,9 @@ def hold_out(subject: Subject) -> tuple[HeldOut, Subject]:
     return part, replace(subject, training=training)
 
 
-def _part(subject: Subject, indices: NDArray[np.int64], kind: str, remark: str | None) -> HeldOut:
+def _part(
+    subject: TrainedModel, indices: NDArray[np.int64], kind: str, remark: str | None
+) -> HeldOut:
     dataset = subject.dataset
     return HeldOut(
         dataset.x_train[indices], dataset.y_train[indices], f"{dataset.name} {kind}", remark

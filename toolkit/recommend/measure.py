@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from runtime.backends import BackendOptions
     from runtime.model import Classifier
     from toolkit.parity import ArtifactParity, ParityReport
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 _IMAGES = 32  # different ones in turn, so that no engine meets the same input each time
 
@@ -91,7 +91,7 @@ class Recommendation:
 
 
 def recommend(
-    subject: Subject, options: RecommendOptions, reporter: Reporter = SILENT
+    subject: TrainedModel, options: RecommendOptions, reporter: Reporter = SILENT
 ) -> Recommendation:
     """Measure parity, latency, size and peak memory of model files, and choose one.
 

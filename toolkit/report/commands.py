@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from exporters import formats
 from toolkit.runs.run import config_beside
-from toolkit.trained_model import Overrides, Subject
+from toolkit.trained_model import Overrides, TrainedModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
 def commands(
-    subject: Subject, training: dict[str, Any], written: Iterable[str] = ()
+    subject: TrainedModel, training: dict[str, Any], written: Iterable[str] = ()
 ) -> tuple[str, ...]:
     """Return them in the order in which they are typed.
 
@@ -33,7 +33,7 @@ def commands(
     return (*made, f"toolkit export {target} {_formats(written)}", f"toolkit report {target}")
 
 
-def _compressed(subject: Subject) -> str:
+def _compressed(subject: TrainedModel) -> str:
     model = Path(subject.lineage["teacher_model"])
     options = _flags(subject.lineage["options"], "compress")
     if config_beside(model):

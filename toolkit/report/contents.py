@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from runtime.modelfile.artifact import Artifact
     from toolkit.recommend.choice import Measured
     from toolkit.recommend.measure import Recommendation, RecommendOptions
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 _CHUNK = 500  # images between two steps of the progress bar
 
@@ -65,7 +65,9 @@ class Contents:
     parameters: int
 
 
-def gather(subject: Subject, options: RecommendOptions, reporter: Reporter = SILENT) -> Contents:
+def gather(
+    subject: TrainedModel, options: RecommendOptions, reporter: Reporter = SILENT
+) -> Contents:
     """Measure the files of a model and read what its run recorded.
 
     Args:
@@ -120,7 +122,7 @@ def _history(path: Path) -> tuple[dict[str, float], ...]:
 
 
 def _evaluated(
-    chosen: Measured | None, subject: Subject, count: int, reporter: Reporter
+    chosen: Measured | None, subject: TrainedModel, count: int, reporter: Reporter
 ) -> Evaluation | None:
     """Let the recommended file answer the test images in its engine."""
     if chosen is None:
