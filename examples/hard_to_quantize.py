@@ -70,9 +70,9 @@ def main() -> None:
     """Export three files, judge and diagnose each, print the table."""
     arguments = parse()
     data = DataOptions(arguments.dataset, arguments.data)
-    subject = resolve(arguments.model, data, reporter=Printer())
+    trained = resolve(arguments.model, data, reporter=Printer())
     if arguments.spread > 1:
-        subject = rescaled(subject, arguments.spread, arguments.out)
+        trained = rescaled(trained, arguments.spread, arguments.out)
     files = {
         "plain, per tensor": ExportOptions(
             (FORMAT,), arguments.out / "per-tensor", quantization=per_tensor(), force=True
@@ -87,13 +87,13 @@ def main() -> None:
             (FORMAT,), arguments.out / "per-channel-mended"
         ),
     }
-    rows = [row(title, subject, options, arguments) for title, options in files.items()]
+    rows = [row(title, trained, options, arguments) for title, options in files.items()]
     print("\n".join([HEAD, RULE, *rows]))
 
 
-def rescaled(subject: TrainedModel, spread: float, folder: Path) -> TrainedModel:
+def rescaled(trained: TrainedModel, spread: float, folder: Path) -> TrainedModel:
     """Return the same function with channels between blocks scaled by 1…spread."""
-    model = load_keras(subject.source.path).model
+    model = load_keras(trained.source.path).model
     for writers, readers in STAGES:
         channels = model.get_layer(f"{writers[0]}_bn").gamma.shape[0]
         factor = np.geomspace(1, spread, channels)
@@ -107,7 +107,7 @@ def rescaled(subject: TrainedModel, spread: float, folder: Path) -> TrainedModel
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "rescaled.keras"
     model.save(path)
-    return replace(subject, source=load_keras(path))
+    return replace(trained, source=load_keras(path))
 
 
 def per_tensor() -> QuantizationOptions:
@@ -116,20 +116,20 @@ def per_tensor() -> QuantizationOptions:
 
 
 def row(
-    title: str, subject: TrainedModel, options: ExportOptions, arguments: argparse.Namespace
+    title: str, trained: TrainedModel, options: ExportOptions, arguments: argparse.Namespace
 ) -> str:
     """Export one file, compare it on the test images, diagnose it on training images."""
     try:
         if options.force:
-            (made,) = export(subject, options, Printer())
+            (made,) = export(trained, options, Printer())
         else:
-            (made,) = export_within(subject, SearchOptions(options, arguments.max_drop), Printer())
+            (made,) = export_within(trained, SearchOptions(options, arguments.max_drop), Printer())
         artifact = made.artifact
     except EdgeError as error:
         print(error, file=sys.stderr)
         return f"| {title} | | | | | not written | |"
-    (entry,) = verify(subject, VerifyOptions((artifact.path,), limit=arguments.limit)).artifacts
-    found = diagnose_file(subject, artifact.path, DiagnoseOptions()).found.worst
+    (entry,) = verify(trained, VerifyOptions((artifact.path,), limit=arguments.limit)).artifacts
+    found = diagnose_file(trained, artifact.path, DiagnoseOptions()).found.worst
     numbers = entry.metrics
     if numbers is None:
         return f"| {title} | {len(artifact.data):,} | | | | {entry.verdict} | |"

@@ -257,7 +257,7 @@ def in_order(dataset: Dataset, labels: tuple[str, ...] | None, reporter: Reporte
 
 
 def as_exported(
-    subject: TrainedModel, files: tuple[Artifact, ...], reporter: Reporter
+    trained: TrainedModel, files: tuple[Artifact, ...], reporter: Reporter
 ) -> TrainedModel:
     """Run a bare ``.keras`` file as its exports say, where nobody says otherwise.
 
@@ -265,37 +265,37 @@ def as_exported(
     that a model file with other preprocessing is found out.
 
     Args:
-        subject: the Keras model with its data.
+        trained: the Keras model with its data.
         files: model files.
         reporter: told where labels and preprocessing come from.
 
     Raises:
         InputError: the files do not agree.
     """
-    if subject.stated is None:
-        return subject
+    if trained.stated is None:
+        return trained
     own = [
         (file.path.name, found)
         for file in files
-        if (found := file.manifest) and found.created.source_sha256 == subject.source.sha256
+        if (found := file.manifest) and found.created.source_sha256 == trained.source.sha256
     ]
     if not own:
-        return subject
+        return trained
     name, first = own[0]
-    labels = subject.stated.labels or first.labels
-    specs = {subject.stated.spec(found.preprocess) for _, found in own}
-    if len(specs) > 1 or any((subject.stated.labels or m.labels) != labels for _, m in own):
+    labels = trained.stated.labels or first.labels
+    specs = {trained.stated.spec(found.preprocess) for _, found in own}
+    if len(specs) > 1 or any((trained.stated.labels or m.labels) != labels for _, m in own):
         raise InputError(
             "the files do not agree on labels or preprocessing; say what is right for the Keras "
             "model: --labels, --scale, --mean, --std, --fit, --polarity"
         )
     spec = specs.pop()
-    if (spec, labels) == (subject.spec, subject.labels):
-        return subject
+    if (spec, labels) == (trained.spec, trained.labels):
+        return trained
     reporter.say(f"What you do not say of the Keras model is taken from {name}")
     return replace(
-        subject,
+        trained,
         spec=spec,
         labels=labels,
-        dataset=in_order(subject.dataset, labels, reporter),
+        dataset=in_order(trained.dataset, labels, reporter),
     )

@@ -73,8 +73,8 @@ def command(
     chosen = CompressOptions(**options)
     reporter = RichReporter(output)
     try:
-        subject = resolve(model, data, overrides, reporter)
-        found = Compressor(subject, chosen, reporter).compress(out)
+        trained = resolve(model, data, overrides, reporter)
+        found = Compressor(trained, chosen, reporter).compress(out)
     except TrainingInterruptedError:
         raise KeyboardInterrupt("interrupted; nothing is kept") from None
     _show(found, _exported(found, reporter), output)

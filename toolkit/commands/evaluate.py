@@ -70,14 +70,14 @@ def command(
     reporter = RichReporter(output)
     files = evaluate.read_files([file]) if file else ()
     keras = (against or evaluate.home(file)) if file else model
-    subject = _subject(keras, data, overrides, reporter, homeless=bool(file) and keras is None)
+    trained = _trained(keras, data, overrides, reporter, homeless=bool(file) and keras is None)
     if everything:
-        files = read_exports(subject.exports)
-    subject = as_exported(subject, files, reporter)
-    found = evaluate.evaluate_files(subject, files, limit, backend, reporter)
+        files = read_exports(trained.exports)
+    trained = as_exported(trained, files, reporter)
+    found = evaluate.evaluate_files(trained, files, limit, backend, reporter)
     one = found.files[0] if file else None
     shown = one.evaluation if one else found.reference
-    picture = _draw(shown, subject, out, file)
+    picture = _draw(shown, trained, out, file)
     record = _record(found, one, everything=everything)
     text = _text(found, one, everything=everything)
     output.data(record | {"confusion_matrix_png": picture and str(picture)}, text)
@@ -87,7 +87,7 @@ def command(
         output.say(warning)
 
 
-def _subject(
+def _trained(
     keras: Path | None,
     data: DataOptions,
     overrides: Overrides,
@@ -136,15 +136,15 @@ def _text(found: Comparison, one: FileEvaluation | None, *, everything: bool) ->
 
 
 def _draw(
-    result: Evaluation, subject: TrainedModel, out: Path | None, file: Path | None
+    result: Evaluation, trained: TrainedModel, out: Path | None, file: Path | None
 ) -> Path | None:
     """Draw into the run folder, or where the user says; nowhere else."""
-    if out is None and subject.stated is not None:
+    if out is None and trained.stated is not None:
         return None
     from toolkit.evaluation.figures import plot_confusion
 
-    folder = out or subject.source.path.parent
-    picture = folder / f"{file.name if file else subject.dataset.name}-{_PICTURE}"
+    folder = out or trained.source.path.parent
+    picture = folder / f"{file.name if file else trained.dataset.name}-{_PICTURE}"
     plot_confusion(result, picture)
     return picture
 

@@ -64,19 +64,19 @@ def command(
     file = _file(model, against)
     sealed = _read(file) if file else None
     keras = (against or home(file)) if file else model
-    subject = resolve(keras, data, overrides, RichReporter(output))
-    sealed = sealed or _int8_of(subject)
-    pixels, rows = _pixels(subject, image, index), describe(subject.source)
+    trained = resolve(keras, data, overrides, RichReporter(output))
+    sealed = sealed or _int8_of(trained)
+    pixels, rows = _pixels(trained, image, index), describe(trained.source)
     graph = view(sealed.data, ".tflite") if sealed else None
-    maps = feature_maps(subject.source, subject.spec.apply(pixels[None]), graph)
-    own = subject.stated is None  # a run has a place for it
-    folder = out or (subject.source.path.parent if own else Path())
-    sheet = folder / f"{subject.dataset.name}-{_PICTURE}"
+    maps = feature_maps(trained.source, trained.spec.apply(pixels[None]), graph)
+    own = trained.stated is None  # a run has a place for it
+    folder = out or (trained.source.path.parent if own else Path())
+    sheet = folder / f"{trained.dataset.name}-{_PICTURE}"
     draw(pixels, maps, sheet, sealed.path.name if sealed else "")
     record = {
         "layers": [row.to_json() for row in rows],
         "parameters": sum(row.parameters for row in rows),
-        "multiply_adds": subject.source.multiply_adds,
+        "multiply_adds": trained.source.multiply_adds,
         "file": str(sealed.path) if sealed else None,
         "feature_maps": [row.to_json() for row in maps],
         "feature_maps_png": str(sheet),
@@ -106,21 +106,21 @@ def _read(path: Path) -> Artifact:
     return artifacts.read(path)
 
 
-def _pixels(subject: TrainedModel, image: Path | None, index: int) -> NDArray[np.uint8]:
+def _pixels(trained: TrainedModel, image: Path | None, index: int) -> NDArray[np.uint8]:
     from runtime.errors import InputError
 
     if image is not None:
-        return subject.spec.from_file(image)
-    images = subject.dataset.x_test
+        return trained.spec.from_file(image)
+    images = trained.dataset.x_test
     if not 0 <= index < len(images):
         raise InputError(f"--index is 0…{len(images) - 1}, not {index}")
     picture: NDArray[np.uint8] = images[index]
     return picture
 
 
-def _int8_of(subject: TrainedModel) -> Artifact | None:
-    path = subject.exports / f"{subject.name}.int8.tflite"
-    if subject.exports == Path() or not path.is_file():  # only a run has files of its own
+def _int8_of(trained: TrainedModel) -> Artifact | None:
+    path = trained.exports / f"{trained.name}.int8.tflite"
+    if trained.exports == Path() or not path.is_file():  # only a run has files of its own
         return None
     return _read(path)
 

@@ -88,15 +88,15 @@ def command(
     )
     search = None if max_drop is None else SearchOptions(options, max_drop)
     reporter = RichReporter(output)
-    subject = resolve(model, data, overrides, reporter)
-    proven = export.with_golden(out or subject.exports, subject.name, exporters)
+    trained = resolve(model, data, overrides, reporter)
+    proven = export.with_golden(out or trained.exports, trained.name, exporters)
     failed: dict[str, str] = {}
     mended: dict[str, Mending] = {}
     artifacts = []
     found = (
-        export_within(subject, search, reporter)
+        export_within(trained, search, reporter)
         if search
-        else export.export(subject, options, reporter)
+        else export.export(trained, options, reporter)
     )
     for one in found:
         if one.error and len(exporters) > 1:
@@ -108,12 +108,12 @@ def command(
         output.say(_line(one.artifact))
     _show(artifacts, mended, failed, output)
     if replaced := [artifact.path for artifact in artifacts if artifact.path in proven]:
-        reporter.say(_replaced(replaced, subject))
-    _conclude(artifacts, failed, subject, output)
+        reporter.say(_replaced(replaced, trained))
+    _conclude(artifacts, failed, trained, output)
 
 
 def _conclude(
-    artifacts: list[Artifact], failed: dict[str, str], subject: TrainedModel, output: Output
+    artifacts: list[Artifact], failed: dict[str, str], trained: TrainedModel, output: Output
 ) -> None:
     """Say what comes next; end with 1 where a format failed or was written by force."""
     forced = [artifact for artifact in artifacts if _refusal(artifact)]
@@ -121,13 +121,13 @@ def _conclude(
         output.next(f"toolkit diagnose {shlex.quote(str(forced[0].path))}")
     if failed or forced:
         raise click.exceptions.Exit(EXIT_CHECK_FAILED)
-    _say_how_to_use(artifacts[0], subject, output)
+    _say_how_to_use(artifacts[0], trained, output)
 
 
-def _say_how_to_use(artifact: Artifact, subject: TrainedModel, output: Output) -> None:
+def _say_how_to_use(artifact: Artifact, trained: TrainedModel, output: Output) -> None:
     from toolkit.parity.words import keras_warning
 
-    output.say(f"Classes, in the order of the outputs: {', '.join(subject.labels)}")
+    output.say(f"Classes, in the order of the outputs: {', '.join(trained.labels)}")
     if warning := keras_warning(artifact):
         output.say(f"Warning: {warning}")
     output.next(f"runtime predict {shlex.quote(str(artifact.path))} IMAGE")
@@ -144,13 +144,13 @@ def _line(artifact: Artifact) -> str:
     )
 
 
-def _replaced(paths: list[Path], subject: TrainedModel) -> str:
+def _replaced(paths: list[Path], trained: TrainedModel) -> str:
     """Say that golden inputs are gone, and how new ones come in."""
     names = ", ".join(path.name for path in paths)
     files = " ".join(shlex.quote(str(path)) for path in paths)
     return (
         f"Note: {names} had golden inputs and a verdict, which went with the old file. Put in "
-        f"new ones:\ntoolkit verify {files} --golden --against {' '.join(subject.as_arguments())}"
+        f"new ones:\ntoolkit verify {files} --golden --against {' '.join(trained.as_arguments())}"
     )
 
 

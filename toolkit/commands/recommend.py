@@ -72,15 +72,15 @@ def command(
     budgets = load_budgets({}, config)
     asked = VerifyOptions(choice.paths, choice.backend, choice.engine, choice.limit, budgets)
     reporter = RichReporter(output)
-    subject = resolve(choice.against, data, overrides, reporter)
-    found = recommend(subject, RecommendOptions(asked, limits), reporter)
+    trained = resolve(choice.against, data, overrides, reporter)
+    found = recommend(trained, RecommendOptions(asked, limits), reporter)
     output.data(found.to_json(), table(found))
     if found.chosen:
         where = "" if choice.backend == AUTO else f" --backend {found.chosen.parity.backend}"
         where += "" if choice.engine.device == "cpu" else f" --device {choice.engine.device}"
         output.next(f"runtime predict {shlex.quote(found.chosen.parity.path)} IMAGE{where}")
         return
-    model = " ".join(subject.as_arguments()) if choice.against else ""
+    model = " ".join(trained.as_arguments()) if choice.against else ""
     output.next(remedy(found.entries, limits, model, _typed(choice, config)))
     raise click.exceptions.Exit(EXIT_CHECK_FAILED)
 

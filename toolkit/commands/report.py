@@ -63,17 +63,17 @@ def command(
     check_engine(backend)
     kind = report.MARKDOWN if markdown else report.CARD if card else report.HTML
     reporter = RichReporter(output)
-    subject = resolve(model, data, overrides, reporter)
-    path = out or _beside(subject) / kind
+    trained = resolve(model, data, overrides, reporter)
+    path = out or _beside(trained) / kind
     _require(path)
     asked = RecommendOptions(VerifyOptions(backend=backend, limit=limit), seconds=seconds)
-    contents = report.gather(subject, asked, reporter)
+    contents = report.gather(trained, asked, reporter)
     report.write(contents, kind, path)
     output.data({"path": str(path), "verdict": contents.measured.parity.verdict}, str(path))
 
 
-def _beside(subject: TrainedModel) -> Path:
-    return subject.source.path.parent
+def _beside(trained: TrainedModel) -> Path:
+    return trained.source.path.parent
 
 
 def _require(path: Path) -> None:

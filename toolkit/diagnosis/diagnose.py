@@ -100,7 +100,7 @@ class FileDiagnosis:
 
 
 def diagnose_file(
-    subject: TrainedModel, path: Path, options: DiagnoseOptions, reporter: Reporter = SILENT
+    trained: TrainedModel, path: Path, options: DiagnoseOptions, reporter: Reporter = SILENT
 ) -> FileDiagnosis:
     """Compare a file layer by layer with the Keras model, on training images.
 
@@ -111,15 +111,15 @@ def diagnose_file(
         BackendError: the engine refuses it.
     """
     file = artifacts.read(path)
-    subject = as_exported(subject, (file,), reporter)
+    trained = as_exported(trained, (file,), reporter)
     inside = view(file.data, file.suffix)
-    original = float_view(subject.graphs, file.suffix)
-    found = diagnose(inside, original, _images(subject, options), reporter)
+    original = float_view(trained.graphs, file.suffix)
+    found = diagnose(inside, original, _images(trained, options), reporter)
     return FileDiagnosis(path, file.format, for_suffix(file.suffix)[0].name, found)
 
 
-def _images(subject: TrainedModel, options: DiagnoseOptions) -> NDArray[np.float32]:
-    dataset = subject.dataset
+def _images(trained: TrainedModel, options: DiagnoseOptions) -> NDArray[np.float32]:
+    dataset = trained.dataset
     wanted = CalibrationOptions(options.images, options.seed)
-    chosen = stratified_sample(dataset.y_train, subject.training, wanted)
-    return subject.spec.apply(dataset.x_train[chosen])
+    chosen = stratified_sample(dataset.y_train, trained.training, wanted)
+    return trained.spec.apply(dataset.x_train[chosen])

@@ -58,12 +58,12 @@ class Exported:
 
 
 def export(
-    subject: TrainedModel, options: ExportOptions, reporter: Reporter = SILENT
+    trained: TrainedModel, options: ExportOptions, reporter: Reporter = SILENT
 ) -> Iterator[Exported]:
     """Write one artifact a format.
 
     Args:
-        subject: the model with its data.
+        trained: the model with its data.
         options: what to write.
         reporter: told what is at work.
 
@@ -76,7 +76,7 @@ def export(
     """
     exporters = select(options.formats)
     needed = any(exporter.needs_calibration for exporter in exporters)
-    request = build_request(subject, options, calibrate=needed)
+    request = build_request(trained, options, calibrate=needed)
     yield from each(exporters, lambda one: Exported(one.name, one.export(request)), reporter)
 
 

@@ -51,52 +51,52 @@ class ExportOptions:
 
 
 def build_request(
-    subject: TrainedModel, options: ExportOptions, *, calibrate: bool
+    trained: TrainedModel, options: ExportOptions, *, calibrate: bool
 ) -> ExportRequest:
     """Return what an exporter needs of a model.
 
     Args:
-        subject: the model with its data.
+        trained: the model with its data.
         options: what to write.
         calibrate: whether to draw calibration images.
     """
     return ExportRequest(
-        graphs=subject.graphs,
-        name=subject.name,
-        labels=subject.labels,
-        spec=subject.spec,
-        check=_check_images(subject),
-        calibration=draw_calibration(subject, options.calibration) if calibrate else None,
-        dataset=subject.dataset.name,
-        out=options.out or subject.exports,
+        graphs=trained.graphs,
+        name=trained.name,
+        labels=trained.labels,
+        spec=trained.spec,
+        check=_check_images(trained),
+        calibration=draw_calibration(trained, options.calibration) if calibrate else None,
+        dataset=trained.dataset.name,
+        out=options.out or trained.exports,
         versions=versions(),
         quantization=options.quantization,
         force=options.force,
-        lineage={key: subject.lineage[key] for key in _LINEAGE if key in subject.lineage},
+        lineage={key: trained.lineage[key] for key in _LINEAGE if key in trained.lineage},
     )
 
 
-def draw_calibration(subject: TrainedModel, options: CalibrationOptions) -> CalibrationSet:
+def draw_calibration(trained: TrainedModel, options: CalibrationOptions) -> CalibrationSet:
     """Draw calibration images out of the training part.
 
     Raises:
         CalibrationError: there is nothing to draw from, or all images are equal.
     """
-    dataset = subject.dataset
-    source = TrainingImages(dataset.x_train, dataset.y_train, subject.training, dataset.name)
-    return draw(source, subject.spec, options)
+    dataset = trained.dataset
+    source = TrainingImages(dataset.x_train, dataset.y_train, trained.training, dataset.name)
+    return draw(source, trained.spec, options)
 
 
-def _check_images(subject: TrainedModel) -> CheckImages:
+def _check_images(trained: TrainedModel) -> CheckImages:
     """Take test images, every class in its share, in mixed order."""
-    dataset = subject.dataset
+    dataset = trained.dataset
     everything = np.arange(len(dataset.y_test))
     options = CalibrationOptions(samples=_CHECK_IMAGES)
     chosen = np.random.default_rng(0).permutation(
         stratified_sample(dataset.y_test, everything, options)
     )
     return CheckImages(
-        subject.spec.apply(dataset.x_test[chosen]),
+        trained.spec.apply(dataset.x_test[chosen]),
         dataset.y_test[chosen],
         f"{dataset.name} test images",
     )

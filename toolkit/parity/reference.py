@@ -43,13 +43,13 @@ class Reference:
     _views: dict[str, GraphView] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def of(cls, subject: TrainedModel) -> Reference:
+    def of(cls, trained: TrainedModel) -> Reference:
         """Return the reference that a loaded model is."""
-        graphs = subject.graphs
+        graphs = trained.graphs
         return cls(
             graphs.source.predict,
-            subject.spec,
-            subject.labels,
+            trained.spec,
+            trained.labels,
             lambda suffix: float_view(graphs, suffix),
         )
 

@@ -74,29 +74,29 @@ class Verification:
     """Files, the Keras model and the images on which they are compared.
 
     Attributes:
-        subject: the Keras model with its data.
+        trained: the Keras model with its data.
         files: the model files.
         options: what to compare.
     """
 
-    subject: TrainedModel
+    trained: TrainedModel
     files: tuple[Artifact, ...]
     options: VerifyOptions
 
     @cached_property
     def reference(self) -> Reference:
         """The Keras model as the gate sees it; its float graphs are made once for all checks."""
-        return Reference.of(self.subject)
+        return Reference.of(self.trained)
 
     @property
     def images(self) -> NDArray[np.uint8]:
         """The test images, uint8 (n, height, width, channels)."""
-        return self.subject.dataset.x_test[: self.options.limit]
+        return self.trained.dataset.x_test[: self.options.limit]
 
     @property
     def labels(self) -> NDArray[np.int64]:
         """Their classes, int64 (n,)."""
-        return self.subject.dataset.y_test[: self.options.limit]
+        return self.trained.dataset.y_test[: self.options.limit]
 
     def compare(self, reporter: Reporter = SILENT) -> ParityReport:
         """Judge each file in each engine; with ``golden``, seal those that pass.
@@ -119,7 +119,7 @@ class Verification:
             for file in self.files
             if str(file.path) in answered.keys() - failed
         ]
-        classes = len(self.subject.labels)
+        classes = len(self.trained.labels)
         warning = chance_warning(report.reference_accuracy, classes, report.images)
         notes += [missing, warning]
         return replace(report, notes=(*report.notes, *filter(None, notes)))
@@ -134,7 +134,7 @@ class Verification:
         Raises:
             InputError: another tool made a file.
         """
-        request = build_request(self.subject, ExportOptions(()), calibrate=True)
+        request = build_request(self.trained, ExportOptions(()), calibrate=True)
         images, labels = self.images[:_CONTROL_IMAGES], self.labels[:_CONTROL_IMAGES]
         return tuple(
             result
@@ -146,14 +146,14 @@ class Verification:
 
     def _teacher(self) -> tuple[Teacher | None, str | None]:
         """Ask the network that the Keras model learned from; or say why it cannot be asked."""
-        lineage = self.subject.lineage
+        lineage = self.trained.lineage
         if not lineage:
             return None, None
         path, name = Path(lineage["teacher_model"]), lineage["teacher"]
         if not path.is_file() or (found := load_keras(path)).sha256 != lineage["teacher_sha256"]:
             return None, f"not compared with its teacher {name}: it is no longer {path}"
         limit = lineage["options"]["max_drop"]
-        answers = found.predict(self.subject.spec.apply(self.images))
+        answers = found.predict(self.trained.spec.apply(self.images))
         return Teacher(name, answers, DEFAULT_DROP if limit is None else limit), None
 
     def _candidates(self, file: Artifact) -> list[Candidate]:
@@ -170,7 +170,7 @@ class Verification:
         found, limits, outputs = one.entry.metrics, one.entry.budget, one.outputs
         if one.entry.verdict != PASS or found is None or limits is None or outputs is None:
             return None
-        dataset, labels = self.subject.dataset.name, self.subject.labels
+        dataset, labels = self.trained.dataset.name, self.trained.labels
         measured = found.as_accuracy(f"{dataset} test images")
         try:
             add_golden(file, outputs, expected, self.images, self.labels, labels, measured, limits)
@@ -182,7 +182,7 @@ class Verification:
 
 
 def prepare(
-    subject: TrainedModel, options: VerifyOptions, reporter: Reporter = SILENT
+    trained: TrainedModel, options: VerifyOptions, reporter: Reporter = SILENT
 ) -> Verification:
     """Read the files and find out how the Keras model wants its images.
 
@@ -191,14 +191,14 @@ def prepare(
         ArtifactError: a file is damaged.
         DeviceUnavailableError: a GPU is asked for, and no engine of the files can use one here.
     """
-    files = tuple(artifacts.read(path) for path in options.paths) or read_exports(subject.exports)
+    files = tuple(artifacts.read(path) for path in options.paths) or read_exports(trained.exports)
     if options.engine.device == "gpu":
         _require_gpu(files, options.engine.providers)
-    return Verification(as_exported(subject, files, reporter), files, options)
+    return Verification(as_exported(trained, files, reporter), files, options)
 
 
 def verify(
-    subject: TrainedModel, options: VerifyOptions, reporter: Reporter = SILENT
+    trained: TrainedModel, options: VerifyOptions, reporter: Reporter = SILENT
 ) -> ParityReport:
     """Compare model files with the Keras model on its test images.
 
@@ -206,7 +206,7 @@ def verify(
         InputError: there are no files.
         ArtifactError: a file is damaged.
     """
-    return prepare(subject, options, reporter).compare(reporter)
+    return prepare(trained, options, reporter).compare(reporter)
 
 
 def _require_gpu(files: tuple[Artifact, ...], providers: tuple[str, ...]) -> None:

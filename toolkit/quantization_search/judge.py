@@ -32,23 +32,23 @@ class Judge:
 
     Attributes:
         held_out: the validation images.
-        subject: the model, without these images for its calibration.
+        trained: the model, without these images for its calibration.
         max_drop: highest loss of accuracy, in points.
     """
 
-    def __init__(self, subject: TrainedModel, max_drop: float) -> None:
+    def __init__(self, trained: TrainedModel, max_drop: float) -> None:
         """Set the validation images aside and ask Keras about them.
 
         Args:
-            subject: the model with its data.
+            trained: the model with its data.
             max_drop: highest loss of accuracy, in points.
 
         Raises:
             DataError: there are too few images.
         """
-        self.held_out, self.subject = hold_out(subject)
+        self.held_out, self.trained = hold_out(trained)
         self.max_drop = max_drop
-        self._expected = self._in_chunks(subject.source.predict)
+        self._expected = self._in_chunks(trained.source.predict)
 
     @property
     def dataset(self) -> str:
@@ -65,11 +65,11 @@ class Judge:
         Raises:
             ParityError: the answers are not finite.
         """
-        source = self.subject.source
+        source = self.trained.source
         answers = self._in_chunks(lambda batch: probabilities(backend, source, batch))
         budget = self._budget(exporter)
         found = measure(
-            self._expected, answers, self.held_out.truth, self.subject.labels, budget.tie_margin
+            self._expected, answers, self.held_out.truth, self.trained.labels, budget.tie_margin
         )
         reasons = words.reasons(found, budget)
         drop = -100 * found.accuracy_delta
@@ -93,14 +93,14 @@ class Judge:
     def sample(self, count: int) -> NDArray[np.float32]:
         """Return some validation images in model units, spread over all of them."""
         chosen = np.linspace(0, len(self.held_out.truth) - 1, count).round().astype(np.int64)
-        return self.subject.spec.apply(self.held_out.images[np.unique(chosen)])
+        return self.trained.spec.apply(self.held_out.images[np.unique(chosen)])
 
     def _in_chunks(
         self, answer: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     ) -> NDArray[np.float32]:
         images = self.held_out.images
         parts = [
-            answer(self.subject.spec.apply(images[start : start + _CHUNK]))
+            answer(self.trained.spec.apply(images[start : start + _CHUNK]))
             for start in range(0, len(images), _CHUNK)
         ]
         return np.concatenate(parts)

@@ -65,12 +65,12 @@ class SearchOptions:
 
 
 def export_within(
-    subject: TrainedModel, options: SearchOptions, reporter: Reporter = SILENT
+    trained: TrainedModel, options: SearchOptions, reporter: Reporter = SILENT
 ) -> Iterator[Exported]:
     """Write one artifact a format, each with settings that keep the accuracy.
 
     Args:
-        subject: the model with its data.
+        trained: the model with its data.
         options: what to write, and the limit.
         reporter: told about every attempt.
 
@@ -81,7 +81,7 @@ def export_within(
         UnknownNameError: no such format; nothing has been written then.
         DataError: there are too few images to judge on.
     """
-    exporters, judge = select(options.export.formats), Judge(subject, options.max_drop)
+    exporters, judge = select(options.export.formats), Judge(trained, options.max_drop)
     if judge.held_out.remark:
         reporter.say(judge.held_out.remark)
     write = partial(search, judge, options=options.export, reporter=reporter)
@@ -103,7 +103,7 @@ def search(
         ParityError: nothing helps.
         ExportError: the model cannot be converted.
     """
-    request = build_request(judge.subject, options, calibrate=exporter.needs_calibration)
+    request = build_request(judge.trained, options, calibrate=exporter.needs_calibration)
     grain = "" if request.quantization.per_channel else ", one scale a layer's weights"
     reporter.say(
         f"{exporter.name}{grain}: at most {judge.max_drop:g} points of accuracy on "
@@ -160,7 +160,7 @@ class Search:
         drawn = {request.calibration.record.samples}
         for samples in _SAMPLES:
             options = CalibrationOptions(samples, request.calibration.record.seed)
-            calibration = draw_calibration(self.judge.subject, options)
+            calibration = draw_calibration(self.judge.trained, options)
             if (count := calibration.record.samples) not in drawn:
                 drawn.add(count)
                 yield f"{count:,} images", replace(request, calibration=calibration)
@@ -210,7 +210,7 @@ class Search:
         from toolkit.inspection.float_view import float_view
 
         suffix = self.exporter.suffix
-        self.original = self.original or float_view(self.judge.subject.graphs, suffix)
+        self.original = self.original or float_view(self.judge.trained.graphs, suffix)
         with silenced():
             found = diagnose(
                 view(base.draft.data, suffix), self.original, self.judge.sample(_DIAGNOSED)
@@ -231,7 +231,7 @@ class Search:
         plain = self.plain.draft if self.plain else draft
         with self.exporter.open(draft) as backend, self.exporter.open(plain) as reference:
             found, reasons = self.judge(self.exporter, backend)
-            pixels, spec = self.judge.held_out.images[:1], self.judge.subject.spec
+            pixels, spec = self.judge.held_out.images[:1], self.judge.trained.spec
             latency, plainly = measure_interleaved(
                 tuple(partial(one.run_images, pixels, spec) for one in (backend, reference)),
                 _SECONDS,

@@ -34,7 +34,7 @@ class HeldOut:
     remark: str | None
 
 
-def hold_out(subject: TrainedModel) -> tuple[HeldOut, TrainedModel]:
+def hold_out(trained: TrainedModel) -> tuple[HeldOut, TrainedModel]:
     """Return the validation images of a model, and the model without them for calibration.
 
     A run kept a validation split (and the copies of its images) out of the training. Where
@@ -43,23 +43,23 @@ def hold_out(subject: TrainedModel) -> tuple[HeldOut, TrainedModel]:
     Raises:
         DataError: there are too few images for two parts.
     """
-    dataset = subject.dataset
-    kept = np.setdiff1d(np.arange(len(dataset.y_train)), subject.training)
+    dataset = trained.dataset
+    kept = np.setdiff1d(np.arange(len(dataset.y_train)), trained.training)
     if len(kept):
-        return _part(subject, kept, "validation images", None), subject
+        return _part(trained, kept, "validation images", None), trained
     training, kept = train_validation(dataset, _SHARE, _SEED)
     remark = (
         f"No validation split is on record: {len(kept):,} training images (seed {_SEED}) are set "
         "aside to measure on and left out of the calibration; the model may have seen them."
     )
-    part = _part(subject, kept, "training images set aside", remark)
-    return part, replace(subject, training=training)
+    part = _part(trained, kept, "training images set aside", remark)
+    return part, replace(trained, training=training)
 
 
 def _part(
-    subject: TrainedModel, indices: NDArray[np.int64], kind: str, remark: str | None
+    trained: TrainedModel, indices: NDArray[np.int64], kind: str, remark: str | None
 ) -> HeldOut:
-    dataset = subject.dataset
+    dataset = trained.dataset
     return HeldOut(
         dataset.x_train[indices], dataset.y_train[indices], f"{dataset.name} {kind}", remark
     )

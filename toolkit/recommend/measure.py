@@ -91,7 +91,7 @@ class Recommendation:
 
 
 def recommend(
-    subject: TrainedModel, options: RecommendOptions, reporter: Reporter = SILENT
+    trained: TrainedModel, options: RecommendOptions, reporter: Reporter = SILENT
 ) -> Recommendation:
     """Measure parity, latency, size and peak memory of model files, and choose one.
 
@@ -99,7 +99,7 @@ def recommend(
     of a fresh process.
 
     Args:
-        subject: the Keras model and its test images.
+        trained: the Keras model and its test images.
         options: which files, which limits.
         reporter: shows progress.
 
@@ -109,8 +109,8 @@ def recommend(
         DeviceUnavailableError: the device cannot be used.
         MissingDependencyError: no engine for a file is installed.
     """
-    report = verify(subject, options.verify, reporter)
-    images = subject.dataset.x_test[:_IMAGES]
+    report = verify(trained, options.verify, reporter)
+    images = trained.dataset.x_test[:_IMAGES]
     measured, cpu_share = _measure(report.artifacts, images, options, reporter)
     entries = judge(measured, options.limits)
     chosen = pick(entries)

@@ -86,7 +86,7 @@ def test_the_table_names_engine_verdict_and_reason(toolkit_cli, digits_run, expo
 def test_the_exit_code_is_that_of_the_verdict(toolkit_cli, monkeypatch, verdict, code):
     entry = ArtifactParity("tflite", "a.tflite", "litert", verdict)
     report = ParityReport(verdict, 0.9, 10, (entry,))
-    monkeypatch.setattr("toolkit.subject.resolve", lambda *_: None)
+    monkeypatch.setattr("toolkit.trained_model.resolve", lambda *_: None)
     job = SimpleNamespace(compare=lambda reporter: report)
     monkeypatch.setattr("toolkit.verifying.prepare", lambda *_: job)
     result = toolkit_cli("verify", "--json")

@@ -22,16 +22,16 @@ CAUSES = {
 
 
 @pytest.fixture(scope="module")
-def request_(subject):
-    return build_request(subject, ExportOptions(()), calibrate=True)
+def request_(trained):
+    return build_request(trained, ExportOptions(()), calibrate=True)
 
 
 @pytest.fixture(scope="module")
-def run(subject, exports, request_):
+def run(trained, exports, request_):
     def _run(name):
         base = Base(artifacts.read(exports[name]), request_)
-        dataset = subject.dataset
-        results = self_check(base, Reference.of(subject), dataset.x_test, dataset.y_test)
+        dataset = trained.dataset
+        results = self_check(base, Reference.of(trained), dataset.x_test, dataset.y_test)
         return {result.control: result for result in results}
 
     return _run
@@ -54,16 +54,16 @@ def test_a_float_input_has_no_zero_point_and_no_calibration(run, name):
     assert all(results[control].caught for control in apply)
 
 
-def test_a_file_that_fails_by_itself_proves_nothing(subject, exports, request_):
+def test_a_file_that_fails_by_itself_proves_nothing(trained, exports, request_):
     strict = replace(budget_for("tflite-int8"), max_abs_error=1e-6)
     base = Base(artifacts.read(exports["tflite-int8"]), request_, strict)
-    dataset = subject.dataset
-    (result,) = self_check(base, Reference.of(subject), dataset.x_test, dataset.y_test)
+    dataset = trained.dataset
+    (result,) = self_check(base, Reference.of(trained), dataset.x_test, dataset.y_test)
     assert result.caught is None
     assert "itself fails the gate" in result.reasons[0]
 
 
-def test_a_file_of_another_tool_cannot_be_checked(subject, exports, request_, tmp_path):
+def test_a_file_of_another_tool_cannot_be_checked(trained, exports, request_, tmp_path):
     path = tmp_path / "bare.tflite"
     path.write_bytes(artifacts.payload(artifacts.read(exports["tflite"])))
     base = Base(artifacts.read(path), request_)

@@ -51,21 +51,21 @@ class Answered:
         )
 
 
-def answer(subject, path, folder):
+def answer(trained, path, folder):
     copy = folder / path.name
     shutil.copy(path, copy)
     artifact = artifacts.read(copy)
-    images = subject.dataset.x_test
+    images = trained.dataset.x_test
     with silenced(), from_artifact(artifact) as classifier:
         answers = classifier.predict_batch(images)
-    expected = subject.source.predict(subject.spec.apply(images))
-    return Answered(artifact, answers, expected, images, subject.dataset.y_test, subject.labels)
+    expected = trained.source.predict(trained.spec.apply(images))
+    return Answered(artifact, answers, expected, images, trained.dataset.y_test, trained.labels)
 
 
 @pytest.fixture(scope="module")
-def answered(subject, exports, tmp_path_factory):
+def answered(trained, exports, tmp_path_factory):
     folder = tmp_path_factory.mktemp("answered")
-    return {name: answer(subject, path, folder) for name, path in exports.items()}
+    return {name: answer(trained, path, folder) for name, path in exports.items()}
 
 
 @pytest.fixture(scope="module")
@@ -239,10 +239,10 @@ def test_a_colour_model_passes_and_fails_as_it_should(rgb_model, tmp_path, name)
     from toolkit.trained_model import Overrides, resolve
 
     data = DataOptions(path=rgb_model / "colors.npz")
-    subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    (file,) = (one.artifact for one in export(subject, ExportOptions((name,), tmp_path)))
+    trained = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
+    (file,) = (one.artifact for one in export(trained, ExportOptions((name,), tmp_path)))
     (tmp_path / "copy").mkdir()
-    sealed = answer(subject, file.path, tmp_path / "copy").add()
+    sealed = answer(trained, file.path, tmp_path / "copy").add()
     assert sealed.manifest.golden.pixels((32, 32, 3)).shape == (6, 32, 32, 3)
     assert verdict(sealed).verdict == "pass"
     spec = replace(sealed.manifest.preprocess, scale=1 / 255)

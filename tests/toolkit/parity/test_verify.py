@@ -23,24 +23,24 @@ def test_a_limit_below_one_is_refused(limit):
         VerifyOptions(limit=limit)
 
 
-def test_the_limit_is_kept(subject, exports):
-    report = verify(subject, VerifyOptions((exports["tflite"],), limit=17))
+def test_the_limit_is_kept(trained, exports):
+    report = verify(trained, VerifyOptions((exports["tflite"],), limit=17))
     assert report.images == 17
 
 
-def test_without_files_those_of_the_run_are_taken(subject, exports):
-    found = read_exports(subject.exports)
+def test_without_files_those_of_the_run_are_taken(trained, exports):
+    found = read_exports(trained.exports)
     assert [file.manifest.format for file in found] == list(exports)
 
 
-def test_without_any_file_it_says_how_to_make_some(subject, tmp_path):
+def test_without_any_file_it_says_how_to_make_some(trained, tmp_path):
     with pytest.raises(InputError, match="toolkit export --all"):
-        verify(replace(subject, exports=tmp_path), VerifyOptions())
+        verify(replace(trained, exports=tmp_path), VerifyOptions())
 
 
-def test_all_installed_engines_are_asked(exports, subject):
+def test_all_installed_engines_are_asked(exports, trained):
     def _asked(path):
-        job = verifying.prepare(subject, VerifyOptions((path,), backend=ALL))
+        job = verifying.prepare(trained, VerifyOptions((path,), backend=ALL))
         return job._candidates(job.files[0])
 
     found = _asked(exports["tflite"])
@@ -50,13 +50,13 @@ def test_all_installed_engines_are_asked(exports, subject):
     assert {candidate.backend for candidate in found} == installed
 
 
-def test_a_damaged_file_is_never_run(subject, exports, tmp_path):
+def test_a_damaged_file_is_never_run(trained, exports, tmp_path):
     data = bytearray(exports["tflite"].read_bytes())
     data[len(data) // 2] ^= 1
     path = tmp_path / "damaged.tflite"
     path.write_bytes(data)
     with pytest.raises(IntegrityError, match=r"damaged\.tflite"):
-        verify(subject, VerifyOptions((path,)))
+        verify(trained, VerifyOptions((path,)))
 
 
 @pytest.fixture(scope="module")

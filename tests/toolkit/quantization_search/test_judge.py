@@ -94,23 +94,23 @@ def test_a_drop_cannot_be_forced():
 
 
 @pytest.fixture(scope="module")
-def hard(subject, tmp_path_factory):
+def hard(trained, tmp_path_factory):
     """The same function as the trained model, with channels of very different size.
 
     ReLU lets a factor through: what the first convolution gains the second one loses.
     """
     import keras
 
-    model = keras.models.clone_model(subject.source.model)
-    model.set_weights(subject.source.model.get_weights())
+    model = keras.models.clone_model(trained.source.model)
+    model.set_weights(trained.source.model.get_weights())
     first, second = [layer for layer in model.layers if layer.weights][:2]
     factors = np.random.default_rng(0).permutation(np.geomspace(1, 1e5, 32)).astype(np.float32)
     kernel, bias = first.get_weights()
     first.set_weights([kernel * factors, bias * factors])
     kernel, bias = second.get_weights()
     second.set_weights([kernel / factors[:, None], bias])
-    source = KerasSource(model, subject.source.path, "0" * 64)
-    return replace(subject, source=source, exports=tmp_path_factory.mktemp("hard"))
+    source = KerasSource(model, trained.source.path, "0" * 64)
+    return replace(trained, source=source, exports=tmp_path_factory.mktemp("hard"))
 
 
 @pytest.mark.parametrize("name", ["tflite-int8", pytest.param("onnx-int8", marks=pytest.mark.slow)])
@@ -131,9 +131,9 @@ def test_a_model_that_int8_ruins_is_mended(hard, name, tmp_path):
     assert len(artifact.data) > chosen.bytes
 
 
-def test_a_model_that_needs_nothing_is_written_plain(subject, exports, tmp_path):
+def test_a_model_that_needs_nothing_is_written_plain(trained, exports, tmp_path):
     options = SearchOptions(ExportOptions(("tflite-int8",), tmp_path), 5.0)
-    (found,) = export_within(subject, options)
+    (found,) = export_within(trained, options)
     artifact, record = found.artifact, found.search
     assert [a.what for a in record.attempts] == ["plain"]
     assert record.chosen.float_layers == ()
@@ -160,5 +160,5 @@ def test_calibration_never_sees_the_images_it_is_judged_on(rgb_model):
     bare = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
     judge = Judge(bare, 0.1)
     assert "left out of the calibration" in judge.held_out.remark
-    drawn = {image.tobytes() for image in bare.dataset.x_train[judge.subject.training]}
+    drawn = {image.tobytes() for image in bare.dataset.x_train[judge.trained.training]}
     assert not drawn & {image.tobytes() for image in judge.held_out.images}
