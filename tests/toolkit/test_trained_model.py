@@ -91,7 +91,7 @@ def test_a_model_without_data_says_what_to_add(rgb_model):
 
 
 def test_data_of_another_size_is_refused(rgb_model):
-    with pytest.raises(DataError, match=r"images of 28x28x1, needed are 32x32x3"):
+    with pytest.raises(DataError, match=r"images of 28x28x1, requested 32x32x3"):
         resolve(rgb_model / "colors.keras", DataOptions(name="digits"))
 
 

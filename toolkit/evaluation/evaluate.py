@@ -112,7 +112,7 @@ def home(file: Path) -> Path | None:
 
 
 def evaluate_keras(trained: TrainedModel) -> Evaluation:
-    """Evaluate the Keras model of a trained on all its test images."""
+    """Evaluate a Keras model on all its test images."""
     images, truth = _test_images(trained, None)
     return evaluate(Reference.of(trained).predict_images(images), truth, trained.labels)
 

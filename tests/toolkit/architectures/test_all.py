@@ -54,7 +54,7 @@ def test_valid_padding_is_honoured_or_refused(name):
 
 
 def trained_briefly(name, data, parent, limit):
-    """Return a short training, as a trained."""
+    """Return a model after a short training."""
     from toolkit.trained_model import resolve
     from toolkit.training.options import TrainOptions
     from toolkit.training.train import train
