@@ -105,7 +105,7 @@ class Kernel:
         step: float32 (out channels,), distance of two neighbouring values; 0 in float.
         bias: float32 (out channels,), or None.
         bias_step: float32 (out channels,), like ``step``; engines take it to be the step
-            of the input times that of the weights, whatever the file says.
+            of the input times that of the weights, whatever the file contains.
         keras_order: False if the rows of a dense layer after a flattening may be in
             another order than Keras's (ONNX flattens in NCHW).
 

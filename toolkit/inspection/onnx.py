@@ -74,7 +74,10 @@ class OnnxView(GraphView):
             tuple(makers[source(self._graph, tensor)] for tensor in group.reads) for group in found
         ]
         names = unique_names(
-            [self._wanted(group, inputs) for group, inputs in zip(found, feeders, strict=True)],
+            [
+                self._proposed_name(group, inputs)
+                for group, inputs in zip(found, feeders, strict=True)
+            ],
             [group.nodes[0].op_type for group in found],
             [has_kernel(self._graph, group.nodes[0]) for group in found],
         )
@@ -94,7 +97,7 @@ class OnnxView(GraphView):
         nodes = tuple(node.name for node in group.nodes)
         return Layer(main.name, name, main.op_type, nodes, inputs, is_float, 8 * stored.itemsize)
 
-    def _wanted(self, group: Group, inputs: tuple[str, ...]) -> str:
+    def _proposed_name(self, group: Group, inputs: tuple[str, ...]) -> str:
         """Return a name from the node, its weights or its output, whichever is known."""
         main = group.nodes[0]
         if inputs == (INPUT,) and main.op_type in (*RESHAPING, "Transpose"):

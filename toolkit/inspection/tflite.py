@@ -71,11 +71,11 @@ class TfliteView(GraphView):
     def _layers(self) -> tuple[Layer, ...]:
         graph = self._graph
         kinds = [graph.kind(operator) for operator in self._computing.values()]
-        wanted = [
+        proposed = [
             kind.lower() if layer_of(key) is None else short_name(key)
             for key, kind in zip(self._computing, kinds, strict=True)
         ]
-        names = unique_names(wanted, kinds, [kind in _KERNELS for kind in kinds])
+        names = unique_names(proposed, kinds, [kind in _KERNELS for kind in kinds])
         return tuple(
             Layer(key, name, kind, (key,), self._feeders(operator), *self._precision(operator))
             for (key, operator), name, kind in zip(

@@ -88,7 +88,7 @@ def load_budgets(options: Mapping[str, float], path: Path | None = None) -> Budg
     ``[tool.edge-toolkit.parity.gpu]`` those of every format on a GPU, before the format's.
 
     Args:
-        options: limits by name; only those that were given.
+        options: limits by name; only those that the user set.
         path: the file; None takes ``pyproject.toml`` of the current folder, if that has
             the table.
 
