@@ -1,4 +1,4 @@
-"""``toolkit export``: turn a Keras model into model files for a device."""
+"""``toolkit export``: export a Keras model to model files for a device."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ as needed. Formats: {", ".join(formats.registry())} [default: tflite-int8].
 
 @click.command(help=_HELP)
 @click.argument("model", type=EXISTING, required=False)
-@click.option("--format", "chosen", type=FORMAT, multiple=True, help="May be given several times.")
+@click.option("--format", "chosen", type=FORMAT, multiple=True, help="May be repeated.")
 @click.option("--all", "everything", is_flag=True, help="Every format.")
 @click.option("--out", type=FOLDER, help="Folder [default: exports/ in the run, or this one].")
 @click.option("--calibration-samples", type=int, default=512, show_default=True)
@@ -45,7 +45,7 @@ as needed. Formats: {", ".join(formats.registry())} [default: tflite-int8].
     show_default=True,
     help=f"How ranges are taken: {', '.join(METHODS)}.",
 )
-@click.option("--per-tensor", is_flag=True, help="One scale a layer's weights, not one a channel.")
+@click.option("--per-tensor", is_flag=True, help="One scale per layer, not one per channel.")
 @click.option("--max-drop", type=float, help="Points of accuracy that may be lost, like 0.5.")
 @click.option("--force", is_flag=True, help="Write a file that fails the check, to diagnose it.")
 @data_options
@@ -117,7 +117,7 @@ def command(
 def _conclude(
     artifacts: list[Artifact], failed: dict[str, str], subject: Subject, output: Output
 ) -> None:
-    """Say what comes next; end with 1 where a format failed or was written by force."""
+    """Print the next command; exit with 1 if a format failed or was written by force."""
     forced = [artifact for artifact in artifacts if _refusal(artifact)]
     if forced:
         output.next(f"toolkit diagnose {shlex.quote(str(forced[0].path))}")
@@ -147,17 +147,17 @@ def _line(artifact: Artifact) -> str:
 
 
 def _replaced(paths: list[Path], subject: Subject) -> str:
-    """Say that golden inputs are gone, and how new ones come in."""
+    """Return a note that golden inputs were lost, with the command that adds new ones."""
     names = ", ".join(path.name for path in paths)
     files = " ".join(shlex.quote(str(path)) for path in paths)
     return (
-        f"Note: {names} had golden inputs and a verdict, which went with the old file. Put in "
+        f"Note: {names} had golden inputs and a verdict, which were lost with the old file. Add "
         f"new ones:\ntoolkit verify {files} --golden --against {' '.join(subject.as_arguments())}"
     )
 
 
 def _refusal(artifact: Artifact) -> str | None:
-    """Return why the check refused a file that was written all the same."""
+    """Return why the check refused a file that was written by force."""
     return artifact.manifest.quantization.refusal if artifact.manifest else None
 
 
