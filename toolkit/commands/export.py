@@ -93,7 +93,7 @@ def command(
     subject = located.load(reporter)
     proven = export.with_golden(out or subject.exports, subject.name, exporters)
     failed: dict[str, str] = {}
-    mended: dict[str, Mending] = {}
+    searches: dict[str, Mending] = {}
     artifacts = []
     found = (
         export_within(subject, search, reporter)
@@ -105,10 +105,10 @@ def command(
             failed[one.format] = str(one.error)
             continue
         if one.search:
-            mended[one.format] = one.search
+            searches[one.format] = one.search
         artifacts.append(one.artifact)
         output.say(_line(one.artifact))
-    _show(artifacts, mended, failed, output)
+    _show(artifacts, searches, failed, output)
     if replaced := [artifact.path for artifact in artifacts if artifact.path in proven]:
         reporter.say(_replaced(replaced, subject))
     _conclude(artifacts, failed, subject, output)
@@ -163,15 +163,15 @@ def _refusal(artifact: Artifact) -> str | None:
 
 def _show(
     artifacts: list[Artifact],
-    mended: dict[str, Mending],
+    searches: dict[str, Mending],
     failed: dict[str, str],
     output: Output,
 ) -> None:
-    for record in mended.values():
+    for record in searches.values():
         output.say(str(record))
     failures = [{"format": name, "error": error} for name, error in failed.items()]
     output.data(
-        {"artifacts": [_entry(artifact, mended) for artifact in artifacts], "failed": failures},
+        {"artifacts": [_entry(artifact, searches) for artifact in artifacts], "failed": failures},
         "\n".join(str(artifact.path) for artifact in artifacts),
     )
     for name, error in failed.items():
@@ -186,7 +186,7 @@ def _show(
             )
 
 
-def _entry(artifact: Artifact, mended: dict[str, Mending]) -> dict[str, Any]:
+def _entry(artifact: Artifact, searches: dict[str, Mending]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "format": artifact.format,
         "path": str(artifact.path),
@@ -195,6 +195,6 @@ def _entry(artifact: Artifact, mended: dict[str, Mending]) -> dict[str, Any]:
     }
     if refusal := _refusal(artifact):
         entry["refusal"] = refusal
-    if record := mended.get(artifact.format):
+    if record := searches.get(artifact.format):
         entry["mending"] = record.to_json()
     return entry
