@@ -31,7 +31,7 @@ from toolkit.export.export import export
 from toolkit.export.request import ExportOptions
 from toolkit.parity.verify import VerifyOptions, verify
 from toolkit.quantization_search.search import SearchOptions, export_within
-from toolkit.trained_model import Subject, resolve
+from toolkit.trained_model import TrainedModel, resolve
 
 FORMAT = "tflite-int8"
 # In mobilenet-small: layers whose outputs are added up, and those that read the sum.
@@ -70,9 +70,9 @@ def main() -> None:
     """Export four files, verify and diagnose each, print the table."""
     arguments = parse()
     data = DataOptions(arguments.dataset, arguments.data)
-    subject = resolve(arguments.model, data, reporter=Printer())
+    trained = resolve(arguments.model, data, reporter=Printer())
     if arguments.spread > 1:
-        subject = rescaled(subject, arguments.spread, arguments.out)
+        trained = rescaled(trained, arguments.spread, arguments.out)
     files = {
         "plain, per tensor": ExportOptions(
             (FORMAT,), arguments.out / "per-tensor", quantization=per_tensor(), force=True
@@ -87,13 +87,13 @@ def main() -> None:
             (FORMAT,), arguments.out / "per-channel-searched"
         ),
     }
-    rows = [row(title, subject, options, arguments) for title, options in files.items()]
+    rows = [row(title, trained, options, arguments) for title, options in files.items()]
     print("\n".join([HEAD, RULE, *rows]))
 
 
-def rescaled(subject: Subject, spread: float, folder: Path) -> Subject:
+def rescaled(trained: TrainedModel, spread: float, folder: Path) -> TrainedModel:
     """Return the same function with channels between blocks scaled by 1…spread."""
-    model = load_keras(subject.source.path).model
+    model = load_keras(trained.source.path).model
     for writers, readers in STAGES:
         channels = model.get_layer(f"{writers[0]}_bn").gamma.shape[0]
         factor = np.geomspace(1, spread, channels)
@@ -107,7 +107,7 @@ def rescaled(subject: Subject, spread: float, folder: Path) -> Subject:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "rescaled.keras"
     model.save(path)
-    return replace(subject, source=load_keras(path))
+    return replace(trained, source=load_keras(path))
 
 
 def per_tensor() -> QuantizationOptions:
@@ -115,19 +115,21 @@ def per_tensor() -> QuantizationOptions:
     return QuantizationOptions(per_channel=False)
 
 
-def row(title: str, subject: Subject, options: ExportOptions, arguments: argparse.Namespace) -> str:
+def row(
+    title: str, trained: TrainedModel, options: ExportOptions, arguments: argparse.Namespace
+) -> str:
     """Export one file, compare it on the test images, diagnose it on training images."""
     try:
         if options.force:
-            (made,) = export(subject, options, Printer())
+            (made,) = export(trained, options, Printer())
         else:
-            (made,) = export_within(subject, SearchOptions(options, arguments.max_drop), Printer())
+            (made,) = export_within(trained, SearchOptions(options, arguments.max_drop), Printer())
         artifact = made.artifact
     except EdgeError as error:
         print(error, file=sys.stderr)
         return f"| {title} | | | | | not written | |"
-    (entry,) = verify(subject, VerifyOptions((artifact.path,), limit=arguments.limit)).artifacts
-    found = diagnose_file(subject, artifact.path, DiagnoseOptions()).found.worst
+    (entry,) = verify(trained, VerifyOptions((artifact.path,), limit=arguments.limit)).artifacts
+    found = diagnose_file(trained, artifact.path, DiagnoseOptions()).found.worst
     numbers = entry.metrics
     if numbers is None:
         return f"| {title} | {len(artifact.data):,} | | | | {entry.verdict} | |"

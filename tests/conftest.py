@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from toolkit.datasets import Dataset
     from toolkit.runs.run import Run
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
@@ -123,7 +123,7 @@ def _train(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def subject(digits_run: Run) -> Subject:
+def trained(digits_run: Run) -> TrainedModel:
     """The trained run, loaded with its data."""
     from toolkit.datasets import DataOptions
     from toolkit.trained_model import resolve
@@ -140,7 +140,7 @@ def exports(
     from toolkit.export.request import ExportOptions
 
     def build(folder: Path) -> None:
-        for one in export(request.getfixturevalue("subject"), ExportOptions((), folder)):
+        for one in export(request.getfixturevalue("trained"), ExportOptions((), folder)):
             assert one.error is None
 
     shutil.copytree(shared("exports", build), digits_run.exports, dirs_exist_ok=True)

@@ -55,10 +55,10 @@ def demo(parent: Path, reporter: TrainReporter, epochs: int = EPOCHS) -> DemoRes
         epochs: of the training.
     """
     result = train.train(TrainOptions(epochs=epochs), _DATA, parent, reporter)
-    subject = resolve(result.run.path, DataOptions(), reporter=reporter)
-    files = tuple(one.artifact for one in export.export(subject, ExportOptions(()), reporter))
+    trained = resolve(result.run.path, DataOptions(), reporter=reporter)
+    files = tuple(one.artifact for one in export.export(trained, ExportOptions(()), reporter))
     verify = VerifyOptions(tuple(file.path for file in files), backend=ALL, golden=True)
-    contents = report.gather(subject, RecommendOptions(verify, seconds=_SECONDS), reporter)
+    contents = report.gather(trained, RecommendOptions(verify, seconds=_SECONDS), reporter)
     page = result.run.path / report.HTML
     report.write(contents, report.HTML, page)
     return DemoResult(result, files, contents.measured.parity, page)

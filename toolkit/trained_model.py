@@ -69,7 +69,7 @@ class Overrides:
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class TrainedModel:
     """A loaded Keras model and everything that belongs to it.
 
     Attributes:
@@ -176,7 +176,7 @@ class Located:
         """Where artifacts go."""
         return self.run.exports if self.run else Path()
 
-    def load(self, reporter: Reporter = SILENT) -> Subject:
+    def load(self, reporter: Reporter = SILENT) -> TrainedModel:
         """Load TensorFlow, the model and its data.
 
         Args:
@@ -217,7 +217,7 @@ def resolve(
     data: DataOptions,
     overrides: Overrides = Overrides(),
     reporter: Reporter = SILENT,
-) -> Subject:
+) -> TrainedModel:
     """Find a model and load it: see :func:`locate` and :meth:`Located.load`."""
     return locate(model, data, overrides).load(reporter)
 
@@ -230,11 +230,13 @@ def _load(path: Path, reporter: Reporter) -> KerasSource:
     return source
 
 
-def _from_run(run: runs.Run, data: DataOptions, extra: Overrides, reporter: Reporter) -> Subject:
+def _from_run(
+    run: runs.Run, data: DataOptions, extra: Overrides, reporter: Reporter
+) -> TrainedModel:
     own = data.name is None and data.path is None
     dataset = run.dataset(reporter=reporter) if own else load_dataset(data, reporter)
     dataset, training = _training_part(dataset, run.config)
-    return Subject(
+    return TrainedModel(
         source=_load(run.model, reporter),
         name=extra.name or run.name,
         labels=extra.labels or run.labels,
@@ -247,7 +249,7 @@ def _from_run(run: runs.Run, data: DataOptions, extra: Overrides, reporter: Repo
     )
 
 
-def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Reporter) -> Subject:
+def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Reporter) -> TrainedModel:
     source = _load(path, reporter)
     height, width, channels = source.image_shape
     if (data.image_size or (height, width), data.channels or channels) != (
@@ -266,7 +268,7 @@ def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Report
     if config:  # the record of its training is worth more than what its exports say
         run = runs.Run(path.parent, config)
         labels, spec, stated = extra.labels or run.labels, _adapted(run.spec, data), None
-    return Subject(
+    return TrainedModel(
         source=source,
         name=extra.name or runs.slug(path.stem),
         labels=labels or dataset.labels,
@@ -338,44 +340,46 @@ def in_order(dataset: Dataset, labels: tuple[str, ...] | None, reporter: Reporte
     return replace(dataset, labels=labels, y_train=y_train, y_test=y_test)
 
 
-def as_exported(subject: Subject, files: tuple[Artifact, ...], reporter: Reporter) -> Subject:
+def as_exported(
+    trained: TrainedModel, files: tuple[Artifact, ...], reporter: Reporter
+) -> TrainedModel:
     """Run a bare ``.keras`` file as its exports say, where nobody says otherwise.
 
     Only files that were made from this very model count. A run keeps its own record, so
     that a model file with other preprocessing is found out.
 
     Args:
-        subject: the Keras model with its data.
+        trained: the Keras model with its data.
         files: model files.
         reporter: told where labels and preprocessing come from.
 
     Raises:
         InputError: the files do not agree.
     """
-    if subject.stated is None:
-        return subject
+    if trained.stated is None:
+        return trained
     own = [
         (file.path.name, found)
         for file in files
-        if (found := file.manifest) and found.created.source_sha256 == subject.source.sha256
+        if (found := file.manifest) and found.created.source_sha256 == trained.source.sha256
     ]
     if not own:
-        return subject
+        return trained
     name, first = own[0]
-    labels = subject.stated.labels or first.labels
-    specs = {subject.stated.spec(found.preprocess) for _, found in own}
-    if len(specs) > 1 or any((subject.stated.labels or m.labels) != labels for _, m in own):
+    labels = trained.stated.labels or first.labels
+    specs = {trained.stated.spec(found.preprocess) for _, found in own}
+    if len(specs) > 1 or any((trained.stated.labels or m.labels) != labels for _, m in own):
         raise InputError(
             "the files do not agree on labels or preprocessing; say what is right for the Keras "
             "model: --labels, --scale, --mean, --std, --fit, --polarity"
         )
     spec = specs.pop()
-    if (spec, labels) == (subject.spec, subject.labels):
-        return subject
+    if (spec, labels) == (trained.spec, trained.labels):
+        return trained
     reporter.say(f"What you do not say of the Keras model is taken from {name}")
     return replace(
-        subject,
+        trained,
         spec=spec,
         labels=labels,
-        dataset=in_order(subject.dataset, labels, reporter),
+        dataset=in_order(trained.dataset, labels, reporter),
     )

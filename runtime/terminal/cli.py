@@ -97,7 +97,7 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
     @click.option("--quiet", "-q", is_flag=True, help="Print no remarks and no progress.")
-    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @click.option("--debug", is_flag=True, help="Show the log, and the traceback of an error.")
     @functools.wraps(command)
     def wrapper(*args: Any, as_json: bool, quiet: bool, debug: bool, **kwargs: Any) -> Any:
         del debug  # LazyGroup.invoke reads it
@@ -226,6 +226,10 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command and convert its exceptions into one line and an exit code."""
         debug = "--debug" in ctx.args  # also if another argument is wrong
+        if debug:
+            from runtime.terminal.log import log_on_stderr
+
+            ctx.with_resource(log_on_stderr())
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):

@@ -30,7 +30,7 @@ from runtime.terminal.silence import silenced
 from toolkit.datasets import DataOptions
 from toolkit.export import export as exporting
 from toolkit.export.request import ExportOptions, draw_calibration
-from toolkit.trained_model import Subject, resolve
+from toolkit.trained_model import TrainedModel, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,32 +62,34 @@ class Effort:
 QUICK = Effort(1, 16, ("tflite", "onnx"), skipped=0)
 
 
-def bare_calls(subject: Subject, images: NDArray[np.float32]) -> dict[str, Callable[[], bytes]]:
+def bare_calls(
+    trained: TrainedModel, images: NDArray[np.float32]
+) -> dict[str, Callable[[], bytes]]:
     """Return one call a format, as a script without this project would make it.
 
     Args:
-        subject: the model.
+        trained: the model.
         images: float32 (n, height, width, channels), the calibration images.
     """
     shared: dict[str, Any] = {}  # the float32 ONNX graph, from which the other two are made
     calls = {
-        exporter.name: lambda exporter=exporter: _bare_tflite(subject, exporter, images)
+        exporter.name: lambda exporter=exporter: _bare_tflite(trained, exporter, images)
         for exporter in formats.registry().values()
         if exporter.suffix == ".tflite"
     }
     return calls | {
-        "onnx": lambda: _bare_onnx(subject, shared),
+        "onnx": lambda: _bare_onnx(trained, shared),
         "onnx-float16": lambda: _bare_onnx_float16(shared),
         "onnx-int8": lambda: _bare_onnx_int8(shared, images),
     }
 
 
-def _bare_tflite(subject: Subject, exporter: Any, images: NDArray[np.float32]) -> bytes:
+def _bare_tflite(trained: TrainedModel, exporter: Any, images: NDArray[np.float32]) -> bytes:
     import keras
     import tensorflow as tf
 
-    image = keras.Input(batch_shape=(1, *subject.source.image_shape))
-    model = keras.Model(image, subject.source.model(image, training=False))
+    image = keras.Input(batch_shape=(1, *trained.source.image_shape))
+    model = keras.Model(image, trained.source.model(image, training=False))
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     if exporter.name != "tflite":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -107,11 +109,11 @@ def _operators(tf: Any, name: str) -> Any:
     return tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 
 
-def _bare_onnx(subject: Subject, shared: dict[str, Any]) -> bytes:
+def _bare_onnx(trained: TrainedModel, shared: dict[str, Any]) -> bytes:
     import tensorflow as tf
     import tf2onnx
 
-    source = subject.source
+    source = trained.source
     signature = [tf.TensorSpec((None, *source.image_shape), tf.float32, name="image")]
     function = tf.function(lambda x: source.model(x, training=False), input_signature=signature)
     shared["graph"], _ = tf2onnx.convert.from_function(
@@ -156,10 +158,10 @@ class _Reader:
         return next(self._rows, None)
 
 
-def time_bare(subject: Subject, options: ExportOptions) -> Times:
+def time_bare(trained: TrainedModel, options: ExportOptions) -> Times:
     """Time each bare call."""
-    images = draw_calibration(subject, options.calibration).batch
-    calls = bare_calls(subject, images)
+    images = draw_calibration(trained, options.calibration).batch
+    calls = bare_calls(trained, images)
     times: Times = {}
     for exporter in exporting.select(options.formats):
         name, start = exporter.name, _clocks()
@@ -169,11 +171,11 @@ def time_bare(subject: Subject, options: ExportOptions) -> Times:
     return times
 
 
-def time_export(subject: Subject, options: ExportOptions) -> Times:
+def time_export(trained: TrainedModel, options: ExportOptions) -> Times:
     """Time each file of an export of everything; shared work counts where it is done first."""
     times: Times = {}
     start = _clocks()
-    for one in exporting.export(subject, options):
+    for one in exporting.export(trained, options):
         times[one.artifact.format] = _since(start)
         start = _clocks()
     return times
@@ -202,11 +204,11 @@ def measure(model: Path, data: DataOptions, what: Effort) -> list[dict[str, Any]
     found: dict[str, list[Times]] = {"bare": [], "export": []}
     for _ in range(what.skipped + what.rounds):
         for kind, timer in (("bare", time_bare), ("export", time_export)):
-            subject = resolve(model, data)
+            trained = resolve(model, data)
             with tempfile.TemporaryDirectory() as folder:
                 calibration = CalibrationOptions(what.samples)
                 options = ExportOptions(what.formats, Path(folder), calibration)
-                found[kind].append(timer(subject, options))
+                found[kind].append(timer(trained, options))
     best = {kind: _best(times[what.skipped :]) for kind, times in found.items()}
     rows = [_row(name, best["bare"][name], best["export"][name]) for name in best["bare"]]
     sums = [tuple(map(sum, zip(*best[kind].values(), strict=True))) for kind in best]

@@ -93,8 +93,8 @@ def batch(name, digits, digits_run):
 
 
 @pytest.fixture(scope="module")
-def answers_of_keras(digits, subject):
-    return subject.source.predict(subject.spec.apply(digits.x_test[:IMAGES]))
+def answers_of_keras(digits, trained):
+    return trained.source.predict(trained.spec.apply(digits.x_test[:IMAGES]))
 
 
 @pytest.fixture

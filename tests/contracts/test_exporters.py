@@ -43,9 +43,9 @@ def rgb_request(rgb_model, tmp_path_factory) -> ExportRequest:
     from toolkit.trained_model import Overrides
 
     data = DataOptions(path=rgb_model / "colors.npz")
-    subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
+    trained = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
     options = ExportOptions((), tmp_path_factory.mktemp("out"))
-    return build_request(subject, options, calibrate=True)
+    return build_request(trained, options, calibrate=True)
 
 
 @pytest.fixture(scope="module")
@@ -130,10 +130,10 @@ def test_the_calibration_is_recorded(file):
     assert len(record.indices_sha256) == 64
 
 
-def test_the_engine_answers_as_keras_does(name, exporter, exports, subject):
+def test_the_engine_answers_as_keras_does(name, exporter, exports, trained):
     count = FEW.get(name)
-    images = subject.dataset.x_test[:count]
-    expected = subject.source.predict(subject.spec.apply(images))
+    images = trained.dataset.x_test[:count]
+    expected = trained.source.predict(trained.spec.apply(images))
     with runtime.load(exports[name]) as classifier:
         answers = classifier.predict_batch(images)
     found = agreement(expected, answers, exporter.budget.tie_margin)

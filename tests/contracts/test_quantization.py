@@ -25,9 +25,9 @@ def exporter(name):
 @pytest.fixture(scope="module")
 def rgb_request(rgb_model, tmp_path_factory):
     data = DataOptions(path=rgb_model / "colors.npz")
-    subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
+    trained = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
     options = ExportOptions((), tmp_path_factory.mktemp("out"))
-    return build_request(subject, options, calibrate=True)
+    return build_request(trained, options, calibrate=True)
 
 
 def load_onnx(file):

@@ -155,10 +155,10 @@ def colors_file(rgb_model, tmp_path_factory):
     from toolkit.trained_model import Overrides, resolve
 
     data = DataOptions(path=rgb_model / "colors.npz")
-    subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
+    trained = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
     (file,) = (
         one.artifact
-        for one in export(subject, ExportOptions(("tflite",), tmp_path_factory.mktemp("colors")))
+        for one in export(trained, ExportOptions(("tflite",), tmp_path_factory.mktemp("colors")))
     )
     return file.path
 

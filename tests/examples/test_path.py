@@ -71,11 +71,11 @@ def test_04_learns_photos_in_folders(tmp_path):
 
 
 def test_05_passes_on_sound_files_and_fails_on_another_model(
-    exports, subject, digits_run, tmp_path
+    exports, trained, digits_run, tmp_path
 ):
     import numpy as np
 
-    data = subject.dataset
+    data = trained.dataset
     np.savez(
         tmp_path / "images.npz",
         x_train=data.x_train,

@@ -69,7 +69,7 @@ def test_formats_are_listed_in_the_order_of_their_rank():
     ]
 
 
-def test_a_file_that_the_engine_refuses_is_not_written(subject, tmp_path, monkeypatch):
+def test_a_file_that_the_engine_refuses_is_not_written(trained, tmp_path, monkeypatch):
     from toolkit.export.request import ExportOptions, build_request
 
     class Refusing:
@@ -78,13 +78,13 @@ def test_a_file_that_the_engine_refuses_is_not_written(subject, tmp_path, monkey
 
     monkeypatch.setattr(base, "for_suffix", lambda suffix: [Refusing])
     options = ExportOptions((), tmp_path / "out")
-    request = build_request(subject, options, calibrate=False)
+    request = build_request(trained, options, calibrate=False)
     with pytest.raises(ExportError, match="format tflite: no such operator"):
         formats.registry()["tflite"]().export(request)
     assert not (tmp_path / "out").exists()
 
 
-def test_keras_answers_the_check_images_once_for_all_formats(subject, tmp_path, monkeypatch):
+def test_keras_answers_the_check_images_once_for_all_formats(trained, tmp_path, monkeypatch):
     from toolkit.export.export import export
     from toolkit.export.request import ExportOptions
 
@@ -97,7 +97,7 @@ def test_keras_answers_the_check_images_once_for_all_formats(subject, tmp_path, 
 
     monkeypatch.setattr(KerasSource, "predict", counted)
     options = ExportOptions(("tflite", "tflite-float16", "onnx"), tmp_path)
-    files = [one.artifact for one in export(subject, options)]
+    files = [one.artifact for one in export(trained, options)]
     assert len(files) == 3
     assert len(asked) == 1
 
@@ -139,11 +139,11 @@ def test_calibration_images_are_asked_for_in_one_place(request_):
         ("tflite-int16x8", {"float_layers": ("a",)}, "cannot leave single layers in float"),
     ],
 )
-def test_options_that_a_format_cannot_honour_are_refused(subject, tmp_path, name, options, words):
+def test_options_that_a_format_cannot_honour_are_refused(trained, tmp_path, name, options, words):
     from toolkit.export.request import ExportOptions, build_request
 
     options = ExportOptions((), tmp_path, quantization=QuantizationOptions(**options))
-    request = build_request(subject, options, calibrate=True)
+    request = build_request(trained, options, calibrate=True)
     with pytest.raises(ExportError, match=f"format {name} {words}"):
         formats.registry()[name]().export(request)
     assert not list(tmp_path.iterdir())

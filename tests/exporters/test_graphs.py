@@ -53,7 +53,7 @@ def test_each_conversion_is_logged_once(conversions, caplog):
     ]
 
 
-def test_the_suffix_says_which_graph_a_file_is(subject):
-    made = subject.graphs
+def test_the_suffix_says_which_graph_a_file_is(trained):
+    made = trained.graphs
     assert made.to_bytes(".tflite") is made.tflite
     assert made.to_bytes(".onnx") == made.onnx.SerializeToString()

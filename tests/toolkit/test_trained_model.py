@@ -18,18 +18,18 @@ from toolkit.trained_model import Overrides, in_order, resolve
 NOTHING = DataOptions()
 
 
-def test_a_run_brings_its_data_labels_and_preprocessing(subject, digits_run, digits):
-    assert subject.name == "digits-cnn"
-    assert subject.labels == digits.labels
-    assert subject.spec == digits.spec
-    assert subject.dataset.checksum == digits.checksum
-    assert subject.exports == digits_run.path / "exports"
+def test_a_run_brings_its_data_labels_and_preprocessing(trained, digits_run, digits):
+    assert trained.name == "digits-cnn"
+    assert trained.labels == digits.labels
+    assert trained.spec == digits.spec
+    assert trained.dataset.checksum == digits.checksum
+    assert trained.exports == digits_run.path / "exports"
 
 
-def test_calibration_may_use_the_training_part_only(subject, digits):
+def test_calibration_may_use_the_training_part_only(trained, digits):
     train, validation = train_validation(digits, 0.1, 0)
-    assert np.array_equal(subject.training, train)
-    allowed = set(image_hashes(digits.x_train[subject.training]).tolist())
+    assert np.array_equal(trained.training, train)
+    allowed = set(image_hashes(digits.x_train[trained.training]).tolist())
     assert not allowed & set(image_hashes(digits.x_train[validation]).tolist())
     assert not allowed & set(image_hashes(digits.x_test).tolist())
 
@@ -80,9 +80,9 @@ def test_overrides_win(rgb_model):
     assert (found.spec.mean, found.spec.std) == ((0.5,), (2.0, 2.0, 3.0))
 
 
-def test_no_override_changes_nothing(subject):
-    assert Overrides().spec(subject.spec) == subject.spec
-    assert Overrides(scale=1.0).spec(subject.spec) == replace(subject.spec, scale=1.0)
+def test_no_override_changes_nothing(trained):
+    assert Overrides().spec(trained.spec) == trained.spec
+    assert Overrides(scale=1.0).spec(trained.spec) == replace(trained.spec, scale=1.0)
 
 
 def test_a_model_without_data_says_what_to_add(rgb_model):
@@ -91,7 +91,7 @@ def test_a_model_without_data_says_what_to_add(rgb_model):
 
 
 def test_data_of_another_size_is_refused(rgb_model):
-    with pytest.raises(DataError, match=r"images of 28x28x1, needed are 32x32x3"):
+    with pytest.raises(DataError, match=r"images of 28x28x1, requested 32x32x3"):
         resolve(rgb_model / "colors.keras", DataOptions(name="digits"))
 
 
@@ -158,14 +158,14 @@ def test_a_run_takes_fit_and_polarity_and_refuses_another_size(digits_run):
         resolve(digits_run.path, DataOptions(image_size=(64, 64)))
 
 
-def test_the_record_beside_a_keras_file_tells_its_training_part(digits_run, subject):
+def test_the_record_beside_a_keras_file_tells_its_training_part(digits_run, trained):
     found = resolve(digits_run.path / "model.keras", DataOptions(name="digits"))
-    assert np.array_equal(found.training, subject.training)
+    assert np.array_equal(found.training, trained.training)
     assert len(found.training) < len(found.dataset.y_train)
 
 
-def test_a_run_knows_all_of_it(subject, digits_run):
-    assert subject.as_arguments() == (shlex.quote(str(digits_run.path)),)
+def test_a_run_knows_all_of_it(trained, digits_run):
+    assert trained.as_arguments() == (shlex.quote(str(digits_run.path)),)
 
 
 def test_a_file_is_named_with_its_data_and_what_was_said_of_it(rgb_model, tmp_path):
@@ -187,8 +187,8 @@ def test_a_file_is_named_with_its_data_and_what_was_said_of_it(rgb_model, tmp_pa
 
 def test_what_it_names_can_be_typed(toolkit_cli, rgb_model, tmp_path):
     data = DataOptions(path=Path(rgb_model / "colors.npz"))
-    subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
+    trained = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
     options = ("--format", "tflite", "--out", tmp_path)
-    done = toolkit_cli("export", *shlex.split(" ".join(subject.as_arguments())), *options)
+    done = toolkit_cli("export", *shlex.split(" ".join(trained.as_arguments())), *options)
     assert done.exit_code == 0, done.output
     assert "Warning" not in done.stderr

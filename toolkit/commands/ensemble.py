@@ -57,10 +57,10 @@ def command(
     options = VerifyOptions(limit=limit, golden=True)  # which keeps the verdict in the files
     reporter = RichReporter(output)
     made = ensemble.make(runs, out, reporter)
-    subject = resolve(made.run.path, DataOptions(), reporter=reporter)
-    found = export.export(subject, ExportOptions(formats), reporter)
+    trained = resolve(made.run.path, DataOptions(), reporter=reporter)
+    found = export.export(trained, ExportOptions(formats), reporter)
     files = tuple(one.artifact for one in found)
-    report = verify(subject, options, reporter)
+    report = verify(trained, options, reporter)
     cost = measure(files, made.best, reporter, timing)
     output.data(_record(made, files, report, cost), _text(made, report, cost))
     output.next(f"toolkit evaluate {shlex.quote(str(made.run.path))} --all")

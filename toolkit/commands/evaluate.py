@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
     from toolkit.evaluation.evaluate import Comparison, FileEvaluation
     from toolkit.evaluation.metrics import Evaluation
-    from toolkit.trained_model import Located, Overrides, Subject
+    from toolkit.trained_model import Located, Overrides, TrainedModel
 
 _PICTURE = "confusion_matrix.png"
 _FILES = (".tflite", ".onnx")
@@ -73,11 +73,11 @@ def command(
         files = read_exports(located.exports)
     check_files(files, backend)
     reporter = RichReporter(output)
-    subject = as_exported(located.load(reporter), files, reporter)
-    found = evaluate.evaluate_files(subject, files, limit, backend, reporter)
+    trained = as_exported(located.load(reporter), files, reporter)
+    found = evaluate.evaluate_files(trained, files, limit, backend, reporter)
     one = found.files[0] if file else None
     shown = one.evaluation if one else found.reference
-    picture = _draw(shown, subject, out, file)
+    picture = _draw(shown, trained, out, file)
     record = _record(found, one, everything=everything)
     text = _text(found, one, everything=everything)
     output.data(record | {"confusion_matrix_png": picture and str(picture)}, text)
@@ -130,14 +130,16 @@ def _text(found: Comparison, one: FileEvaluation | None, *, everything: bool) ->
     return text.all_text(found) if everything else text.keras_text(found.reference)
 
 
-def _draw(result: Evaluation, subject: Subject, out: Path | None, file: Path | None) -> Path | None:
+def _draw(
+    result: Evaluation, trained: TrainedModel, out: Path | None, file: Path | None
+) -> Path | None:
     """Draw into the run folder, or into the folder that the user names."""
-    if out is None and subject.stated is not None:
+    if out is None and trained.stated is not None:
         return None
     from toolkit.evaluation.figures import plot_confusion
 
-    folder = out or subject.source.path.parent
-    picture = folder / f"{file.name if file else subject.dataset.name}-{_PICTURE}"
+    folder = out or trained.source.path.parent
+    picture = folder / f"{file.name if file else trained.dataset.name}-{_PICTURE}"
     plot_confusion(result, picture)
     return picture
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runtime.modelfile.artifact import Artifact
     from toolkit.datasets import DataOptions
     from toolkit.explain import LayerRow, MapRow
-    from toolkit.trained_model import Overrides, Subject
+    from toolkit.trained_model import Overrides, TrainedModel
 
 _PICTURE = "feature_maps.png"
 
@@ -65,19 +65,19 @@ def command(
     sealed = _read(file) if file else None
     _check(image, index)
     keras = (against or home(file)) if file else model
-    subject = locate(keras, data, overrides).load(RichReporter(output))
-    sealed = sealed or _int8_of(subject)
-    pixels, rows = _pixels(subject, image, index), describe(subject.source)
+    trained = locate(keras, data, overrides).load(RichReporter(output))
+    sealed = sealed or _int8_of(trained)
+    pixels, rows = _pixels(trained, image, index), describe(trained.source)
     graph = view(sealed.data, ".tflite") if sealed else None
-    maps = feature_maps(subject.source, subject.spec.apply(pixels[None]), graph)
-    own = subject.stated is None  # a run has a place for it
-    folder = out or (subject.source.path.parent if own else Path())
-    sheet = folder / f"{subject.dataset.name}-{_PICTURE}"
+    maps = feature_maps(trained.source, trained.spec.apply(pixels[None]), graph)
+    own = trained.stated is None  # a run has a place for it
+    folder = out or (trained.source.path.parent if own else Path())
+    sheet = folder / f"{trained.dataset.name}-{_PICTURE}"
     draw(pixels, maps, sheet, sealed.path.name if sealed else "")
     record = {
         "layers": [row.to_json() for row in rows],
         "parameters": sum(row.parameters for row in rows),
-        "multiply_adds": subject.source.multiply_adds,
+        "multiply_adds": trained.source.multiply_adds,
         "file": str(sealed.path) if sealed else None,
         "feature_maps": [row.to_json() for row in maps],
         "feature_maps_png": str(sheet),
@@ -118,21 +118,21 @@ def _check(image: Path | None, index: int) -> None:
         raise InputError(f"--index must be at least 0, not {index}")
 
 
-def _pixels(subject: Subject, image: Path | None, index: int) -> NDArray[np.uint8]:
+def _pixels(trained: TrainedModel, image: Path | None, index: int) -> NDArray[np.uint8]:
     from runtime.errors import InputError
 
     if image is not None:
-        return subject.spec.from_file(image)
-    images = subject.dataset.x_test
+        return trained.spec.from_file(image)
+    images = trained.dataset.x_test
     if not 0 <= index < len(images):
         raise InputError(f"--index is 0…{len(images) - 1}, not {index}")
     picture: NDArray[np.uint8] = images[index]
     return picture
 
 
-def _int8_of(subject: Subject) -> Artifact | None:
-    path = subject.exports / f"{subject.name}.int8.tflite"
-    if subject.exports == Path() or not path.is_file():  # only a run has files of its own
+def _int8_of(trained: TrainedModel) -> Artifact | None:
+    path = trained.exports / f"{trained.name}.int8.tflite"
+    if trained.exports == Path() or not path.is_file():  # only a run has files of its own
         return None
     return _read(path)
 

@@ -17,8 +17,8 @@ from toolkit.commands._options import EXISTING, FOLDER, FORMAT, data_options, ov
 if TYPE_CHECKING:
     from runtime.modelfile.artifact import Artifact
     from toolkit.datasets import DataOptions
-    from toolkit.export.attempts import Mending
-    from toolkit.trained_model import Overrides, Subject
+    from toolkit.export.attempts import SearchRecord
+    from toolkit.trained_model import Overrides, TrainedModel
 
 
 _HELP = f"""Export MODEL, a run folder or a .keras file [default: the latest run].
@@ -90,15 +90,15 @@ def command(
     export.check_formats(options)
     located = locate(model, data, overrides)
     reporter = RichReporter(output)
-    subject = located.load(reporter)
-    proven = export.with_golden(out or subject.exports, subject.name, exporters)
+    trained = located.load(reporter)
+    proven = export.with_golden(out or trained.exports, trained.name, exporters)
     failed: dict[str, str] = {}
-    searches: dict[str, Mending] = {}
+    searches: dict[str, SearchRecord] = {}
     artifacts = []
     found = (
-        export_within(subject, search, reporter)
+        export_within(trained, search, reporter)
         if search
-        else export.export(subject, options, reporter)
+        else export.export(trained, options, reporter)
     )
     for one in found:
         if one.error and len(exporters) > 1:
@@ -110,12 +110,12 @@ def command(
         output.say(_line(one.artifact))
     _show(artifacts, searches, failed, output)
     if replaced := [artifact.path for artifact in artifacts if artifact.path in proven]:
-        reporter.say(_replaced(replaced, subject))
-    _conclude(artifacts, failed, subject, output)
+        reporter.say(_replaced(replaced, trained))
+    _conclude(artifacts, failed, trained, output)
 
 
 def _conclude(
-    artifacts: list[Artifact], failed: dict[str, str], subject: Subject, output: Output
+    artifacts: list[Artifact], failed: dict[str, str], trained: TrainedModel, output: Output
 ) -> None:
     """Print the next command; exit with 1 if a format failed or was written by force."""
     forced = [artifact for artifact in artifacts if _refusal(artifact)]
@@ -123,13 +123,13 @@ def _conclude(
         output.next(f"toolkit diagnose {shlex.quote(str(forced[0].path))}")
     if failed or forced:
         raise click.exceptions.Exit(EXIT_CHECK_FAILED)
-    _say_how_to_use(artifacts[0], subject, output)
+    _say_how_to_use(artifacts[0], trained, output)
 
 
-def _say_how_to_use(artifact: Artifact, subject: Subject, output: Output) -> None:
+def _say_how_to_use(artifact: Artifact, trained: TrainedModel, output: Output) -> None:
     from toolkit.parity.words import keras_warning
 
-    output.say(f"Classes, in the order of the outputs: {', '.join(subject.labels)}")
+    output.say(f"Classes, in the order of the outputs: {', '.join(trained.labels)}")
     if warning := keras_warning(artifact):
         output.say(f"Warning: {warning}")
     output.next(f"runtime predict {shlex.quote(str(artifact.path))} IMAGE")
@@ -146,13 +146,13 @@ def _line(artifact: Artifact) -> str:
     )
 
 
-def _replaced(paths: list[Path], subject: Subject) -> str:
+def _replaced(paths: list[Path], trained: TrainedModel) -> str:
     """Return a note that golden inputs were lost, with the command that adds new ones."""
     names = ", ".join(path.name for path in paths)
     files = " ".join(shlex.quote(str(path)) for path in paths)
     return (
         f"Note: {names} had golden inputs and a verdict, which were lost with the old file. Add "
-        f"new ones:\ntoolkit verify {files} --golden --against {' '.join(subject.as_arguments())}"
+        f"new ones:\ntoolkit verify {files} --golden --against {' '.join(trained.as_arguments())}"
     )
 
 
@@ -163,7 +163,7 @@ def _refusal(artifact: Artifact) -> str | None:
 
 def _show(
     artifacts: list[Artifact],
-    searches: dict[str, Mending],
+    searches: dict[str, SearchRecord],
     failed: dict[str, str],
     output: Output,
 ) -> None:
@@ -186,7 +186,7 @@ def _show(
             )
 
 
-def _entry(artifact: Artifact, searches: dict[str, Mending]) -> dict[str, Any]:
+def _entry(artifact: Artifact, searches: dict[str, SearchRecord]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "format": artifact.format,
         "path": str(artifact.path),

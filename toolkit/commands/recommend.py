@@ -74,15 +74,15 @@ def command(
     model = locate(choice.against, data, overrides)
     find_files(model.exports, requested)
     reporter = RichReporter(output)
-    subject = model.load(reporter)
-    found = recommend(subject, RecommendOptions(requested, limits), reporter)
+    trained = model.load(reporter)
+    found = recommend(trained, RecommendOptions(requested, limits), reporter)
     output.data(found.to_json(), table(found))
     if found.chosen:
         where = "" if choice.backend == AUTO else f" --backend {found.chosen.parity.backend}"
         where += "" if choice.engine.device == "cpu" else f" --device {choice.engine.device}"
         output.next(f"runtime predict {shlex.quote(found.chosen.parity.path)} IMAGE{where}")
         return
-    name = " ".join(subject.as_arguments()) if choice.against else ""
+    name = " ".join(trained.as_arguments()) if choice.against else ""
     output.next(remedy(found.entries, limits, name, _other_arguments(choice, config)))
     raise click.exceptions.Exit(EXIT_CHECK_FAILED)
 

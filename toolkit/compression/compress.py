@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from toolkit.compression.distillation_data import Lessons
     from toolkit.compression.options import CompressOptions
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
     from toolkit.training.results import TrainReporter
 
 RECORD = "compression.json"
@@ -60,14 +60,14 @@ class Compressor:
 
     def __init__(
         self,
-        subject: Subject,
+        trained: TrainedModel,
         options: CompressOptions,
         reporter: TrainReporter,
     ) -> None:
         """Measure what the channels of the teacher are worth.
 
         Args:
-            subject: the teacher with its data.
+            trained: the teacher with its data.
             options: how the student is made and taught.
             reporter: shows progress.
 
@@ -76,22 +76,22 @@ class Compressor:
         """
         self._options, self._reporter = options, reporter
         # the student is taught, judged and run as its teacher is, whatever the data say
-        dataset = replace(subject.dataset, labels=subject.labels, spec=subject.spec)
-        self._subject = replace(subject, dataset=dataset)
-        recorded = runs.config_beside(subject.source.path) or {"options": _UNRECORDED}
+        dataset = replace(trained.dataset, labels=trained.labels, spec=trained.spec)
+        self._trained = replace(trained, dataset=dataset)
+        recorded = runs.config_beside(trained.source.path) or {"options": _UNRECORDED}
         split = recorded["options"]
-        self._config = recorded | describe(split, subject.data, dataset) | {"name": subject.name}
+        self._config = recorded | describe(split, trained.data, dataset) | {"name": trained.name}
         _, self._validation = train_validation(
-            subject.dataset, split["validation_split"], split["seed"]
+            trained.dataset, split["validation_split"], split["seed"]
         )
-        self._search = Search(subject, reporter)
+        self._search = Search(trained, reporter)
 
     @cached_property
     def _lessons(self) -> Lessons:
         """What the students learn from; it takes minutes, so only once there is a student."""
-        subject = self._subject
-        kept = np.setdiff1d(subject.training, self._validation)
-        return prepare(subject, kept, self._validation, self._options, self._reporter)
+        trained = self._trained
+        kept = np.setdiff1d(trained.training, self._validation)
+        return prepare(trained, kept, self._validation, self._options, self._reporter)
 
     def compress(self, parent: Path) -> Compression:
         """Make a student, teach it, and write its run folder.
@@ -161,7 +161,7 @@ class Compressor:
                 raise TrainingInterruptedError(None, state) from None
             raise
         model = checkpoint.load_best(folder)
-        write_results(folder, model, state, self._subject.dataset)
+        write_results(folder, model, state, self._trained.dataset)
         shutil.rmtree(folder / runs.CHECKPOINT)
         record = self._record(student, model)
         write_json(folder / RECORD, record)
@@ -173,7 +173,7 @@ class Compressor:
     def _compile(self, model: keras.Model) -> None:
         import keras
 
-        logits = self._subject.source.scores == "logits"
+        logits = self._trained.source.scores == "logits"
         model.compile(
             optimizer=keras.optimizers.Adam(self._options.learning_rate),
             loss=keras.losses.CategoricalCrossentropy(from_logits=logits),
@@ -182,12 +182,12 @@ class Compressor:
 
     def _described(self, name: str, student: Student) -> dict[str, Any]:
         """Return the configuration of the teacher with what was done to it."""
-        teacher = self._subject.source
+        teacher = self._trained.source
         lineage = {
-            "teacher": self._subject.name,
+            "teacher": self._trained.name,
             "teacher_sha256": teacher.sha256,
             "teacher_model": str(teacher.path.resolve()),
-            "stated": asdict(self._subject.stated or Overrides()),
+            "stated": asdict(self._trained.stated or Overrides()),
             "widths": student.widths,
             "kernel": student.form.kernel,
             "pooled": student.form.pooled,
@@ -197,7 +197,7 @@ class Compressor:
 
     def _record(self, student: Student, model: keras.Model) -> dict[str, Any]:
         """Compare student and teacher on the test images, and on the validation images."""
-        data = self._subject.dataset
+        data = self._trained.dataset
         teacher, pupil = self._right(model, data.x_test, data.y_test)
         chosen = self._validation
         before, after = self._right(model, data.x_train[chosen], data.y_train[chosen])
@@ -206,7 +206,7 @@ class Compressor:
             "shrink": round(student.shrink, 2),
             "bytes": student.bytes,
             "parameters": int(model.count_params()),
-            "teacher_parameters": int(self._subject.source.model.count_params()),
+            "teacher_parameters": int(self._trained.source.model.count_params()),
             "teacher_accuracy": float(teacher.mean()),
             "accuracy": float(pupil.mean()),
             "accuracy_interval": list(paired_interval(teacher, pupil)),
@@ -219,6 +219,6 @@ class Compressor:
         self, model: keras.Model, images: NDArray[np.uint8], truth: NDArray[np.int64]
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return where the teacher and where the student is right."""
-        batch = self._subject.spec.apply(images)
-        teacher = self._subject.source.predict(batch)
+        batch = self._trained.spec.apply(images)
+        teacher = self._trained.source.predict(batch)
         return teacher.argmax(axis=1) == truth, run_keras(model, batch).argmax(axis=1) == truth

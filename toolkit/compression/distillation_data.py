@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runtime.preprocessing.spec import PreprocessSpec
     from toolkit.compression.options import CompressOptions
     from toolkit.progress import Reporter
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
     from toolkit.training.input_pipeline import Schedule
 
 _MOST_BYTES = 1_000_000_000  # of all copies in memory
@@ -63,7 +63,7 @@ class Lessons:
 
 
 def prepare(
-    subject: Subject,
+    trained: TrainedModel,
     training: NDArray[np.int64],
     validation: NDArray[np.int64],
     options: CompressOptions,
@@ -74,25 +74,25 @@ def prepare(
     Validation and test images are not among them.
 
     Args:
-        subject: the teacher with its data.
+        trained: the teacher with its data.
         training: int64, indices of the images that may be learnt from.
         validation: int64, indices of those that may not, of the same array.
         options: how many copies, and the share of the truth. More copies than fit into
             1 GB of memory are not made.
         reporter: shows progress.
     """
-    data, spec = subject.dataset, subject.spec
+    data, spec = trained.dataset, trained.spec
     originals, truth = data.x_train[training], data.y_train[training]
-    one_hot = np.eye(len(subject.labels), dtype=np.float32)
+    one_hot = np.eye(len(trained.labels), dtype=np.float32)
     copies = min(1 + options.copies, max(1, _MOST_BYTES // originals.nbytes))
     images = np.empty((copies, *originals.shape), np.uint8)
-    answers = np.empty((copies, len(truth), len(subject.labels)), np.float32)
+    answers = np.empty((copies, len(truth), len(trained.labels)), np.float32)
     with reporter.task("the teacher labels", copies) as tick:
         for index in range(copies):
             images[index] = (
                 moved(originals, CopyMoves(), (options.seed, index)) if index else originals
             )
-            answers[index] = _answers(subject, images[index])
+            answers[index] = _answers(trained, images[index])
             tick(1)
     answers *= np.float32(1 - options.truth)
     answers += np.float32(options.truth) * one_hot[truth]
@@ -105,11 +105,11 @@ def prepare(
     )
 
 
-def _answers(subject: Subject, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _answers(trained: TrainedModel, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the teacher's probabilities, in pieces that bound the memory."""
     step = 5000
     parts = [
-        subject.source.predict(subject.spec.apply(images[start : start + step]))
+        trained.source.predict(trained.spec.apply(images[start : start + step]))
         for start in range(0, len(images), step)
     ]
     return np.concatenate(parts)

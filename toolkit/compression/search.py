@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from exporters.request import ExportRequest
     from runtime.modelfile.artifact import Artifact
     from toolkit.compression.widths import Widths
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 TIMED_FORMAT = "tflite-int8"
 _KERNELS = (None, 3)  # as they are; no side above 3
@@ -109,25 +109,25 @@ class Target:
 class Search:
     """Searches among narrower networks of one teacher."""
 
-    def __init__(self, subject: Subject, reporter: Reporter = SILENT) -> None:
+    def __init__(self, trained: TrainedModel, reporter: Reporter = SILENT) -> None:
         """Measure what each channel of the teacher is worth.
 
         Raises:
             ExportError: the teacher has nothing to narrow.
         """
-        self._model = subject.source.model
+        self._model = trained.source.model
         self._reporter = reporter
         self._channels = find(self._model)
-        chosen = subject.training[:: max(1, len(subject.training) // _SCORED)][:_SCORED]
-        data = subject.dataset
-        batch = subject.spec.apply(data.x_train[chosen])
-        truth, kind = data.y_train[chosen], subject.source.scores
+        chosen = trained.training[:: max(1, len(trained.training) // _SCORED)][:_SCORED]
+        data = trained.dataset
+        batch = trained.spec.apply(data.x_train[chosen])
+        truth, kind = data.y_train[chosen], trained.source.scores
         self._scores = importance(self._model, self._channels, batch, truth, kind)
         options = ExportOptions((TIMED_FORMAT,), calibration=_CALIBRATION)
-        self._request = build_request(subject, options, calibrate=True)
+        self._request = build_request(trained, options, calibrate=True)
         self._exporter = formats.registry()[TIMED_FORMAT]()
         self._teacher = self._draft(self._request)
-        self._pixels, self._spec = data.x_train[chosen[:1]], subject.spec
+        self._pixels, self._spec = data.x_train[chosen[:1]], trained.spec
 
     def students(self, target: Target) -> tuple[Student, ...]:
         """Return the widest network of each form that is fast and small enough.

@@ -1,7 +1,8 @@
-"""Datasets by name or recognised from a path; one file here adds one more."""
+"""Datasets, by name or recognised from a path; each file in this package adds one."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from runtime.errors import DataError
@@ -15,10 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["DataOptions", "Dataset", "DatasetSource", "check_data", "load_dataset", "registry"]
 
 DEFAULT = "mnist"
+_LOG = logging.getLogger("toolkit")
 
 
 def registry() -> dict[str, type[DatasetSource]]:
-    """Return the dataset classes by name."""
+    """Return the dataset classes by name.
+
+    Example:
+        >>> sorted(registry())
+        ['cifar10', 'digits', 'fashion-mnist', 'folder', 'mnist', 'npz']
+    """
     import toolkit.datasets as package
 
     return discover(package, DatasetSource)  # type: ignore[type-abstract]
@@ -28,15 +35,22 @@ def load_dataset(options: DataOptions, reporter: Reporter = SILENT) -> Dataset:
     """Load a dataset.
 
     Args:
-        options: which one; without a name it is recognised from the path, and
+        options: the dataset; without a name it is recognised from the path, and
             without a path it is MNIST.
-        reporter: told about downloads and slow reading.
+        reporter: receives the progress of downloads and slow reading.
 
     Raises:
         UnknownNameError: no dataset has that name.
         DataError: the data is missing or wrong.
+
+    Example::
+
+        digits = load_dataset(DataOptions(name="digits"))
+        flowers = load_dataset(DataOptions(path=Path("flowers"), image_size=(64, 64)))
     """
-    return _source(options).load(options, reporter)
+    dataset = _source(options).load(options, reporter)
+    _LOG.debug("dataset %s from %s", dataset.name, dataset.origin)
+    return dataset
 
 
 def check_data(options: DataOptions) -> None:

@@ -1,9 +1,10 @@
-"""Reads many image files in parallel, into memory or, where they are too many, onto disk."""
+"""Reads many image files in parallel, into memory or, if they are too many, into a file."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import os
 import tempfile
@@ -25,29 +26,35 @@ if TYPE_CHECKING:
     from toolkit.progress import Reporter
 
 IN_MEMORY = 64_000_000  # bytes of pixels; more are kept on disk
-_TOGETHER = 64  # files a task
+_FILES_PER_TASK = 64
+_LOG = logging.getLogger("toolkit")
 
 
 def decode_all(
     files: Sequence[Path], spec: PreprocessSpec, root: Path, reporter: Reporter
 ) -> NDArray[np.uint8]:
-    """Decode image files and bring them to model size.
+    """Decode image files and resize them to the model input.
 
-    What would take more than 64 MB is written to one file in the cache and read from there,
-    page by page as it is needed. The next call finds it, as long as names, sizes and times of
-    the images are the same; if they are not, it is replaced.
+    More than 64 MB of pixels are written to one file in the cache, which is memory-mapped.
+    Later calls reuse it as long as names, sizes and times of the images are the same;
+    otherwise it is replaced.
 
     Args:
         files: in the order of the rows.
-        spec: their size, polarity and framing.
+        spec: their size, polarity and fit.
         root: the folder that the user named.
-        reporter: shows the progress.
+        reporter: receives the progress.
 
     Returns:
-        uint8 (n, height, width, channels); a read-only ``np.memmap`` if it lies on disk.
+        uint8 (n, height, width, channels); a read-only ``np.memmap`` if it is on disk.
 
     Raises:
         DataError: a file is damaged, or the disk is full.
+
+    Example::
+
+        files = sorted(Path("flowers").rglob("*.jpg"))
+        pixels = decode_all(files, PreprocessSpec(64, 64, 3), Path("flowers"), SILENT)
     """
     shape = (len(files), *spec.shape)
     size = math.prod(shape)
@@ -64,11 +71,12 @@ def decode_all(
                 f"cannot keep {size:,} bytes of pixels in {path.parent} "
                 f"({error.strerror or error}); name another folder with EDGE_CACHE_DIR"
             ) from error
+    _LOG.debug("%d images: %d bytes of pixels in %s", len(files), size, path)
     return np.memmap(path, np.uint8, "r", shape=shape)
 
 
 def decode_one(file: Path, spec: PreprocessSpec) -> Image.Image:
-    """Decode an image as large as the spec needs it.
+    """Decode an image at the size that the spec needs.
 
     Raises:
         DataError: it is damaged.
@@ -76,19 +84,19 @@ def decode_one(file: Path, spec: PreprocessSpec) -> Image.Image:
     try:
         return spec.decode(file)
     except InputError as error:
-        raise DataError(f"{error}; mend or remove it") from error
+        raise DataError(f"{error}; fix or remove it") from error
 
 
 def cache_folder() -> Path:
     """Return the folder for pixels that do not fit into memory."""
-    if given := os.environ.get("EDGE_CACHE_DIR"):
-        return Path(given) / "pixels"
+    if chosen := os.environ.get("EDGE_CACHE_DIR"):
+        return Path(chosen) / "pixels"
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "edge-toolkit" / "pixels"
 
 
 def _cache_file(files: Sequence[Path], spec: PreprocessSpec, root: Path) -> Path:
-    """Name the file after folder and spec, then after all that shows a change of the images."""
+    """Name the file after folder and spec, then after names, sizes and times of the images."""
     owner = hashlib.sha256(json.dumps([str(root.resolve()), spec.to_json()]).encode())
     listing = hashlib.sha256()
     for file in files:
@@ -98,7 +106,7 @@ def _cache_file(files: Sequence[Path], spec: PreprocessSpec, root: Path) -> Path
 
 
 def _write(path: Path, files: Sequence[Path], spec: PreprocessSpec, reporter: Reporter) -> None:
-    """Write the pixels under another name first, so that the file is whole or not there."""
+    """Write the pixels under another name first, so that the file is complete or missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
     temporary, shape = Path(name), (len(files), *spec.shape)
@@ -119,10 +127,10 @@ def _write(path: Path, files: Sequence[Path], spec: PreprocessSpec, reporter: Re
 def _fill(
     pixels: NDArray[np.uint8], files: Sequence[Path], spec: PreprocessSpec, reporter: Reporter
 ) -> None:
-    """Decode into the rows, on all cores: Pillow decodes and scales without Python's lock."""
+    """Decode into the rows on all cores: Pillow decodes and scales without Python's lock."""
 
     def part(start: int) -> int:
-        some = files[start : start + _TOGETHER]
+        some = files[start : start + _FILES_PER_TASK]
         for index, file in enumerate(some, start):
             try:
                 pixels[index] = spec.prepare(decode_one(file, spec)).pixels
@@ -133,7 +141,7 @@ def _fill(
     workers = ThreadPoolExecutor(os.cpu_count() or 1, "decode")
     try:
         with reporter.task("reading images", len(files)) as tick:
-            for done in workers.map(part, range(0, len(files), _TOGETHER)):
+            for done in workers.map(part, range(0, len(files), _FILES_PER_TASK)):
                 tick(done)
     finally:
         workers.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Downloads one file: resumed, checked against a pinned SHA-256, renamed when whole."""
+"""Downloads one file: resumed, checked against a pinned SHA-256, renamed when complete."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Download:
     """A file to fetch.
 
     Attributes:
-        url: where it is.
-        sha256: what its bytes must hash to, as hexadecimal digits.
-        path: where it is kept, relative to the Keras cache.
+        url: address of the file.
+        sha256: expected SHA-256, as hexadecimal digits.
+        path: of the copy, relative to the Keras cache.
     """
 
     url: str
@@ -43,20 +43,24 @@ def keras_cache() -> Path:
 
 
 def fetch(item: Download, dataset: str, reporter: Reporter) -> Path:
-    """Fetch a file into the Keras cache, unless it is there already.
+    """Download a file into the Keras cache, unless it is there already.
 
-    A broken transfer leaves ``NAME.part``, from which the next call goes on.
+    A broken transfer leaves ``NAME.part``, which the next call resumes.
 
     Args:
-        item: what to fetch.
-        dataset: whose file it is; named in errors.
-        reporter: shows the progress in bytes.
+        item: the file.
+        dataset: name of the dataset, for error messages.
+        reporter: receives the progress in bytes.
 
     Returns:
         The path of the complete, checked file.
 
     Raises:
-        DataError: no network, or the bytes are not the pinned ones.
+        DataError: no network, or another SHA-256 than the pinned one.
+
+    Example::
+
+        path = fetch(Mnist.downloads[0], "mnist", SILENT)
     """
     target = keras_cache() / item.path
     if target.is_file() and sha256_of(target) == item.sha256:
@@ -85,7 +89,7 @@ def _transfer(url: str, part: Path, reporter: Reporter) -> None:
         response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)  # noqa: S310
     except urllib.error.HTTPError as error:
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # the part is already whole; the checksum decides
+            return  # the part is already complete; the checksum decides
         raise
     with response:
         if response.status != HTTPStatus.PARTIAL_CONTENT:
@@ -103,7 +107,13 @@ def _transfer(url: str, part: Path, reporter: Reporter) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, as hexadecimal digits."""
+    """Return the SHA-256 of a file, as hexadecimal digits.
+
+    Example:
+        >>> Path("empty").touch()
+        >>> sha256_of(Path("empty"))[:16]
+        'e3b0c44298fc1c14'
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

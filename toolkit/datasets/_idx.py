@@ -1,4 +1,4 @@
-"""MNIST-shaped data: IDX files or a Keras-style .npz, found, read and checked."""
+"""Data in the format of MNIST: IDX files or a Keras-style .npz, found, read and checked."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class IdxSource(DatasetSource):
     """A dataset published as four IDX files and mirrored by Keras.
 
     Attributes:
-        train_counts: how many training images each class has.
-        test_counts: how many test images each class has.
+        train_counts: training images per class.
+        test_counts: test images per class.
         downloads: the files that Keras downloads, with their SHA-256.
     """
 
@@ -81,9 +81,9 @@ class IdxSource(DatasetSource):
             origin=str(path),
         )
 
-    def _find(self, given: Path | None) -> Path | None:
-        if given is not None:
-            return given
+    def _find(self, path: Path | None) -> Path | None:
+        if path is not None:
+            return path
         places = [keras_cache()]
         if root := os.environ.get("EDGE_DATA_DIR"):
             places.insert(0, Path(root))
@@ -125,7 +125,7 @@ def is_idx_folder(path: Path) -> bool:
 
 
 def class_counts(path: Path) -> tuple[int, ...] | None:
-    """Return how many training images each class has, or None if that cannot be told."""
+    """Return the training images per class, or None if they cannot be determined."""
     try:
         labels = _training_labels(path)
         return tuple(np.bincount(labels).tolist())
@@ -167,6 +167,11 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
     Raises:
         DataError: it is missing, truncated, no .npz, or holds pickled objects.
+
+    Example:
+        >>> np.savez("tiny.npz", x_train=np.zeros((2, 28, 28), np.uint8))
+        >>> read_npz(Path("tiny.npz"))["x_train"].shape
+        (2, 28, 28)
     """
     with _npz(path) as archive:
         return {key: archive[key] for key in archive.files}

@@ -1,4 +1,4 @@
-"""What a dataset is: arrays, labels, the preprocessing that fits them, a checksum."""
+"""Datasets: arrays, labels, the preprocessing that fits them, a checksum."""
 
 from __future__ import annotations
 
@@ -25,10 +25,14 @@ _CHUNK = 4096  # images copied together
 
 
 def arguments(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return options of a command line with their values, quoted.
+    """Return command-line options with their values, quoted.
 
     Args:
         values: by the name of the option; a tuple is a list with commas, None is left out.
+
+    Example:
+        >>> arguments({"dataset": "mnist", "mean": (0.5, 0.4), "fit": None})
+        ('--dataset mnist', '--mean 0.5,0.4')
     """
     texts = {
         name: ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
@@ -49,6 +53,10 @@ class DataOptions:
         channels: 1 or 3; only for image folders.
         fit: overrides the dataset's :attr:`PreprocessSpec.fit`.
         polarity: overrides the dataset's :attr:`PreprocessSpec.polarity`.
+
+    Example:
+        >>> DataOptions(path=Path("my flowers"), fit="pad").as_arguments()
+        ("--data 'my flowers'", '--fit pad')
     """
 
     name: str | None = None
@@ -74,10 +82,10 @@ class DataOptions:
         )
 
     def as_arguments(self, *, size: bool = False) -> tuple[str, ...]:
-        """Return what a person types on a command line to name this data, quoted.
+        """Return the command-line options that select this data, quoted.
 
         Args:
-            size: whether to name the size of the images; a model has its own.
+            size: whether to include the size of the images; a model has its own.
         """
         values: dict[str, Any] = {
             "dataset": self.name,
@@ -103,8 +111,14 @@ class Dataset:
         y_test: like ``y_train``.
         labels: the class names.
         spec: how an image becomes model input.
-        origin: where the data was found, in words.
-        notes: what was changed while loading, in words.
+        origin: where the data was found, as text.
+        notes: what was changed while loading, as sentences.
+
+    Example:
+        >>> x, y = np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 1, 0, 1])
+        >>> data = Dataset("tiny", x, y, x, y, ("off", "on"), PreprocessSpec(8, 8))
+        >>> data.limited(2).x_train.shape
+        (2, 8, 8, 1)
     """
 
     name: str
@@ -143,9 +157,18 @@ class DatasetSource(ABC):
     """One kind of dataset; a file in this package with one such class adds it.
 
     Attributes:
-        name: what ``--dataset`` takes.
+        name: the value of ``--dataset``.
         summary: one line for ``--help`` and the README.
-        shape: height, width and channels of the images, where they are always the same.
+        shape: height, width and channels of the images, if they are always the same.
+
+    Example::
+
+        class Flowers(DatasetSource):
+            name = "flowers"
+            summary = "five kinds of flowers"
+
+            def _load(self, options, reporter):
+                return Dataset("flowers", x_train, y_train, x_test, y_test, labels, spec)
     """
 
     name: ClassVar[str]
@@ -174,7 +197,7 @@ class DatasetSource(ABC):
         check(dataset)
         whole = without_overlap(dataset)
         for array in (whole.x_train, whole.y_train, whole.x_test, whole.y_test):
-            array.setflags(write=False)  # many parts share them
+            array.setflags(write=False)  # shared by many callers
         return whole
 
     def _check(self, options: DataOptions) -> None:  # noqa: B027 - optional to override
@@ -185,13 +208,13 @@ class DatasetSource(ABC):
 
 
 def _check_size(name: str, shape: tuple[int, int, int], options: DataOptions) -> None:
-    """Refuse a size that was asked for and not given, rather than ignore it."""
+    """Refuse a requested size that the data does not have, rather than ignore it."""
     height, width, channels = shape
     wanted = (*(options.image_size or (height, width)), options.channels or channels)
     if wanted != shape:
         raise DataError(
-            f"{name} has images of {height}x{width}x{channels}, needed are "
-            f"{'x'.join(map(str, wanted))}; only image folders are brought to another size"
+            f"{name} has images of {height}x{width}x{channels}, requested "
+            f"{'x'.join(map(str, wanted))}; only image folders are resized"
         )
 
 
@@ -199,7 +222,13 @@ def check(dataset: Dataset) -> None:
     """Check shapes, dtypes and the range of the labels.
 
     Raises:
-        DataError: names the first thing that is wrong.
+        DataError: names the first error.
+
+    Example:
+        >>> x, y = np.zeros((2, 8, 8, 1), np.uint8), np.array([0, 2])
+        >>> check(Dataset("tiny", x, y, x, y, ("off", "on"), PreprocessSpec(8, 8)))
+        Traceback (most recent call last):
+        runtime.errors.DataError: tiny: training labels run from 0 to 2, but there are 2 classes...
     """
     for part, x, y in (
         ("training", dataset.x_train, dataset.y_train),
@@ -222,7 +251,13 @@ def check(dataset: Dataset) -> None:
 
 
 def image_hashes(images: NDArray[Any]) -> NDArray[np.bytes_]:
-    """Return the SHA-256 (first 16 bytes) of each image, for finding equal images."""
+    """Return the SHA-256 (first 16 bytes) of each image, to find equal images.
+
+    Example:
+        >>> first, second = image_hashes(np.zeros((2, 8, 8, 1), np.uint8))
+        >>> bool(first == second)
+        True
+    """
     flat = np.ascontiguousarray(images).reshape(len(images), -1)
     return np.array([hashlib.sha256(row.data).digest()[:16] for row in flat], dtype="V16").view(
         "S16"
@@ -233,7 +268,13 @@ def without_overlap(dataset: Dataset) -> Dataset:
     """Drop training images that are also test images, byte for byte.
 
     Raises:
-        DataError: nothing is left to train on.
+        DataError: no training image is left.
+
+    Example:
+        >>> x, y = np.arange(3 * 64, dtype=np.uint8).reshape(3, 8, 8, 1), np.array([0, 1, 1])
+        >>> data = Dataset("tiny", x, y, x[:1], y[:1], ("off", "on"), PreprocessSpec(8, 8))
+        >>> without_overlap(data).notes
+        ('1 training images that are also test images were left out',)
     """
     shared = np.isin(image_hashes(dataset.x_train), image_hashes(dataset.x_test))
     if not shared.any():
@@ -250,11 +291,15 @@ def without_overlap(dataset: Dataset) -> Dataset:
 
 
 def rows(images: NDArray[np.uint8], keep: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return some of the images; those on disk stay there, in a file that nobody else sees.
+    """Return the selected images; those on disk stay there, in a temporary file.
 
     Args:
         images: uint8 (n, height, width, channels).
-        keep: (n,), which.
+        keep: (n,), True for the images to return.
+
+    Example:
+        >>> rows(np.zeros((3, 8, 8, 1), np.uint8), np.array([True, False, True])).shape
+        (2, 8, 8, 1)
     """
     if not isinstance(images, np.memmap) or images.filename is None:
         return images[keep]

@@ -1,4 +1,4 @@
-"""What is odd about the content of a dataset, found before the first epoch."""
+"""Checks of the content of a dataset before the first epoch."""
 
 from __future__ import annotations
 
@@ -17,24 +17,28 @@ if TYPE_CHECKING:
     from runtime.preprocessing.spec import PreprocessSpec
     from toolkit.datasets.base import Dataset
 
-_CHUNK = 4096  # images looked at together: bounds the memory where they lie on disk
+_CHUNK = 4096  # images read together: bounds the memory if they are on disk
 _LIGHT = 127.5  # a border lighter than this is a light background
-_HALF = 0.5  # of the images: more than that is no exception, nor chance
-_DIM = 64  # of 255: no picture in a whole part is brighter, so the scale is another one
+_HALF = 0.5  # of the images: more is neither an exception nor chance
+_DIM = 64  # of 255: if no image of a part is brighter, its scale is another one
 _RATIO = 2  # times brighter: training and test images were scaled differently
 _UNEVEN = 10  # times as many images as the rarest class has
-_NAMED = 5  # classes or images that a remark lists
+_LISTED = 5  # classes or images that a finding lists
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is odd.
+    """A problem in the data.
 
     Attributes:
         kind: ``missing-class``, ``uneven-classes``, ``constant-image``, ``inverted``,
             ``unscaled``, ``differing-parts`` or ``one-color``.
-        text: what it is, and how to mend it, in one line.
-        fatal: nothing can be learnt from such data.
+        text: the problem and how to fix it, in one line.
+        fatal: no model can be trained on such data.
+
+    Example:
+        >>> Finding("one-color", "each of the training images has one colour", fatal=True).fatal
+        True
     """
 
     kind: str
@@ -44,15 +48,19 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What was seen in the pixels of one part of a dataset.
+    """Pixel statistics of one part of a dataset.
 
     Attributes:
         name: ``training`` or ``test``.
-        images: how many there are.
-        darkest: the lowest pixel of all, 0…255.
+        images: number of images.
+        darkest: the lowest pixel of all images, 0…255.
         brightest: the highest.
         constant: int64, indices of the images in which all pixels of a channel are equal.
         light: share of the images with a light border, 0…1; constant ones do not count.
+
+    Example:
+        >>> summarize("test", np.full((3, 8, 8, 1), 200, np.uint8)).constant
+        array([0, 1, 2])
     """
 
     name: str
@@ -64,10 +72,15 @@ class Part:
 
 
 def checked(dataset: Dataset) -> Dataset:
-    """Return the dataset with a note for each thing that is odd.
+    """Return the dataset with a note for each finding.
 
     Raises:
-        DataError: nothing can be learnt from it.
+        DataError: no model can be trained on it.
+
+    Example::
+
+        for note in checked(load_dataset(options)).notes:
+            print(note)
     """
     found = findings(dataset)
     for finding in found:
@@ -78,8 +91,18 @@ def checked(dataset: Dataset) -> Dataset:
 
 
 def findings(dataset: Dataset) -> list[Finding]:
-    """Look for what is odd: a class without images, pixels in another scale, and so on."""
-    training, test = look("training", dataset.x_train), look("test", dataset.x_test)
+    """Check a dataset: classes without images, pixels in another scale, and so on.
+
+    Example:
+        >>> from runtime.preprocessing.spec import PreprocessSpec
+        >>> from toolkit.datasets import Dataset
+        >>> x = np.random.default_rng(0).integers(0, 40, (4, 8, 8, 1), np.uint8)
+        >>> y = np.array([0, 1, 0, 1])
+        >>> dim = Dataset("dim", x, y, x, y, ("off", "on"), PreprocessSpec(8, 8))
+        >>> [finding.kind for finding in findings(dim)]
+        ['unscaled', 'unscaled']
+    """
+    training, test = summarize("training", dataset.x_train), summarize("test", dataset.x_test)
     return [
         *classes("training", dataset.y_train, dataset.labels),
         *classes("test", dataset.y_test, dataset.labels),
@@ -90,12 +113,17 @@ def findings(dataset: Dataset) -> list[Finding]:
     ]
 
 
-def look(name: str, images: NDArray[np.uint8]) -> Part:
-    """Gather what the rules need, in one pass.
+def summarize(name: str, images: NDArray[np.uint8]) -> Part:
+    """Compute the pixel statistics of a part in one pass.
 
     Args:
         name: of the part.
-        images: uint8 (n, height, width, channels), at least one; may lie on disk.
+        images: uint8 (n, height, width, channels), at least one; may be on disk.
+
+    Example:
+        >>> part = summarize("training", np.arange(64, dtype=np.uint8).reshape(1, 8, 8, 1))
+        >>> part.darkest, part.brightest
+        (0, 63)
     """
     darkest, brightest, light, constant = 255, 0, 0, []
     for start, chunk in _chunks(images):
@@ -110,12 +138,16 @@ def look(name: str, images: NDArray[np.uint8]) -> Part:
 
 
 def classes(part: str, y: NDArray[np.int64], labels: Sequence[str]) -> list[Finding]:
-    """Find classes without images, and classes with very many more than others.
+    """Find classes without images, and classes with far more images than others.
 
     Args:
         part: ``training`` or ``test``.
         y: (n,), indices into ``labels``.
         labels: the class names.
+
+    Example:
+        >>> [finding.kind for finding in classes("test", np.array([0, 0]), ("off", "on"))]
+        ['missing-class']
     """
     counts = np.bincount(y, minlength=len(labels))
     found = []
@@ -142,7 +174,13 @@ def classes(part: str, y: NDArray[np.int64], labels: Sequence[str]) -> list[Find
 
 
 def pixels(part: Part) -> list[Finding]:
-    """Find images of one colour, and a part whose pixels do not use the range 0…255."""
+    """Find images of one colour, and a part whose pixels do not use the range 0…255.
+
+    Example:
+        >>> images = np.zeros((1, 8, 8, 1), np.uint8)
+        >>> pixels(summarize("test", images))[0].text
+        'each of the test images has one colour'
+    """
     if len(part.constant) == part.images:
         return [Finding("one-color", f"each of the {part.name} images has one colour", fatal=True)]
     found = []
@@ -167,20 +205,32 @@ def pixels(part: Part) -> list[Finding]:
 
 
 def background(training: Part, spec: PreprocessSpec) -> list[Finding]:
-    """Find a light background where the device is told to make it dark."""
+    """Find a light background where preprocessing makes the background dark.
+
+    Example:
+        >>> from runtime.preprocessing.spec import PreprocessSpec
+        >>> background(Part("training", 9, 0, 255, np.array([]), 0.9), PreprocessSpec(8, 8))
+        []
+    """
     dark = spec.polarity != "as-is" or spec.fit == "center-of-mass"
     if not dark or training.light <= _HALF:
         return []
     text = (
         f"{training.light:.0%} of the training images have a light background: they look "
-        f"inverted, for with polarity {spec.polarity} and fit {spec.fit} a photo becomes light "
+        f"inverted, because with polarity {spec.polarity} and fit {spec.fit} a photo becomes light "
         "on dark. Store 255 minus the pixels, or train with --polarity as-is --fit pad"
     )
     return [Finding("inverted", text)]
 
 
 def differing(training: Part, test: Part) -> list[Finding]:
-    """Find test images that were made in another way than the training images."""
+    """Find test images that were made in another way than the training images.
+
+    Example:
+        >>> training, test = (Part("training", 9, 0, 255, np.array([]), share) for share in (0, 1))
+        >>> [finding.kind for finding in differing(training, test)]
+        ['differing-parts']
+    """
     found = []
     dark, light = sorted((training, test), key=lambda part: part.light)
     if light.light - dark.light > _HALF:
@@ -214,6 +264,6 @@ def _borders(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _some(items: Sequence[object]) -> str:
-    """Return the first few of many, in words."""
-    more = f" and {len(items) - _NAMED:,} more" if len(items) > _NAMED else ""
-    return ", ".join(map(str, items[:_NAMED])) + more
+    """Return the first few items as text."""
+    more = f" and {len(items) - _LISTED:,} more" if len(items) > _LISTED else ""
+    return ", ".join(map(str, items[:_LISTED])) + more

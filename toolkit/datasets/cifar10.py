@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _TRAINING = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 _FILES = (*_TRAINING, "test_batch.bin")
 _SIDE, _CHANNELS = 32, 3
-_RECORD = 1 + _SIDE * _SIDE * _CHANNELS  # bytes: the class, then the red, green and blue plane
+_RECORD = 1 + _SIDE * _SIDE * _CHANNELS  # bytes: the class, then the red, green and blue channel
 _FOLDER = "cifar-10-batches-bin"
 
 
@@ -31,13 +31,17 @@ class Cifar10(DatasetSource):
     """Krizhevsky: Learning Multiple Layers of Features from Tiny Images (2009).
 
     The binary version needs no pickle. Its format and its MD5
-    (c32a1d4ab5d03f1284b67883e8d87530) stand on the page of the dataset,
+    (c32a1d4ab5d03f1284b67883e8d87530) are on the page of the dataset,
     cs.toronto.edu/~kriz/cifar.html; the SHA-256 is that of TensorFlow Datasets.
 
     Attributes:
-        train_counts: how many training images each class has.
-        test_counts: how many test images each class has.
+        train_counts: training images per class.
+        test_counts: test images per class.
         download: the official file.
+
+    Example::
+
+        cifar = load_dataset(DataOptions(name="cifar10"))
     """
 
     name: ClassVar[str] = "cifar10"
@@ -100,8 +104,8 @@ class Cifar10(DatasetSource):
                 f"{path}: the {part} labels are not those of {self.name}; for your own images "
                 "use --dataset folder"
             )
-        planes = records[:, 1:].reshape(-1, _CHANNELS, _SIDE, _SIDE)
-        return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), y
+        channels_first = records[:, 1:].reshape(-1, _CHANNELS, _SIDE, _SIDE)
+        return np.ascontiguousarray(channels_first.transpose(0, 2, 3, 1)), y
 
 
 def is_cifar10(path: Path) -> bool:
@@ -112,7 +116,7 @@ def is_cifar10(path: Path) -> bool:
 
 
 def _find() -> Path | None:
-    """Look in ``EDGE_DATA_DIR``; in Keras's cache :func:`fetch` looks."""
+    """Look in ``EDGE_DATA_DIR``; :func:`fetch` looks in the Keras cache."""
     root = os.environ.get("EDGE_DATA_DIR")
     names = (Cifar10.download.path, Cifar10.name, _FOLDER)
     found = (Path(root) / name for name in names if root)
@@ -143,7 +147,7 @@ def _read_archive(path: Path, sha256: str) -> list[NDArray[np.uint8]]:
         )
     found: dict[str, NDArray[np.uint8]] = {}
     with tarfile.open(path, "r:gz") as archive:
-        for member in archive:  # nothing is unpacked to disk, so no path in it can do harm
+        for member in archive:  # nothing is unpacked to disk, so its paths are harmless
             name = Path(member.name).name
             if name in _FILES and (file := archive.extractfile(member)):
                 found[name] = _records(file.read(), name)

@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 
 _TEST_FRACTION = 0.2
 _SPLIT_SEED = 0
-_INK_MAX = 16  # the 8x8 images count set pixels in 4x4 blocks: 0…16
+_MAX_COUNT = 16  # the 8x8 images count set pixels in 4x4 blocks: 0…16
 
 
 class Digits(DatasetSource):
     """Alpaydin, Kaynak: Optical Recognition of Handwritten Digits (UCI, 1998), test part.
 
     The 8x8 images are enlarged to 28x28 in the framing of MNIST.
+
+    Example::
+
+        digits = load_dataset(DataOptions(name="digits"))
     """
 
     name: ClassVar[str] = "digits"
@@ -62,11 +66,11 @@ def _bundled() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     except ImportError as error:
         raise MissingDependencyError("scikit-learn", "train", "load the digits") from error
     bunch = load_digits()
-    pixels = np.round(bunch.images * (255 / _INK_MAX)).astype(np.uint8)
+    pixels = np.round(bunch.images * (255 / _MAX_COUNT)).astype(np.uint8)
     return pixels, bunch.target.astype(np.int64)
 
 
-@cache  # most of what loading costs; rows are copied out of it, so nobody can change it
+@cache  # most of the loading time; callers get copies of its rows
 def _enlarged(height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     from runtime.preprocessing.digits.framing import center_by_mass
 

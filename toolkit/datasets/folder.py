@@ -24,15 +24,19 @@ if TYPE_CHECKING:
 _SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 _TEST_FRACTION = 0.2
 _SPLIT_SEED = 0
-_WHOLE = PreprocessSpec(1, 1)  # decodes all pixels: size and colour are looked at
-_PROBED = 50  # images looked at to choose size and channels
+_WHOLE = PreprocessSpec(1, 1)  # decodes all pixels: only size and colour are read
+_PROBED = 50  # images read to choose size and channels
 _SMALLEST, _LARGEST, _STEP = 28, 96, 4  # sides in pixels that suit small CNNs
 
 
 class ImageFolder(DatasetSource):
     """``train/CLASS/*.png`` with an optional ``test/``, or ``CLASS/*.png`` alone.
 
-    Without ``test/`` a fifth of each class is set aside, always the same fifth.
+    Without ``test/`` a fifth of each class is held out, always the same fifth.
+
+    Example::
+
+        flowers = load_dataset(DataOptions(path=Path("flowers"), image_size=(64, 64)))
     """
 
     name: ClassVar[str] = "folder"

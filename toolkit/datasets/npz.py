@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 
 class Npz(DatasetSource):
-    """``x_train, y_train, x_test, y_test``, and ``labels`` where there are names."""
+    """``x_train, y_train, x_test, y_test``, and optional ``labels``.
+
+    Example::
+
+        np.savez("shapes.npz", x_train=..., y_train=..., x_test=..., y_test=..., labels=names)
+        shapes = load_dataset(DataOptions(path=Path("shapes.npz")))
+    """
 
     name: ClassVar[str] = "npz"
     summary: ClassVar[str] = (
@@ -86,9 +92,9 @@ def _classes(array: NDArray[Any], key: str) -> NDArray[np.int64]:
 
 
 def _numbers(y_train: NDArray[np.int64], y_test: NDArray[np.int64]) -> tuple[str, ...]:
-    """Count the classes that have no names; one label that is out of range is no class."""
+    """Name classes by number; a label that is out of range is no class."""
     most, tested = int(y_train.max()), int(y_test.max())
-    lowest = min(int(y_train.min()), int(y_test.min()))  # below 0: told with the dataset
+    lowest = min(int(y_train.min()), int(y_test.min()))  # below 0: reported with the dataset
     if lowest >= 0 and tested > most:
         raise DataError(
             f"y_test holds class {tested}, y_train none above {most}; if there are more classes, "
@@ -104,7 +110,7 @@ def _numbers(y_train: NDArray[np.int64], y_test: NDArray[np.int64]) -> tuple[str
 
 
 def _labels(path: Path, classes: int) -> tuple[str, ...]:
-    """Return the names in the file; none if it has none."""
+    """Return the class names in the file, or an empty tuple."""
     names = read_npz(path).get("labels") if path.is_file() else None
     if names is None:
         return ()

@@ -1,4 +1,4 @@
-"""Seeded, stratified choices of images: validation, calibration, test."""
+"""Seeded, stratified splits of images: validation, calibration, test."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ def stratified(
 
     Raises:
         DataError: the fraction is not between 0 and 1.
+
+    Example:
+        >>> first, second = stratified(np.repeat([0, 1], 10), fraction=0.2, seed=0)
+        >>> len(first), np.bincount(np.repeat([0, 1], 10)[second])
+        (16, array([2, 2]))
     """
     if not 0 < fraction < 1:
         raise DataError(f"a split fraction must lie between 0 and 1, not {fraction}")
@@ -49,7 +54,7 @@ def stratified(
 def train_validation(
     dataset: Dataset, fraction: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split the training images; an image never stands in both parts, even as a copy.
+    """Split the training images; no image is in both parts, not even as a copy.
 
     Args:
         dataset: its training images are split.
@@ -61,6 +66,15 @@ def train_validation(
 
     Raises:
         DataError: too few images, or too many copies, for two parts.
+
+    Example:
+        >>> from runtime.preprocessing.spec import PreprocessSpec
+        >>> from toolkit.datasets import Dataset
+        >>> x, y = np.arange(640, dtype=np.uint8).reshape(10, 8, 8, 1), np.repeat([0, 1], 5)
+        >>> data = Dataset("tiny", x, y, x, y, ("off", "on"), PreprocessSpec(8, 8))
+        >>> training, validation = train_validation(data, 0.2, seed=0)
+        >>> y[validation]
+        array([0, 1])
     """
     if fraction == 0:
         return np.arange(len(dataset.y_train)), np.empty(0, np.int64)

@@ -1,4 +1,4 @@
-"""Diagnoses a model file against the Keras model that it was made from."""
+"""The diagnosis of a model file against the Keras model that it was made from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from toolkit.diagnosis.report import Diagnosis
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 DEFAULT_IMAGES = 128
 _INTEGER = {".tflite": "tflite-int8", ".onnx": "onnx-int8"}
@@ -35,7 +35,11 @@ class DiagnoseOptions:
     Attributes:
         images: how many training images; the test images stay untouched.
         seed: the same seed draws the same images. That of the calibration is 0: another
-            one shows what calibration did not see.
+            one draws images that calibration did not use.
+
+    Example:
+        >>> DiagnoseOptions(images=64).seed
+        1
     """
 
     images: int = DEFAULT_IMAGES
@@ -59,9 +63,14 @@ class FileDiagnosis:
 
     Attributes:
         path: the file.
-        format: the export format, ``unknown`` where the file does not say.
+        format: the export format, ``unknown`` if the file does not record it.
         backend: the engine that ran it.
         found: its layers.
+
+    Example::
+
+        diagnosis = diagnose_file(trained, Path("mnist-cnn.int8.tflite"), DiagnoseOptions())
+        print(diagnosis.found.worst.name, diagnosis.advice)
     """
 
     path: Path
@@ -71,18 +80,18 @@ class FileDiagnosis:
 
     @property
     def next_format(self) -> str | None:
-        """The format to export again for a remedy; None if there is nothing to mend."""
+        """The format to export again for a remedy; None if there is nothing to fix."""
         if self.found.is_exact or (self.found.is_good and not self.found.notes):
             return None
         return _INTEGER[self.path.suffix.lower()] if self.format == "unknown" else self.format
 
     @property
     def advice(self) -> str:
-        """Say in a sentence which layer is worst, and what to do."""
+        """Which layer is worst, and what to do, as a sentence."""
         worst = self.found.worst
         if self.found.is_exact:
             least = "no difference at all" if worst.own_sqnr > 1e3 else f"{worst.own_sqnr:.0f} dB"
-            return f"Nothing to diagnose: each layer gives what it gives in float ({least})."
+            return f"Nothing to diagnose: each layer computes what it computes in float ({least})."
         if worst.wrong:
             return f"Layer {worst.name} is damaged: {worst.remark}. Export the file again."
         what = f"The worst layer is {worst.name}: alone it is at {worst.own_sqnr:.0f} dB"
@@ -100,7 +109,7 @@ class FileDiagnosis:
 
 
 def diagnose_file(
-    subject: Subject, path: Path, options: DiagnoseOptions, reporter: Reporter = SILENT
+    trained: TrainedModel, path: Path, options: DiagnoseOptions, reporter: Reporter = SILENT
 ) -> FileDiagnosis:
     """Compare a file layer by layer with the Keras model, on training images.
 
@@ -109,17 +118,22 @@ def diagnose_file(
         ArtifactError: it is damaged, or made from another network.
         ExportError: the Keras model cannot be converted.
         BackendError: the engine refuses it.
+
+    Example::
+
+        diagnosis = diagnose_file(trained, Path("mnist-cnn.int8.tflite"), DiagnoseOptions())
+        decibels = {layer.name: layer.own_sqnr for layer in diagnosis.found.layers}
     """
     file = artifacts.read(path)
-    subject = as_exported(subject, (file,), reporter)
+    trained = as_exported(trained, (file,), reporter)
     inside = view(file.data, file.suffix)
-    original = float_view(subject.graphs, file.suffix)
-    found = diagnose(inside, original, _images(subject, options), reporter)
+    original = float_view(trained.graphs, file.suffix)
+    found = diagnose(inside, original, _images(trained, options), reporter)
     return FileDiagnosis(path, file.format, for_suffix(file.suffix)[0].name, found)
 
 
-def _images(subject: Subject, options: DiagnoseOptions) -> NDArray[np.float32]:
-    dataset = subject.dataset
+def _images(trained: TrainedModel, options: DiagnoseOptions) -> NDArray[np.float32]:
+    dataset = trained.dataset
     wanted = CalibrationOptions(options.images, options.seed)
-    chosen = stratified_sample(dataset.y_train, subject.training, wanted)
-    return subject.spec.apply(dataset.x_train[chosen])
+    chosen = stratified_sample(dataset.y_train, trained.training, wanted)
+    return trained.spec.apply(dataset.x_train[chosen])

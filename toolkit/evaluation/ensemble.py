@@ -17,7 +17,7 @@ from toolkit.progress import SILENT, Reporter
 from toolkit.runs import run as runs
 from toolkit.runs.files import read_json, write_json
 from toolkit.runs.versions import versions
-from toolkit.trained_model import Subject, resolve
+from toolkit.trained_model import TrainedModel, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,12 +37,12 @@ class Member:
 
     Attributes:
         run: its folder.
-        subject: its model with its data.
+        trained: its model with its data.
         accuracy: on the test images, 0…1.
     """
 
     run: runs.Run
-    subject: Subject
+    trained: TrainedModel
     accuracy: float
 
     def to_json(self) -> dict[str, Any]:
@@ -50,10 +50,10 @@ class Member:
         return {
             "run": str(self.run.path.resolve()),
             "name": self.run.name,
-            "sha256": self.subject.source.sha256,
+            "sha256": self.trained.source.sha256,
             "accuracy": self.accuracy,
-            "parameters": int(self.subject.source.model.count_params()),
-            "multiply_adds": self.subject.source.multiply_adds,
+            "parameters": int(self.trained.source.model.count_params()),
+            "multiply_adds": self.trained.source.multiply_adds,
         }
 
 
@@ -93,9 +93,9 @@ def make(paths: Sequence[Path], parent: Path, reporter: Reporter = SILENT) -> En
     require_alike(found)
     _require_different(found)
     members = _evaluated(found, reporter)
-    models = [member.subject.source for member in members]
+    models = [member.trained.source for member in members]
     first = members[0]
-    name = f"{runs.slug(first.subject.dataset.name)}-{NAME}"
+    name = f"{runs.slug(first.trained.dataset.name)}-{NAME}"
     folder = runs.start(parent, name)
     try:
         write_json(folder / runs.CONFIG, _config(name, members))
@@ -158,8 +158,8 @@ def _evaluated(found: Sequence[runs.Run], reporter: Reporter) -> tuple[Member, .
     members = []
     with reporter.task("members", len(found)) as tick:
         for run in found:
-            subject = resolve(run.path, DataOptions(), reporter=reporter)
-            members.append(Member(run, subject, evaluate_keras(subject).accuracy))
+            trained = resolve(run.path, DataOptions(), reporter=reporter)
+            members.append(Member(run, trained, evaluate_keras(trained).accuracy))
             tick(1)
     return tuple(members)
 
@@ -204,10 +204,10 @@ def _write_results(folder: Path, model: keras.Model, members: Sequence[Member]) 
     from exporters.keras_model.source import load_keras
 
     model.save(folder / runs.MODEL)
-    source, subject = load_keras(folder / runs.MODEL), members[0].subject
-    dataset = subject.dataset
-    scores = source.predict(subject.spec.apply(dataset.x_test))
-    result = evaluate(scores, dataset.y_test, subject.labels)
+    source, trained = load_keras(folder / runs.MODEL), members[0].trained
+    dataset = trained.dataset
+    scores = source.predict(trained.spec.apply(dataset.x_test))
+    result = evaluate(scores, dataset.y_test, trained.labels)
     metrics = {
         "test_accuracy": result.accuracy,
         "test_images": result.images,

@@ -66,7 +66,7 @@ def measure(
     chosen = next((file for file in files if file.format == DEFAULT_FORMAT), files[0])
     with TemporaryDirectory() as folder:
         options = ExportOptions((chosen.format,), out=Path(folder))
-        (made,) = export(best.subject, options, reporter)
+        (made,) = export(best.trained, options, reporter)
         single = made.artifact
         paths = (chosen.path, single.path)
         question = replace(timing, paths=paths, baseline=single.path)

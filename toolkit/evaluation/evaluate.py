@@ -11,7 +11,7 @@ from runtime.model import open_silently
 from runtime.modelfile import artifact as artifacts
 from runtime.session import LoadOptions
 from toolkit.evaluation.metrics import evaluate
-from toolkit.parity.compare import answers_in_order
+from toolkit.parity.compare import outputs_in_order
 from toolkit.parity.reference import Reference
 from toolkit.progress import SILENT, Reporter
 from toolkit.runs.run import CONFIG, MODEL
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from runtime.model import Classifier
     from runtime.modelfile.artifact import Artifact
     from toolkit.evaluation.metrics import Evaluation
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 MEASURES = ("precision", "recall", "f1")
 
@@ -111,14 +111,14 @@ def home(file: Path) -> Path | None:
     return folder if own and all((folder / part).is_file() for part in (MODEL, CONFIG)) else None
 
 
-def evaluate_keras(subject: Subject) -> Evaluation:
-    """Evaluate the Keras model of a subject on all its test images."""
-    images, truth = _test_images(subject, None)
-    return evaluate(Reference.of(subject).answer(images), truth, subject.labels)
+def evaluate_keras(trained: TrainedModel) -> Evaluation:
+    """Evaluate a Keras model on all its test images."""
+    images, truth = _test_images(trained, None)
+    return evaluate(Reference.of(trained).predict_images(images), truth, trained.labels)
 
 
 def evaluate_files(
-    subject: Subject,
+    trained: TrainedModel,
     files: Sequence[Artifact],
     limit: int | None = None,
     backend: str = AUTO,
@@ -127,7 +127,7 @@ def evaluate_files(
     """Evaluate model files, each in its real engine, and the Keras model, on test images.
 
     Args:
-        subject: the Keras model with its data.
+        trained: the Keras model with its data.
         files: the model files.
         limit: use only the first n test images.
         backend: the engine; ``auto`` takes the preferred one for each file.
@@ -138,26 +138,26 @@ def evaluate_files(
         BackendError: no engine runs any of the files.
         MissingDependencyError: an engine or scikit-learn is not installed.
     """
-    images, truth = _test_images(subject, limit)
-    reference = Reference.of(subject)
-    expected = reference.answer(images, reporter)
-    keras = evaluate(expected, truth, subject.labels)
+    images, truth = _test_images(trained, limit)
+    reference = Reference.of(trained)
+    expected = reference.predict_images(images, reporter)
+    keras = evaluate(expected, truth, trained.labels)
     found: list[FileEvaluation] = []
     refused: list[tuple[str, BackendError]] = []
     for file in files:
         try:
-            opened = open_silently(file, backend, options=_stated(file, subject))
+            opened = open_silently(file, backend, options=_stated(file, trained))
             with opened:
-                _require(opened, subject)
-                answers = answers_in_order(opened, reference, images, reporter)
+                _require(opened, trained)
+                answers = outputs_in_order(opened, reference, images, reporter)
         except MissingDependencyError:
             raise
         except BackendError as error:
             refused.append((f"{file.path.name}: {error}", error))
             continue
         same = float((answers.argmax(axis=1) == expected.argmax(axis=1)).mean())
-        result = evaluate(answers, truth, subject.labels)
-        name, notes = opened.backend.name, (*_strange(file, subject), *opened.notes)
+        result = evaluate(answers, truth, trained.labels)
+        name, notes = opened.backend.name, (*_strange(file, trained), *opened.notes)
         found.append(FileEvaluation(file.format, file.path, name, result, keras, same, notes))
     if refused and not found:
         raise refused[0][1]
@@ -175,29 +175,29 @@ def read_files(paths: Sequence[Path]) -> tuple[Artifact, ...]:
 
 
 def _test_images(
-    subject: Subject, limit: int | None
+    trained: TrainedModel, limit: int | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     if limit is not None and limit < 1:
         raise InputError(f"--limit must be at least 1, not {limit}")
-    return subject.dataset.x_test[:limit], subject.dataset.y_test[:limit]
+    return trained.dataset.x_test[:limit], trained.dataset.y_test[:limit]
 
 
-def _stated(file: Artifact, subject: Subject) -> LoadOptions | None:
+def _stated(file: Artifact, trained: TrainedModel) -> LoadOptions | None:
     """Tell a file of another tool, which says nothing of itself, what Keras's images are."""
-    return None if file.manifest else LoadOptions(subject.labels, lambda _: subject.spec)
+    return None if file.manifest else LoadOptions(trained.labels, lambda _: trained.spec)
 
 
-def _require(opened: Classifier, subject: Subject) -> None:
-    if opened.spec.shape != subject.spec.shape or len(opened.labels) != len(subject.labels):
+def _require(opened: Classifier, trained: TrainedModel) -> None:
+    if opened.spec.shape != trained.spec.shape or len(opened.labels) != len(trained.labels):
         raise InputError(
             f"{opened.artifact.path} takes {opened.spec.shape} images and tells "
-            f"{len(opened.labels)} classes apart, but {subject.source.path} takes "
-            f"{subject.spec.shape} and tells {len(subject.labels)}; name the model it was made "
+            f"{len(opened.labels)} classes apart, but {trained.source.path} takes "
+            f"{trained.spec.shape} and tells {len(trained.labels)}; name the model it was made "
             "from: --against RUN"
         )
 
 
-def _strange(file: Artifact, subject: Subject) -> tuple[str, ...]:
-    if file.manifest is None or file.manifest.created.source_sha256 == subject.source.sha256:
+def _strange(file: Artifact, trained: TrainedModel) -> tuple[str, ...]:
+    if file.manifest is None or file.manifest.created.source_sha256 == trained.source.sha256:
         return ()
-    return (f"{file.path.name} was not made from this Keras model: {subject.source.path}",)
+    return (f"{file.path.name} was not made from this Keras model: {trained.source.path}",)

@@ -1,4 +1,4 @@
-"""What an exporter needs of a trained model: options, calibration and check images."""
+"""The request to an exporter: options, calibration images and check images of a model."""
 
 from __future__ import annotations
 
@@ -22,12 +22,10 @@ from toolkit.runs.versions import versions
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 
 _CHECK_IMAGES = 256
-
-
 _LINEAGE = ("teacher", "teacher_sha256")
 
 
@@ -39,8 +37,13 @@ class ExportOptions:
         formats: format names; empty means all.
         out: folder; None means that of the run, or the current one.
         calibration: how calibration images are drawn.
-        quantization: choices that some formats leave; the others refuse them.
-        force: write a file that fails the check all the same.
+        quantization: settings of some formats; the others refuse them.
+        force: write a file even if it fails the check.
+
+    Example:
+        >>> options = ExportOptions(("tflite-int8",), calibration=CalibrationOptions(samples=128))
+        >>> options.calibration.samples
+        128
     """
 
     formats: tuple[str, ...]
@@ -50,51 +53,62 @@ class ExportOptions:
     force: bool = False
 
 
-def build_request(subject: Subject, options: ExportOptions, *, calibrate: bool) -> ExportRequest:
-    """Return what an exporter needs of a model.
+def build_request(
+    trained: TrainedModel, options: ExportOptions, *, calibrate: bool
+) -> ExportRequest:
+    """Return the request to export a model.
 
     Args:
-        subject: the model with its data.
+        trained: the model with its data.
         options: what to write.
         calibrate: whether to draw calibration images.
+
+    Example::
+
+        request = build_request(trained, ExportOptions(("tflite-int8",)), calibrate=True)
+        artifact = formats.registry()["tflite-int8"]().export(request)
     """
     return ExportRequest(
-        graphs=subject.graphs,
-        name=subject.name,
-        labels=subject.labels,
-        spec=subject.spec,
-        check=_check_images(subject),
-        calibration=draw_calibration(subject, options.calibration) if calibrate else None,
-        dataset=subject.dataset.name,
-        out=options.out or subject.exports,
+        graphs=trained.graphs,
+        name=trained.name,
+        labels=trained.labels,
+        spec=trained.spec,
+        check=_check_images(trained),
+        calibration=draw_calibration(trained, options.calibration) if calibrate else None,
+        dataset=trained.dataset.name,
+        out=options.out or trained.exports,
         versions=versions(),
         quantization=options.quantization,
         force=options.force,
-        lineage={key: subject.lineage[key] for key in _LINEAGE if key in subject.lineage},
+        lineage={key: trained.lineage[key] for key in _LINEAGE if key in trained.lineage},
     )
 
 
-def draw_calibration(subject: Subject, options: CalibrationOptions) -> CalibrationSet:
-    """Draw calibration images out of the training part.
+def draw_calibration(trained: TrainedModel, options: CalibrationOptions) -> CalibrationSet:
+    """Draw calibration images from the training images.
 
     Raises:
         CalibrationError: there is nothing to draw from, or all images are equal.
+
+    Example::
+
+        calibration = draw_calibration(trained, CalibrationOptions(samples=128, seed=0))
     """
-    dataset = subject.dataset
-    source = TrainingImages(dataset.x_train, dataset.y_train, subject.training, dataset.name)
-    return draw(source, subject.spec, options)
+    dataset = trained.dataset
+    source = TrainingImages(dataset.x_train, dataset.y_train, trained.training, dataset.name)
+    return draw(source, trained.spec, options)
 
 
-def _check_images(subject: Subject) -> CheckImages:
-    """Take test images, every class in its share, in mixed order."""
-    dataset = subject.dataset
+def _check_images(trained: TrainedModel) -> CheckImages:
+    """Draw test images, stratified by class, in random order."""
+    dataset = trained.dataset
     everything = np.arange(len(dataset.y_test))
     options = CalibrationOptions(samples=_CHECK_IMAGES)
     chosen = np.random.default_rng(0).permutation(
         stratified_sample(dataset.y_test, everything, options)
     )
     return CheckImages(
-        subject.spec.apply(dataset.x_test[chosen]),
+        trained.spec.apply(dataset.x_test[chosen]),
         dataset.y_test[chosen],
         f"{dataset.name} test images",
     )

@@ -1,4 +1,4 @@
-"""Gathers what ``toolkit verify`` compares: which files, in which engines, on which images."""
+"""The comparison of ``toolkit verify``: which files, in which engines, on which images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from toolkit.export.export import read_exports
 from toolkit.export.request import ExportOptions, build_request
 from toolkit.parity import FAIL, PASS, Candidate, ParityReport, Reference
 from toolkit.parity.budgets import Budgets
-from toolkit.parity.compare import Compared, Questions, compare_each
+from toolkit.parity.compare import Compared, Comparison, compare_each
 from toolkit.parity.controls import Base, ControlResult, self_check
 from toolkit.parity.golden import add_golden
 from toolkit.parity.matrix import MatrixCell, engine_matrix
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from exporters.budget import ParityBudget
     from runtime.modelfile.artifact import Artifact
     from toolkit.parity import ArtifactParity
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 _CONTROL_IMAGES = 1000
 
@@ -50,6 +50,10 @@ class VerifyOptions:
         limit: use only the first n test images.
         budgets: the limits.
         golden: put golden inputs into the files that pass.
+
+    Example:
+        >>> VerifyOptions((Path("mnist-cnn.int8.tflite"),), limit=1000).backend
+        'auto'
     """
 
     paths: tuple[Path, ...] = ()
@@ -74,67 +78,86 @@ class Verification:
     """Files, the Keras model and the images on which they are compared.
 
     Attributes:
-        subject: the Keras model with its data.
+        trained: the Keras model with its data.
         files: the model files.
         options: what to compare.
+
+    Example::
+
+        verification = prepare(trained, VerifyOptions())
+        report, cells = verification.compare(), verification.matrix()
     """
 
-    subject: Subject
+    trained: TrainedModel
     files: tuple[Artifact, ...]
     options: VerifyOptions
 
     @cached_property
     def reference(self) -> Reference:
-        """The Keras model as the gate sees it; its float graphs are made once for all checks."""
-        return Reference.of(self.subject)
+        """The Keras model as the gate uses it; its float graphs are made once for all checks."""
+        return Reference.of(self.trained)
 
     @property
     def images(self) -> NDArray[np.uint8]:
         """The test images, uint8 (n, height, width, channels)."""
-        return self.subject.dataset.x_test[: self.options.limit]
+        return self.trained.dataset.x_test[: self.options.limit]
 
     @property
     def labels(self) -> NDArray[np.int64]:
         """Their classes, int64 (n,)."""
-        return self.subject.dataset.y_test[: self.options.limit]
+        return self.trained.dataset.y_test[: self.options.limit]
 
     def compare(self, reporter: Reporter = SILENT) -> ParityReport:
         """Judge each file in each engine; with ``golden``, seal those that pass.
 
-        Where a file cannot take golden inputs, a note of the report says why.
+        If a file cannot take golden inputs, a note of the report states why.
+
+        Example::
+
+            report = prepare(trained, VerifyOptions(golden=True)).compare()
         """
         teacher, missing = self._teacher()
-        questions = Questions.of(self.reference, self.images, self.labels, teacher, reporter)
+        comparison = Comparison.of(self.reference, self.images, self.labels, teacher, reporter)
         candidates = [one for file in self.files for one in self._candidates(file)]
         entries: list[ArtifactParity] = []
-        answered: dict[str, Compared] = {}  # of each file in the first engine that runs it
-        for one in compare_each(questions, candidates, reporter=reporter):
+        first: dict[str, Compared] = {}  # of each file in the first engine that runs it
+        for one in compare_each(comparison, candidates, reporter=reporter):
             entries.append(one.entry)
             if self.options.golden and one.outputs is not None:
-                answered.setdefault(one.entry.path, one)
-        report = questions.report(entries)
+                first.setdefault(one.entry.path, one)
+        report = comparison.report(entries)
         failed = {entry.path for entry in entries if entry.verdict == FAIL}
         notes = [
-            self._seal(file, answered[str(file.path)], questions.expected)
+            self._seal(file, first[str(file.path)], comparison.expected)
             for file in self.files
-            if str(file.path) in answered.keys() - failed
+            if str(file.path) in first.keys() - failed
         ]
-        classes = len(self.subject.labels)
+        classes = len(self.trained.labels)
         warning = chance_warning(report.reference_accuracy, classes, report.images)
         notes += [missing, warning]
         return replace(report, notes=(*report.notes, *filter(None, notes)))
 
     def matrix(self, reporter: Reporter = SILENT) -> tuple[MatrixCell, ...]:
-        """Run each file in every engine, batch size and number of threads."""
+        """Run each file in every engine, batch size and number of threads.
+
+        Example::
+
+            cells = prepare(trained, VerifyOptions()).matrix()
+        """
         return engine_matrix(self.files, self.images, self.options.budgets.of, reporter)
 
     def self_check(self, reporter: Reporter = SILENT) -> tuple[ControlResult, ...]:
-        """Break one file of each kind, the int8 one if there is one, and judge each.
+        """Break one file of each kind, the int8 one if there is one, and judge the results.
 
         Raises:
             InputError: another tool made a file.
+
+        Example::
+
+            results = prepare(trained, VerifyOptions()).self_check()
+            assert all(result.caught is not False for result in results)
         """
-        request = build_request(self.subject, ExportOptions(()), calibrate=True)
+        request = build_request(self.trained, ExportOptions(()), calibrate=True)
         images, labels = self.images[:_CONTROL_IMAGES], self.labels[:_CONTROL_IMAGES]
         return tuple(
             result
@@ -145,16 +168,16 @@ class Verification:
         )
 
     def _teacher(self) -> tuple[Teacher | None, str | None]:
-        """Ask the network that the Keras model learned from; or say why it cannot be asked."""
-        lineage = self.subject.lineage
+        """Run the network that the Keras model was distilled from, or return why it cannot be."""
+        lineage = self.trained.lineage
         if not lineage:
             return None, None
         path, name = Path(lineage["teacher_model"]), lineage["teacher"]
         if not path.is_file() or (found := load_keras(path)).sha256 != lineage["teacher_sha256"]:
             return None, f"not compared with its teacher {name}: it is no longer {path}"
         limit = lineage["options"]["max_drop"]
-        answers = found.predict(self.subject.spec.apply(self.images))
-        return Teacher(name, answers, DEFAULT_DROP if limit is None else limit), None
+        outputs = found.predict(self.trained.spec.apply(self.images))
+        return Teacher(name, outputs, DEFAULT_DROP if limit is None else limit), None
 
     def _candidates(self, file: Artifact) -> list[Candidate]:
         options, budget = self.options, self._budget(file)
@@ -170,7 +193,7 @@ class Verification:
         found, limits, outputs = one.entry.metrics, one.entry.budget, one.outputs
         if one.entry.verdict != PASS or found is None or limits is None or outputs is None:
             return None
-        dataset, labels = self.subject.dataset.name, self.subject.labels
+        dataset, labels = self.trained.dataset.name, self.trained.labels
         measured = found.as_accuracy(f"{dataset} test images")
         try:
             add_golden(file, outputs, expected, self.images, self.labels, labels, measured, limits)
@@ -181,14 +204,16 @@ class Verification:
         return None
 
 
-def prepare(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT) -> Verification:
-    """Read the files and find out how the Keras model wants its images.
+def prepare(
+    trained: TrainedModel, options: VerifyOptions, reporter: Reporter = SILENT
+) -> Verification:
+    """Read the files, and determine the preprocessing of the Keras model.
 
     Raises:
         EdgeError: see :func:`find_files`.
     """
-    files = find_files(subject.exports, options)
-    return Verification(as_exported(subject, files, reporter), files, options)
+    files = find_files(trained.exports, options)
+    return Verification(as_exported(trained, files, reporter), files, options)
 
 
 def find_files(exports: Path, options: VerifyOptions) -> tuple[Artifact, ...]:
@@ -211,20 +236,27 @@ def find_files(exports: Path, options: VerifyOptions) -> tuple[Artifact, ...]:
     return files
 
 
-def verify(subject: Subject, options: VerifyOptions, reporter: Reporter = SILENT) -> ParityReport:
+def verify(
+    trained: TrainedModel, options: VerifyOptions, reporter: Reporter = SILENT
+) -> ParityReport:
     """Compare model files with the Keras model on its test images.
 
     Raises:
         InputError: there are no files.
         ArtifactError: a file is damaged.
+
+    Example::
+
+        report = verify(resolve(None, DataOptions()), VerifyOptions())
+        print(report.verdict)
     """
-    return prepare(subject, options, reporter).compare(reporter)
+    return prepare(trained, options, reporter).compare(reporter)
 
 
 def _require_gpu(files: tuple[Artifact, ...], providers: tuple[str, ...]) -> None:
-    """Tell of a GPU that cannot be used before Keras answers thousands of images."""
+    """Raise if no GPU can be used, before Keras runs on thousands of images."""
     engines = {engine.name: engine for file in files for engine in for_suffix(file.suffix)}
-    able = [e for e in engines.values() if e.uses_gpu and e.installed()]
+    able = [engine for engine in engines.values() if engine.uses_gpu and engine.installed()]
     obstacles = [engine.gpu_obstacle(providers) for engine in able]
     if all(obstacles):
         reason = "; ".join(obstacles) or "no engine that uses one is installed"
@@ -239,5 +271,5 @@ def _one_of_each_kind(files: tuple[Artifact, ...]) -> list[Artifact]:
         exporter = registry.get(file.format)
         return exporter is not None and exporter.needs_calibration
 
-    kinds = ([f for f in files if f.suffix == suffix] for suffix in SUFFIXES)
+    kinds = ([file for file in files if file.suffix == suffix] for suffix in SUFFIXES)
     return [next(filter(calibrated, kind), kind[0]) for kind in kinds if kind]

@@ -8,39 +8,39 @@ from typing import TYPE_CHECKING, Any
 
 from exporters import formats
 from toolkit.runs.run import config_beside
-from toolkit.trained_model import Overrides, Subject
+from toolkit.trained_model import Overrides, TrainedModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
 def commands(
-    subject: Subject, training: dict[str, Any], written: Iterable[str] = ()
+    trained: TrainedModel, training: dict[str, Any], written: Iterable[str] = ()
 ) -> tuple[str, ...]:
     """Return them in the order in which they are typed.
 
     Args:
-        subject: the Keras model with its data.
+        trained: the Keras model with its data.
         training: ``config`` and ``metrics`` of its run; empty for a bare file.
         written: the formats of its files; none means all.
     """
-    taught = bool(subject.lineage)
+    taught = bool(trained.lineage)
     made = (_made(training["config"]),) if training and not taught else ()
     if taught:
-        made = (_compressed(subject),)
-    folder = (shlex.quote(str(subject.source.path.parent)),)
-    target = " ".join(folder if training else subject.as_arguments())
+        made = (_compressed(trained),)
+    folder = (shlex.quote(str(trained.source.path.parent)),)
+    target = " ".join(folder if training else trained.as_arguments())
     return (*made, f"toolkit export {target} {_formats(written)}", f"toolkit report {target}")
 
 
-def _compressed(subject: Subject) -> str:
-    model = Path(subject.lineage["teacher_model"])
-    options = _flags(subject.lineage["options"], "compress")
+def _compressed(trained: TrainedModel) -> str:
+    model = Path(trained.lineage["teacher_model"])
+    options = _flags(trained.lineage["options"], "compress")
     if config_beside(model):
         return f"toolkit compress {shlex.quote(str(model.parent))} {options}"
-    said = subject.lineage.get("stated", {})
+    said = trained.lineage.get("stated", {})
     lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
-    named_by = " ".join((*subject.data.as_arguments(), *Overrides(**said | lists).as_arguments()))
+    named_by = " ".join((*trained.data.as_arguments(), *Overrides(**said | lists).as_arguments()))
     return f"toolkit compress {shlex.quote(str(model))} {named_by} {options}"
 
 

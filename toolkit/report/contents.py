@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from runtime.modelfile.artifact import Artifact
     from toolkit.recommend.choice import Measured
     from toolkit.recommend.measure import Recommendation, RecommendOptions
-    from toolkit.trained_model import Subject
+    from toolkit.trained_model import TrainedModel
 
 _CHUNK = 500  # images between two steps of the progress bar
 
@@ -65,11 +65,13 @@ class Contents:
     parameters: int
 
 
-def gather(subject: Subject, options: RecommendOptions, reporter: Reporter = SILENT) -> Contents:
+def gather(
+    trained: TrainedModel, options: RecommendOptions, reporter: Reporter = SILENT
+) -> Contents:
     """Measure the files of a model and read what its run recorded.
 
     Args:
-        subject: the Keras model with its data.
+        trained: the Keras model with its data.
         options: which files, in which engines, on how many images, for how long.
         reporter: shows progress.
 
@@ -80,27 +82,27 @@ def gather(subject: Subject, options: RecommendOptions, reporter: Reporter = SIL
     """
     from toolkit.runs.versions import versions
 
-    subject = prepare(subject, options.verify, reporter).subject
-    measured = recommend(subject, options, reporter)
-    images = subject.dataset.x_test[: measured.images]
-    truth = subject.dataset.y_test[: measured.images]
-    answers = Reference.of(subject).answer(images, reporter)
-    folder = subject.source.path.parent
+    trained = prepare(trained, options.verify, reporter).trained
+    measured = recommend(trained, options, reporter)
+    images = trained.dataset.x_test[: measured.images]
+    truth = trained.dataset.y_test[: measured.images]
+    answers = Reference.of(trained).predict_images(images, reporter)
+    folder = trained.source.path.parent
     training = _training(folder)
     paths = dict.fromkeys(entry.parity.path for entry in measured.entries)
     return Contents(
-        name=subject.name,
+        name=trained.name,
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         training=training,
         history=_history(folder / run.HISTORY) if training else (),
-        keras=evaluate(answers, truth, subject.labels),
-        chosen=_evaluated(measured.chosen, subject, measured.images, reporter),
+        keras=evaluate(answers, truth, trained.labels),
+        chosen=_evaluated(measured.chosen, trained, measured.images, reporter),
         measured=measured,
         facts={path: _facts(artifacts.read(path)) for path in paths},
         flips=tuple(sheet(one, images) for one in measured.parity.artifacts if one.metrics),
-        commands=commands(subject, training, (entry.parity.format for entry in measured.entries)),
+        commands=commands(trained, training, (entry.parity.format for entry in measured.entries)),
         versions=versions(),
-        parameters=int(subject.source.model.count_params()),
+        parameters=int(trained.source.model.count_params()),
     )
 
 
@@ -120,12 +122,12 @@ def _history(path: Path) -> tuple[dict[str, float], ...]:
 
 
 def _evaluated(
-    chosen: Measured | None, subject: Subject, count: int, reporter: Reporter
+    chosen: Measured | None, trained: TrainedModel, count: int, reporter: Reporter
 ) -> Evaluation | None:
     """Let the recommended file answer the test images in its engine."""
     if chosen is None:
         return None
-    images, parts = subject.dataset.x_test[:count], []
+    images, parts = trained.dataset.x_test[:count], []
     with (
         open_silently(artifacts.read(chosen.parity.path), chosen.parity.backend) as classifier,
         reporter.task(f"{chosen.parity.format} on {chosen.parity.backend}", count) as tick,
@@ -133,9 +135,9 @@ def _evaluated(
         for start in range(0, count, _CHUNK):
             parts.append(classifier.predict_batch(images[start : start + _CHUNK]))
             tick(len(parts[-1]))
-        order = [classifier.labels.index(label) for label in subject.labels]
-    truth = subject.dataset.y_test[:count]
-    return evaluate(np.concatenate(parts)[:, order], truth, subject.labels)
+        order = [classifier.labels.index(label) for label in trained.labels]
+    truth = trained.dataset.y_test[:count]
+    return evaluate(np.concatenate(parts)[:, order], truth, trained.labels)
 
 
 def _facts(file: Artifact) -> dict[str, str]:

@@ -72,14 +72,14 @@ def test_calibration_is_read_in_batches_of_one_size(rng, images, size):
         ("onnx-int8", "onnxruntime.quantization.quantize_static"),
     ],
 )
-def test_a_failure_of_a_tool_is_one_error(subject, tmp_path, monkeypatch, name, target):
+def test_a_failure_of_a_tool_is_one_error(trained, tmp_path, monkeypatch, name, target):
     from toolkit.export.request import ExportOptions, build_request
 
     def broken(*arguments, **options):
         raise AssertionError("something inside")
 
     options = ExportOptions((), tmp_path / "out")
-    request = build_request(subject, options, calibrate=True)
+    request = build_request(trained, options, calibrate=True)
     monkeypatch.setattr(target, broken)
     with pytest.raises(ExportError, match=f"format {name}: something inside"):
         registry()[name]().export(replace(request))

@@ -106,18 +106,18 @@ def test_calibration_images_are_read_one_by_one(rng):
     assert np.array_equal(np.concatenate([image for (image,) in read]), batch)
 
 
-def test_other_calibration_images_give_other_scales(subject, exports, tmp_path):
+def test_other_calibration_images_give_other_scales(trained, exports, tmp_path):
     from exporters.calibration import CalibrationOptions
     from toolkit.export.request import ExportOptions, build_request
 
     options = ExportOptions((), tmp_path, CalibrationOptions(3))
-    request = build_request(subject, options, calibrate=True)
+    request = build_request(trained, options, calibrate=True)
     file = registry()["tflite-int8"]().draft(request).data
     assert file != exports["tflite-int8"].read_bytes()[: len(file)]
 
 
 @pytest.mark.parametrize("name", ["tflite-int8", "tflite-int16x8"])
-def test_each_calibration_image_is_run_once(subject, tmp_path, monkeypatch, name):
+def test_each_calibration_image_is_run_once(trained, tmp_path, monkeypatch, name):
     from exporters.calibration import CalibrationOptions
     from toolkit.export.request import ExportOptions, build_request
 
@@ -133,5 +133,5 @@ def test_each_calibration_image_is_run_once(subject, tmp_path, monkeypatch, name
 
     monkeypatch.setattr(tflite, "_representative_dataset", counted)
     options = ExportOptions((), tmp_path, CalibrationOptions(4))
-    registry()[name]().draft(build_request(subject, options, calibrate=True))
+    registry()[name]().draft(build_request(trained, options, calibrate=True))
     assert sum(seen) in (4, 5)  # the converter looks at the first one to see its type

@@ -114,7 +114,7 @@ def test_counting_leaves_tensorflow_as_it_was(keras, counted):
     assert not tf.config.functions_run_eagerly()
 
 
-def test_every_format_carries_the_number(exports, subject):
-    assert subject.source.multiply_adds == SAME
+def test_every_format_carries_the_number(exports, trained):
+    assert trained.source.multiply_adds == SAME
     for path in exports.values():
         assert artifacts.read(path).manifest.multiply_adds == SAME

@@ -19,18 +19,18 @@ from toolkit.inspection.float_view import float_view
 
 
 @pytest.fixture(scope="module")
-def request_(subject):
+def request_(trained):
     """A network with a channel that outputs only its bias, which int32 cannot hold."""
     import keras
 
-    model = keras.models.clone_model(subject.source.model)
-    model.set_weights(subject.source.model.get_weights())
+    model = keras.models.clone_model(trained.source.model)
+    model.set_weights(trained.source.model.get_weights())
     layer = model.layers[1]
     kernel, bias = (np.array(values) for values in layer.get_weights())
     kernel[..., 0], bias[0] = 1e-10, 0.4
     layer.set_weights([kernel, bias])
-    source = KerasSource(model, subject.source.path, subject.source.sha256)
-    request = build_request(subject, ExportOptions(()), calibrate=True)
+    source = KerasSource(model, trained.source.path, trained.source.sha256)
+    request = build_request(trained, ExportOptions(()), calibrate=True)
     options = QuantizationOptions(method="percentile")
     return replace(request, graphs=FloatGraphs(source), quantization=options)
 
@@ -53,8 +53,8 @@ def test_without_requantization_the_bias_is_lost(request_, monkeypatch):
     assert "1 of 32 biases is not the Keras model's" in text
 
 
-def test_a_file_without_such_a_channel_stays_as_it_is(subject, monkeypatch):
-    request = build_request(subject, ExportOptions(()), calibrate=True)
+def test_a_file_without_such_a_channel_stays_as_it_is(trained, monkeypatch):
+    request = build_request(trained, ExportOptions(()), calibrate=True)
     request = replace(request, quantization=QuantizationOptions(method="percentile"))
     requantized = registry()["tflite-int8"]().draft(request).data
     monkeypatch.setattr(quantize, "requantize_biases", lambda *_: None)

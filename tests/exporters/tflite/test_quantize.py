@@ -12,9 +12,9 @@ from toolkit.export.request import ExportOptions, build_request
 
 
 @pytest.fixture(scope="module")
-def request_(subject, tmp_path_factory):
+def request_(trained, tmp_path_factory):
     options = ExportOptions((), tmp_path_factory.mktemp("out"))
-    return build_request(subject, options, calibrate=True)
+    return build_request(trained, options, calibrate=True)
 
 
 def keys(request_):

@@ -43,13 +43,13 @@ def test_the_least_error_is_found_by_hand():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_ranges_lie_within_what_occurs(subject, method):
+def test_ranges_lie_within_what_occurs(trained, method):
     from exporters.tflite import graph as tflite_graph
 
-    payload = subject.graphs.tflite
+    payload = trained.graphs.tflite
     (graph,) = tflite_graph.parse(payload).subgraphs
     names = tuple(graph.tensors[op.outputs[0]].name.decode() for op in graph.operators)
-    batch = subject.spec.apply(subject.dataset.x_train[:40])
+    batch = trained.spec.apply(trained.dataset.x_train[:40])
     found = ranges.tensor_ranges(payload, names, batch, method)
     extremes = ranges.tensor_ranges(payload, names, batch, "min-max")
     assert set(found) == set(names)

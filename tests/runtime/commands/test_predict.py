@@ -35,12 +35,12 @@ def wrong_images(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["tflite", "tflite-int8", "onnx", "onnx-int8"])
-def test_real_digits_are_answered_as_keras_answers(
-    runtime_cli, exports, subject, digits, digit_files, name
+def test_real_digits_are_predicted_as_keras_does(
+    runtime_cli, exports, trained, digits, digit_files, name
 ):
     result = runtime_cli("predict", exports[name], *digit_files, "--json")
     assert result.exit_code == 0
-    reference = subject.source.predict(subject.spec.apply(digits.x_test[: len(digit_files)]))
+    reference = trained.source.predict(trained.spec.apply(digits.x_test[: len(digit_files)]))
     found = lines(result)
     assert [record["file"] for record in found] == list(map(str, digit_files))
     sure = [i for i, row in enumerate(reference) if row.max() > 0.6]
@@ -165,7 +165,7 @@ def test_an_empty_folder_is_bad_input(runtime_cli, model, tmp_path):
         (["--polarity", "dark"], "unknown polarity 'dark'"),
         (["--scale", "0"], "not zero"),
         (["--scale", "x"], "--scale"),
-        (["--mean", "a"], "--mean takes one number or one a channel, not 'a'"),
+        (["--mean", "a"], "--mean takes one number or one per channel, not 'a'"),
         (["--mean", "1,2"], "mean needs 1 or 3 values, not 2"),
         (["--std", "0"], "not zero"),
         (["--labels", "a,b"], "2 labels for a model of 10 classes"),
@@ -222,8 +222,8 @@ def test_damaged_models_end_in_one_line(
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_files_that_are_no_models(runtime_cli, subject, digit_files, tmp_path):
-    keras = runtime_cli("predict", subject.source.path, digit_files[0])
+def test_files_that_are_no_models(runtime_cli, trained, digit_files, tmp_path):
+    keras = runtime_cli("predict", trained.source.path, digit_files[0])
     assert (keras.exit_code, "toolkit export" in keras.stderr) == (2, True)
     image = runtime_cli("predict", digit_files[0], digit_files[0])
     assert (image.exit_code, "ends in .onnx or .tflite" in image.stderr) == (2, True)
@@ -250,8 +250,8 @@ def test_labels_and_preprocessing_options_are_used(runtime_cli, stripped, digit_
     listing = tmp_path / "labels.txt"
     listing.write_text("\n".join(words) + "\n", encoding="utf-8")
     (number,) = lines(runtime_cli("predict", model, image, "--json"))
-    for given in (",".join(words), listing):
-        result = runtime_cli("predict", model, image, "--json", "--labels", given)
+    for option in (",".join(words), listing):
+        result = runtime_cli("predict", model, image, "--json", "--labels", option)
         assert lines(result)[0]["label"] == words[number["index"]]
         assert "no labels" not in result.stderr
     result = runtime_cli(

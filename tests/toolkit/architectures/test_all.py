@@ -53,8 +53,8 @@ def test_valid_padding_is_honoured_or_refused(name):
             build(name, padding="valid")
 
 
-def trained(name, data, parent, limit):
-    """Return a short training, as a subject."""
+def trained_briefly(name, data, parent, limit):
+    """Return a model after a short training."""
     from toolkit.trained_model import resolve
     from toolkit.training.options import TrainOptions
     from toolkit.training.train import train
@@ -78,11 +78,11 @@ def test_every_format_passes_the_gate(name, kind, request, tmp_path):
     data = DataOptions(name="digits")
     if kind == "colour":
         data = DataOptions(path=request.getfixturevalue("rgb_model") / "colors.npz")
-    subject = trained(name, data, tmp_path, limit=400)
-    files = [one.artifact for one in export(subject, ExportOptions(()))]
+    trained = trained_briefly(name, data, tmp_path, limit=400)
+    files = [one.artifact for one in export(trained, ExportOptions(()))]
     assert {file.manifest.format for file in files} == set(formats.registry())
-    report = verify(subject, VerifyOptions(tuple(file.path for file in files), limit=60))
+    report = verify(trained, VerifyOptions(tuple(file.path for file in files), limit=60))
     assert {
         entry.path: entry.reasons for entry in report.artifacts if entry.verdict != "pass"
     } == {}
-    assert report.reference_accuracy > 2 / len(subject.labels)  # it has learned something
+    assert report.reference_accuracy > 2 / len(trained.labels)  # it has learned something

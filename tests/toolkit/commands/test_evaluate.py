@@ -10,12 +10,12 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_s
 
 
 @pytest.fixture
-def answers(subject):
+def answers(trained):
     """Return what Keras's own predict says about the test images."""
     import keras
 
-    model = keras.models.load_model(subject.source.path)
-    x = subject.dataset.x_test.astype(np.float32) / 255
+    model = keras.models.load_model(trained.source.path)
+    x = trained.dataset.x_test.astype(np.float32) / 255
     return model.predict(x, verbose=0).argmax(axis=1)
 
 

@@ -43,11 +43,11 @@ def test_the_difference_of_each_class_is_the_file_minus_keras(toolkit_cli, expor
 
 
 def test_a_file_without_a_manifest_is_run_as_the_keras_model_is(
-    toolkit_cli, exports, subject, tmp_path
+    toolkit_cli, exports, trained, tmp_path
 ):
     bare = tmp_path / "bare.tflite"
-    bare.write_bytes(subject.graphs.tflite)
-    against = ("--against", subject.source.path.parent, "--out", tmp_path, "--json")
+    bare.write_bytes(trained.graphs.tflite)
+    against = ("--against", trained.source.path.parent, "--out", tmp_path, "--json")
     record = json.loads(toolkit_cli("evaluate", bare, *against).stdout)
     assert record["agreement"] == 1.0
     assert record["accuracy_delta"] == 0.0

@@ -97,7 +97,7 @@ def test_the_calibration_draw_is_recorded(toolkit_cli, own, tmp_path):
         (("--name", "../evil"), "cannot be a file name"),
         (("--mean", "1,2"), "mean needs 1 or 3 values, not 2"),
         (("--scale", 0), "scale and std must be finite and not zero"),
-        (("--dataset", "digits", "--data", "."), "needed are 32x32x3"),
+        (("--dataset", "digits", "--data", "."), "requested 32x32x3"),
     ],
 )
 def test_bad_input_ends_in_one_line_with_exit_code_2(toolkit_cli, own, tmp_path, arguments, words):

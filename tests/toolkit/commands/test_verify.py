@@ -127,7 +127,7 @@ def test_labels_in_another_order_fail_with_the_cause(toolkit_cli, digits_run, ex
     path.write_bytes(artifacts.restate(file, manifest).data)
     result = toolkit_cli("verify", path, "--against", digits_run.path, "--limit", 40)
     assert result.exit_code == 1
-    assert "labels stand in another order" in " ".join(result.stdout.split())
+    assert "labels are in another order" in " ".join(result.stdout.split())
 
 
 def test_half_the_scale_is_a_mismatch_although_most_labels_stay(

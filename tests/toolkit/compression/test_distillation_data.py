@@ -12,18 +12,18 @@ pytest.importorskip("tensorflow", reason="the workstation side is not installed"
 
 
 @pytest.fixture(scope="module")
-def lessons(subject):
-    training, validation = subject.training[:60], subject.training[60:80]
-    return prepare(subject, training, validation, CompressOptions(copies=2), SILENT)
+def lessons(trained):
+    training, validation = trained.training[:60], trained.training[60:80]
+    return prepare(trained, training, validation, CompressOptions(copies=2), SILENT)
 
 
-def test_the_teacher_answers_and_the_truth_has_its_share(lessons, subject):
-    chosen = subject.training[:60]
-    originals = subject.dataset.x_train[chosen]
+def test_the_teacher_answers_and_the_truth_has_its_share(lessons, trained):
+    chosen = trained.training[:60]
+    originals = trained.dataset.x_train[chosen]
     np.testing.assert_array_equal(lessons.images[0], originals)
     assert lessons.images.shape == (3, 60, 28, 28, 1)
-    teacher = subject.source.predict(subject.spec.apply(originals))
-    truth = np.eye(10)[subject.dataset.y_train[chosen]]
+    teacher = trained.source.predict(trained.spec.apply(originals))
+    truth = np.eye(10)[trained.dataset.y_train[chosen]]
     np.testing.assert_allclose(lessons.answers[0], 0.9 * teacher + 0.1 * truth, atol=1e-6)
     np.testing.assert_allclose(lessons.answers.sum(axis=2), 1, atol=1e-5)
 

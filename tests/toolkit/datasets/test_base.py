@@ -107,5 +107,5 @@ def test_a_dataset_whose_training_images_are_all_test_images_is_refused(dataset)
 
 @pytest.mark.parametrize("options", [{"image_size": (32, 32)}, {"channels": 3}])
 def test_a_size_that_only_folders_can_give_is_refused(options):
-    with pytest.raises(DataError, match="only image folders are brought to another size"):
+    with pytest.raises(DataError, match="only image folders are resized"):
         load_dataset(DataOptions(name="digits", **options))

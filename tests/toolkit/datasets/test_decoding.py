@@ -113,7 +113,7 @@ def test_another_size_has_a_file_of_its_own(folder, cache):
 def test_a_damaged_image_is_named_and_leaves_no_file(folder, cache):
     file = sorted(folder.rglob("*.png"))[150]
     file.write_bytes(file.read_bytes()[:60])
-    with pytest.raises(DataError, match=rf"{file.name}.*mend or remove it"):
+    with pytest.raises(DataError, match=rf"{file.name}.*fix or remove it"):
         load(folder)
     assert not list(cache.iterdir())
 

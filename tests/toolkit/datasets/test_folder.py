@@ -113,7 +113,7 @@ def test_files_that_are_no_images_are_ignored(folder):
 def test_a_broken_image_is_named(folder, content):
     file = folder / "dog" / "2.png"
     file.write_bytes(file.read_bytes()[:200] if content is None else content)
-    with pytest.raises(DataError, match=r"dog.2\.png.*mend or remove it"):
+    with pytest.raises(DataError, match=r"dog.2\.png.*fix or remove it"):
         load(folder)
 
 

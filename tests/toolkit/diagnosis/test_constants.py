@@ -15,8 +15,8 @@ FORMATS = list(registry())
 
 
 @pytest.fixture(scope="module")
-def reference(subject):
-    return Reference.of(subject)
+def reference(trained):
+    return Reference.of(trained)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -42,10 +42,10 @@ def folded(rgb_model, tmp_path_factory):
     from toolkit.trained_model import Overrides, resolve
 
     data = DataOptions(path=rgb_model / "colors.npz")
-    subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
+    trained = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
     out = tmp_path_factory.mktemp("folded")
-    found = export(subject, ExportOptions((), out=out))
-    return [one.artifact for one in found if not one.error], Reference.of(subject)
+    found = export(trained, ExportOptions((), out=out))
+    return [one.artifact for one in found if not one.error], Reference.of(trained)
 
 
 def test_folded_batch_norm_and_depthwise_layers_are_no_finding(folded):
@@ -95,7 +95,7 @@ def test_a_weight_scale_is_found_although_it_changes_many_weights(exports, refer
     assert any("weights are not the Keras model's" in text for text in found)
 
 
-def test_the_same_network_after_another_training_is_told_in_one_sentence(exports, subject):
+def test_the_same_network_after_another_training_is_reported_in_one_sentence(exports, trained):
     import keras
 
     from exporters.graphs import FloatGraphs
@@ -104,7 +104,7 @@ def test_the_same_network_after_another_training_is_told_in_one_sentence(exports
 
     keras.utils.set_random_seed(5)
     other = KerasSource(
-        keras.models.clone_model(subject.source.model), subject.source.path, subject.source.sha256
+        keras.models.clone_model(trained.source.model), trained.source.path, trained.source.sha256
     )
     file = artifacts.read(exports["tflite"])
     (text,) = changed(view(file.data, ".tflite"), float_view(FloatGraphs(other), ".tflite"))

@@ -103,24 +103,24 @@ DAMAGE = {"tflite-int8": damaged_tflite, "onnx-int8": damaged_onnx}
 class Case:
     """A network: its float graphs, its int8 files and images, all in memory."""
 
-    def __init__(self, subject, files=None):
-        self.subject = subject
-        self.request = build_request(subject, ExportOptions(()), calibrate=True)
+    def __init__(self, trained, files=None):
+        self.trained = trained
+        self.request = build_request(trained, ExportOptions(()), calibrate=True)
         self.files = {name: (files or {}).get(name) or self.draft(name) for name in INT8}
-        self.batch = subject.spec.apply(subject.dataset.x_train[:24])
+        self.batch = trained.spec.apply(trained.dataset.x_train[:24])
 
     def draft(self, name, **quantization):
         request = replace(self.request, quantization=QuantizationOptions(**quantization))
         return registry()[name]().draft(request).data
 
     def diagnose(self, payload, suffix) -> Diagnosis:
-        original = self.subject.graphs.to_bytes(suffix)
+        original = self.trained.graphs.to_bytes(suffix)
         return diagnose(view(payload, suffix), view(original, suffix), self.batch)
 
 
 @pytest.fixture(scope="module")
-def digits_case(subject, exports):
-    return Case(subject, {name: artifacts.read(exports[name]).data for name in INT8})
+def digits_case(trained, exports):
+    return Case(trained, {name: artifacts.read(exports[name]).data for name in INT8})
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def test_the_damaged_layer_is_named_first(digits_case, rng, name, how, layer):
 def test_the_damaged_layer_of_a_depthwise_network_is_named_first(colors, rng, name, how, layer):
     payload = DAMAGE[name](colors.files[name], layer, how, rng)
     found = colors.diagnose(payload, suffix_of(name))
-    heavy = [one.name for one in colors.subject.source.model.layers if "conv2d" in one.name]
+    heavy = [one.name for one in colors.trained.source.model.layers if "conv2d" in one.name]
     assert found.worst.name == heavy[layer]
     assert found.worst.remark
 
@@ -174,7 +174,7 @@ def test_noise_spoils_the_layers_behind_only_in_the_whole_file(digits_case, rng,
 
 
 @pytest.mark.parametrize("name", INT8)
-def test_the_cause_is_told(digits_case, rng, name):
+def test_the_cause_is_reported(digits_case, rng, name):
     clipped = digits_case.diagnose(
         DAMAGE[name](digits_case.files[name], 1, "scale", rng), suffix_of(name)
     )
@@ -205,7 +205,7 @@ def test_a_good_file_has_no_layer_that_stands_out(digits_case, name):
 
 
 @pytest.mark.parametrize("name", INT8)
-def test_noise_images_at_calibration_are_told(digits_case, name):
+def test_noise_images_at_calibration_are_reported(digits_case, name):
     calibration = digits_case.request.calibration
     dark = replace(calibration, batch=calibration.batch * np.float32(0.1))
     request = replace(digits_case.request, calibration=dark)
@@ -215,15 +215,15 @@ def test_noise_images_at_calibration_are_told(digits_case, name):
 
 
 @pytest.mark.parametrize("name", INT8)
-def test_channels_that_differ_and_share_a_scale_are_told(rgb_model, name):
+def test_channels_that_differ_and_share_a_scale_are_reported(rgb_model, name):
     """One channel a hundred times larger: harmless per channel, a loss per tensor."""
     data = DataOptions(path=rgb_model / "colors.npz")
-    subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    (layer,) = [one for one in subject.source.model.layers if "depthwise" in one.name]
+    trained = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
+    (layer,) = [one for one in trained.source.model.layers if "depthwise" in one.name]
     weights, bias = layer.get_weights()
     weights[:, :, 0] *= 100
     layer.set_weights([weights, bias])
-    case = Case(subject, dict.fromkeys(INT8, b"not needed"))
+    case = Case(trained, dict.fromkeys(INT8, b"not needed"))
     shared = case.diagnose(case.draft(name, per_channel=False), suffix_of(name))
     (found,) = [one for one in shared.layers if one.name == layer.name]
     assert "differ by a factor of" in found.remark
@@ -248,7 +248,7 @@ def test_dynamic_range_has_no_ranges_but_noise(digits_case, exports):
 
 
 @pytest.mark.parametrize("name", ["tflite", "onnx", "tflite-int8", "onnx-int8"])
-def test_the_same_network_of_another_training_is_told(digits_run, exports, tmp_path, name):
+def test_the_same_network_of_another_training_is_reported(digits_run, exports, tmp_path, name):
     import keras
 
     keras.utils.set_random_seed(99)
@@ -264,7 +264,7 @@ def test_another_network_is_refused(colors, digits_case):
         colors.diagnose(digits_case.files["tflite-int8"], ".tflite")
 
 
-def test_images_are_needed(subject, digits_case):
+def test_images_are_needed(trained, digits_case):
     inside = view(digits_case.files["tflite-int8"], ".tflite")
     with pytest.raises(InputError, match="at least one image"):
         diagnose(inside, inside, digits_case.batch[:0])
@@ -276,12 +276,12 @@ def test_bad_options_are_refused(images, seed):
         DiagnoseOptions(images, seed)
 
 
-def test_many_images_are_run_in_parts_with_the_same_result(subject, exports, monkeypatch):
+def test_many_images_are_run_in_parts_with_the_same_result(trained, exports, monkeypatch):
     from toolkit.diagnosis import measure
 
-    whole = diagnose_file(subject, exports["onnx-int8"], DiagnoseOptions(20)).found
+    whole = diagnose_file(trained, exports["onnx-int8"], DiagnoseOptions(20)).found
     monkeypatch.setattr(measure, "_MEMORY", 1)  # one image at a time
-    parts = diagnose_file(subject, exports["onnx-int8"], DiagnoseOptions(20)).found
+    parts = diagnose_file(trained, exports["onnx-int8"], DiagnoseOptions(20)).found
     for one, other in zip(whole.in_order, parts.in_order, strict=True):
         assert one.own_sqnr == pytest.approx(other.own_sqnr, abs=1e-6)
         assert one.saturated == other.saturated

@@ -23,7 +23,7 @@ from toolkit.trained_model import resolve
 
 
 @pytest.fixture(scope="module")
-def second(digits_run, subject, tmp_path_factory):
+def second(digits_run, trained, tmp_path_factory):
     """A run like the first, with other weights."""
     import keras
 
@@ -49,7 +49,7 @@ def loaded(made):
 
 def test_its_probabilities_are_the_mean_of_the_members(made, loaded):
     batch = loaded.spec.apply(loaded.dataset.x_test[:50])
-    members = [member.subject.source.predict(batch) for member in made.members]
+    members = [member.trained.source.predict(batch) for member in made.members]
     assert np.abs(members[0] - members[1]).max() > 1e-3
     np.testing.assert_allclose(loaded.source.predict(batch), np.mean(members, axis=0), atol=1e-6)
 

@@ -13,13 +13,13 @@ from toolkit.inspection import view
 
 
 @pytest.fixture(scope="module")
-def rows(subject):
-    return describe(subject.source)
+def rows(trained):
+    return describe(trained.source)
 
 
-def test_parameters_and_multiply_adds_sum_up_to_those_of_the_model(rows, subject):
-    assert sum(row.parameters for row in rows) == subject.source.model.count_params()
-    assert sum(row.multiply_adds for row in rows) == subject.source.multiply_adds
+def test_parameters_and_multiply_adds_sum_up_to_those_of_the_model(rows, trained):
+    assert sum(row.parameters for row in rows) == trained.source.model.count_params()
+    assert sum(row.multiply_adds for row in rows) == trained.source.multiply_adds
 
 
 def test_the_first_layers_of_the_tutorial_network(rows):
@@ -47,10 +47,10 @@ def test_a_model_of_the_users_own(rgb_model):
     assert {row.bytes_int8 for row in found if row.kind == "BatchNormalization"} == {0}
 
 
-def test_the_maps_of_the_int8_file_are_near_those_of_keras(subject, exports):
-    batch = subject.spec.apply(subject.dataset.x_test[:1])
+def test_the_maps_of_the_int8_file_are_near_those_of_keras(trained, exports):
+    batch = trained.spec.apply(trained.dataset.x_test[:1])
     graph = view(exports["tflite-int8"].read_bytes(), ".tflite")
-    found = feature_maps(subject.source, batch, graph)
+    found = feature_maps(trained.source, batch, graph)
     paired = [row for row in found if row.file is not None]
     assert len(paired) >= 4
     for row in paired:
@@ -58,12 +58,12 @@ def test_the_maps_of_the_int8_file_are_near_those_of_keras(subject, exports):
         assert 0 < row.max_difference < 0.2 * spread
 
 
-def test_maps_of_keras_alone(subject):
-    batch = subject.spec.apply(subject.dataset.x_test[:1])
-    found = feature_maps(subject.source, batch)
+def test_maps_of_keras_alone(trained):
+    batch = trained.spec.apply(trained.dataset.x_test[:1])
+    found = feature_maps(trained.source, batch)
     assert found
     assert all(row.file is None for row in found)
-    first = subject.source.model.layers[0]
+    first = trained.source.model.layers[0]
     np.testing.assert_allclose(found[0].keras, np.asarray(first(batch))[0], atol=1e-6)
 
 

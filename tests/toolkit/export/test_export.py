@@ -27,32 +27,32 @@ def test_names_select_in_their_order_and_once():
     assert [exporter.name for exporter in found] == ["onnx", "tflite"]
 
 
-def test_a_mistyped_format_writes_nothing(subject, tmp_path):
+def test_a_mistyped_format_writes_nothing(trained, tmp_path):
     options = ExportOptions(("tflite", "tflite-int9"), tmp_path / "out")
     with pytest.raises(UnknownNameError, match="Did you mean 'tflite-int8'"):
-        list(export(subject, options))
+        list(export(trained, options))
     assert not (tmp_path / "out").exists()
 
 
-def test_files_go_to_the_run_or_where_asked(subject, tmp_path):
-    request = build_request(subject, ExportOptions(()), calibrate=False)
-    assert request.out == subject.exports
-    request = build_request(subject, ExportOptions((), tmp_path), calibrate=False)
+def test_files_go_to_the_run_or_where_asked(trained, tmp_path):
+    request = build_request(trained, ExportOptions(()), calibrate=False)
+    assert request.out == trained.exports
+    request = build_request(trained, ExportOptions((), tmp_path), calibrate=False)
     assert request.out == tmp_path
     assert request.calibration is None
 
 
 @pytest.mark.parametrize("seed", [0, 5])
-def test_the_calibration_record_can_be_checked_by_hand(subject, seed):
+def test_the_calibration_record_can_be_checked_by_hand(trained, seed):
     options = ExportOptions((), calibration=CalibrationOptions(100, seed))
-    record = build_request(subject, options, calibrate=True).calibration.record
+    record = build_request(trained, options, calibrate=True).calibration.record
     indices = stratified_sample(
-        subject.dataset.y_train, subject.training, CalibrationOptions(100, seed)
+        trained.dataset.y_train, trained.training, CalibrationOptions(100, seed)
     )
-    assert np.isin(indices, subject.training).all()
+    assert np.isin(indices, trained.training).all()
     assert record.indices_sha256 == hashlib.sha256(indices.astype("<i8").tobytes()).hexdigest()
     assert record.seed == seed
-    counts = np.bincount(subject.dataset.y_train[indices])
+    counts = np.bincount(trained.dataset.y_train[indices])
     assert counts.min() >= 8
 
 
@@ -60,14 +60,14 @@ def test_calibration_draws_from_the_training_part_only(rng):
     train, test = rng.integers(0, 256, (2, 30, 4, 4, 1), dtype=np.uint8)
     y, spec = np.arange(30) % 3, PreprocessSpec(4, 4)
     dataset = SimpleNamespace(name="mine", x_train=train, y_train=y, x_test=test, y_test=y)
-    subject = SimpleNamespace(dataset=dataset, training=np.arange(0, 30, 2), spec=spec)
-    drawn = draw_calibration(subject, CalibrationOptions(10))
+    trained = SimpleNamespace(dataset=dataset, training=np.arange(0, 30, 2), spec=spec)
+    drawn = draw_calibration(trained, CalibrationOptions(10))
     allowed = {image.tobytes() for image in spec.apply(train[::2])}
     assert {image.tobytes() for image in drawn.batch} < allowed
 
 
-def test_test_images_of_all_classes_check_the_files(subject):
-    check = build_request(subject, ExportOptions(()), calibrate=False).check
+def test_test_images_of_all_classes_check_the_files(trained):
+    check = build_request(trained, ExportOptions(()), calibrate=False).check
     assert len(check.batch) == 256
     assert np.bincount(check.truth).min() >= 20
     assert len(np.unique(check.first(64).truth)) == 10
@@ -104,14 +104,14 @@ def test_the_error_of_a_single_format_is_raised():
         _ = found.artifact
 
 
-def test_other_formats_go_on_where_one_fails(subject, tmp_path, monkeypatch):
+def test_other_formats_go_on_where_one_fails(trained, tmp_path, monkeypatch):
     from exporters.formats.tflite import Float32
 
     def broken(self, request):
         raise ExportError("broken on purpose")
 
     monkeypatch.setattr(Float32, "_convert", broken)
-    failed, done = export(subject, ExportOptions(("tflite", "tflite-float16"), tmp_path))
+    failed, done = export(trained, ExportOptions(("tflite", "tflite-float16"), tmp_path))
     assert (failed.format, str(failed.error)) == ("tflite", "broken on purpose")
     assert (done.format, done.error, done.search) == ("tflite-float16", None, None)
     assert done.artifact.path.name == "digits-cnn.float16.tflite"

@@ -37,16 +37,16 @@ def files(exports):
 
 
 @pytest.fixture(scope="module")
-def batch(subject):
-    return subject.spec.apply(subject.dataset.x_train[:6])
+def batch(trained):
+    return trained.spec.apply(trained.dataset.x_train[:6])
 
 
 @pytest.fixture(scope="module")
 def colors(rgb_model):
     """A network with batch norm, ReLU6 and a depthwise convolution."""
     data = DataOptions(path=rgb_model / "colors.npz")
-    subject = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
-    return build_request(subject, ExportOptions(()), calibrate=True)
+    trained = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
+    return build_request(trained, ExportOptions(()), calibrate=True)
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +84,9 @@ def test_layers_carry_the_names_of_keras(files, name):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_aligns_with_the_float_graph(subject, files, name):
+def test_every_format_aligns_with_the_float_graph(trained, files, name):
     inside = view(files[name].data, files[name].suffix)
-    reference, pairs = align(inside, float_view(subject.graphs, files[name].suffix))
+    reference, pairs = align(inside, float_view(trained.graphs, files[name].suffix))
     assert all(layer.is_float and layer.bits == 32 for layer in reference.layers)
     assert [mine.name for mine, _ in pairs] == [layer.name for layer in inside.layers]
     heavy = [(mine.name, theirs.name) for mine, theirs in pairs if mine.name in HEAVY]
@@ -118,9 +118,9 @@ def test_a_layer_alone_gives_what_it_gives_in_the_whole_graph(files, batch, name
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_kernels_are_those_of_keras(subject, files, name):
+def test_kernels_are_those_of_keras(trained, files, name):
     for kernel in view(files[name].data, files[name].suffix).kernels():
-        weights, bias = subject.source.model.get_layer(kernel.layer).get_weights()
+        weights, bias = trained.source.model.get_layer(kernel.layer).get_weights()
         assert kernel.values.shape == weights.shape
         assert kernel.values.dtype == np.float32
         order = (lambda m: m) if kernel.keras_order else (lambda m: np.sort(m, axis=0))
@@ -199,16 +199,16 @@ def test_a_layer_with_two_inputs_runs_alone(residual, rng, suffix):
         inside.run_layer(both, [left])
 
 
-def test_int4_weights_are_read(subject, files, tmp_path):
+def test_int4_weights_are_read(trained, files, tmp_path):
     """Two weights a byte, as litert-quantizer writes them."""
     from litert_quantizer import quantizer, recipe
 
-    (tmp_path / "float.tflite").write_bytes(subject.graphs.tflite)
+    (tmp_path / "float.tflite").write_bytes(trained.graphs.tflite)
     tool = quantizer.Quantizer(str(tmp_path / "float.tflite"))
     tool.load_quantization_recipe(recipe.dynamic_wi4_afp32())
     inside = view(bytes(tool.quantize().quantized_model), ".tflite")
     (kernel,) = [k for k in inside.kernels() if k.layer == "dense"]
-    weights = subject.source.model.get_layer("dense").get_weights()[0]
+    weights = trained.source.model.get_layer("dense").get_weights()[0]
     assert kernel.step.all()
     assert (np.abs(kernel.values - weights) <= 0.51 * kernel.step + 1e-6).all()
 
@@ -232,9 +232,9 @@ def test_another_network_does_not_align(files, colors, name):
         align(inside, float_view(colors.graphs, inside.suffix))
 
 
-def test_two_formats_do_not_align(subject, files):
+def test_two_formats_do_not_align(trained, files):
     with pytest.raises(ArtifactError, match=r"a \.onnx file is compared with a \.tflite one"):
-        align(view(files["onnx"].data, ".onnx"), float_view(subject.graphs, ".tflite"))
+        align(view(files["onnx"].data, ".onnx"), float_view(trained.graphs, ".tflite"))
 
 
 def test_an_unknown_layer_is_refused(files):

@@ -37,13 +37,13 @@ def test_a_float_input_has_no_range(rng):
     assert audits.input_range(Float(), BATCH) == ()
 
 
-def test_values_cut_off_are_told():
+def test_values_cut_off_are_reported():
     (text,) = audits.input_range(Held(-0.25, 0.75, 1 / 255), BATCH)
     assert text.startswith("24.6% of the input values are cut off")
     assert "zero point" in text
 
 
-def test_a_range_that_is_hardly_used_is_told():
+def test_a_range_that_is_hardly_used_is_reported():
     (text,) = audits.input_range(Held(-4.0, 4.0, 8 / 255), BATCH)
     assert text.startswith("real images use only 12%")
     assert "calibration" in text
@@ -60,7 +60,7 @@ def test_labels_in_another_order():
 
 
 @pytest.fixture
-def look(exports, subject):
+def look(exports, trained):
     """Audit the pictures of a file with another preprocessing."""
 
     def _look(**changes):
@@ -68,8 +68,8 @@ def look(exports, subject):
         with load(exports["tflite"], options=options) as classifier:
             return audits.pictures(
                 classifier,
-                Reference.of(subject),
-                subject.dataset.x_test[:60],
+                Reference.of(trained),
+                trained.dataset.x_test[:60],
                 budget_for("tflite"),
             )
 
@@ -90,15 +90,15 @@ def test_pictures_that_are_read_otherwise_are_a_mismatch(look, changes):
 
 
 @pytest.mark.parametrize("changes", [{"scale": 1 / 128}, {"mean": (0.1,)}, {"std": (0.5,)}])
-def test_pixels_that_become_other_numbers_are_a_mismatch(subject, changes):
-    images = subject.dataset.x_test[:20]
-    (text,) = audits.pixels(subject.spec, replace(subject.spec, **changes), images)
+def test_pixels_that_become_other_numbers_are_a_mismatch(trained, changes):
+    images = trained.dataset.x_test[:20]
+    (text,) = audits.pixels(trained.spec, replace(trained.spec, **changes), images)
     assert text.startswith("preprocessing mismatch: the file reads pixels with ")
 
 
-def test_the_last_digits_of_a_typed_scale_do_not_matter(subject):
-    images = subject.dataset.x_test[:20]
-    assert audits.pixels(subject.spec, replace(subject.spec, scale=0.00392157), images) == ()
+def test_the_last_digits_of_a_typed_scale_do_not_matter(trained):
+    images = trained.dataset.x_test[:20]
+    assert audits.pixels(trained.spec, replace(trained.spec, scale=0.00392157), images) == ()
 
 
 def test_a_preprocessing_in_words():

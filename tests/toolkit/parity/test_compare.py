@@ -20,7 +20,7 @@ from toolkit.parity import (
     budget_for,
     compare,
 )
-from toolkit.parity.compare import Questions, compare_each
+from toolkit.parity.compare import Comparison, compare_each
 from toolkit.parity.report import overall
 from toolkit.progress import Silent
 
@@ -28,15 +28,15 @@ COUNT = 120
 
 
 @pytest.fixture
-def judge(subject):
+def judge(trained):
     """Compare candidates with Keras on some test images."""
 
     def _judge(*candidates, budget=None, reporter=None, count=COUNT):
         return compare(
-            Reference.of(subject),
+            Reference.of(trained),
             candidates,
-            subject.dataset.x_test[:count],
-            subject.dataset.y_test[:count],
+            trained.dataset.x_test[:count],
+            trained.dataset.y_test[:count],
             budget,
             reporter or Silent(),
         )
@@ -49,12 +49,12 @@ def candidate(exports):
     return lambda name, backend="auto": Candidate(artifacts.read(exports[name]), backend)
 
 
-def test_a_correct_export_passes(judge, candidate, subject):
+def test_a_correct_export_passes(judge, candidate, trained):
     report = judge(candidate("tflite"), candidate("onnx"))
     assert report.verdict == PASS
     assert [entry.backend for entry in report.artifacts] == ["litert", "onnxruntime"]
-    expected = subject.source.predict(subject.spec.apply(subject.dataset.x_test[:COUNT]))
-    right = (expected.argmax(axis=1) == subject.dataset.y_test[:COUNT]).mean()
+    expected = trained.source.predict(trained.spec.apply(trained.dataset.x_test[:COUNT]))
+    right = (expected.argmax(axis=1) == trained.dataset.y_test[:COUNT]).mean()
     assert report.reference_accuracy == pytest.approx(right)
     for entry in report.artifacts:
         assert (entry.verdict, entry.reasons) == (PASS, ())
@@ -72,13 +72,13 @@ def test_int8_is_within_its_own_budget_but_not_within_that_of_float32(judge, can
     assert any("difference of a probability" in r for r in report.artifacts[0].reasons)
 
 
-def test_a_model_that_answers_otherwise_fails_with_all_reasons(judge, candidate, subject):
-    own = Reference.of(subject)
+def test_a_model_that_answers_otherwise_fails_with_all_reasons(judge, candidate, trained):
+    own = Reference.of(trained)
     report = compare(
         replace(own, predict=lambda batch: np.roll(own.predict(batch), 1, axis=1)),
         [candidate("tflite")],
-        subject.dataset.x_test[:COUNT],
-        (subject.dataset.y_test[:COUNT] + 1) % 10,
+        trained.dataset.x_test[:COUNT],
+        (trained.dataset.y_test[:COUNT] + 1) % 10,
     )
     (entry,) = report.artifacts
     assert (report.verdict, entry.verdict) == (FAIL, FAIL)
@@ -88,7 +88,7 @@ def test_a_model_that_answers_otherwise_fails_with_all_reasons(judge, candidate,
     assert entry.mcnemar_p < 1e-6
 
 
-def test_an_engine_that_refuses_a_file_is_told_apart_from_a_failure(judge, candidate):
+def test_an_engine_that_refuses_a_file_is_distinguished_from_a_failure(judge, candidate):
     report = judge(candidate("tflite", "onnxruntime"), candidate("tflite"))
     refused, passed = report.artifacts
     assert (refused.verdict, refused.backend) == (REFUSED, "onnxruntime")
@@ -114,13 +114,13 @@ def test_a_missing_engine_is_an_error(judge, candidate, monkeypatch):
         judge(candidate("tflite", "litert"))
 
 
-def test_other_classes_fail(judge, rgb_model, subject, candidate):
-    own = Reference.of(subject)
+def test_other_classes_fail(judge, rgb_model, trained, candidate):
+    own = Reference.of(trained)
     report = compare(
         replace(own, predict=lambda batch: np.eye(7, dtype=np.float32)[np.zeros(len(batch), int)]),
         [candidate("tflite")],
-        subject.dataset.x_test[:5],
-        subject.dataset.y_test[:5],
+        trained.dataset.x_test[:5],
+        trained.dataset.y_test[:5],
     )
     assert report.artifacts[0].verdict == FAIL
     assert report.artifacts[0].reasons == ("made for other data: (28, 28, 1), 10 classes",)
@@ -216,15 +216,15 @@ def test_a_refused_file_has_the_first_keys_too(judge, candidate):
     assert entry["sentence"].startswith("onnxruntime refuses digits-cnn.float32.tflite")
 
 
-def test_the_outputs_come_with_the_verdict(subject, candidate):
-    images, truth = subject.dataset.x_test[:9], subject.dataset.y_test[:9]
-    questions = Questions.of(Reference.of(subject), images, truth)
+def test_the_outputs_come_with_the_verdict(trained, candidate):
+    images, truth = trained.dataset.x_test[:9], trained.dataset.y_test[:9]
+    comparison = Comparison.of(Reference.of(trained), images, truth)
     candidates = [candidate("tflite"), candidate("tflite", "onnxruntime")]
-    ran, refused = compare_each(questions, candidates)
-    np.testing.assert_allclose(ran.outputs, questions.expected, atol=1e-4)
+    ran, refused = compare_each(comparison, candidates)
+    np.testing.assert_allclose(ran.outputs, comparison.expected, atol=1e-4)
     assert ran.outputs.shape == (9, 10)
     assert (refused.entry.verdict, refused.outputs) == (REFUSED, None)
-    assert questions.report([ran.entry]).verdict == ran.entry.verdict == PASS
+    assert comparison.report([ran.entry]).verdict == ran.entry.verdict == PASS
 
 
 def test_the_budget_of_a_candidate_is_used(judge, candidate):

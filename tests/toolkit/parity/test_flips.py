@@ -17,9 +17,9 @@ COUNT = 80
 
 
 @pytest.fixture(scope="module")
-def report(subject, exports):
+def report(trained, exports):
     """Keras with two classes exchanged, so that many answers flip."""
-    own = Reference.of(subject)
+    own = Reference.of(trained)
 
     def predict(batch):
         return own.predict(batch)[:, [1, 0, *range(2, 10)]]
@@ -27,13 +27,13 @@ def report(subject, exports):
     return compare(
         Reference(predict, own.spec, own.labels),
         [Candidate(artifacts.read(exports["tflite"])), Candidate(artifacts.read(exports["onnx"]))],
-        subject.dataset.x_test[:COUNT],
-        subject.dataset.y_test[:COUNT],
+        trained.dataset.x_test[:COUNT],
+        trained.dataset.y_test[:COUNT],
     )
 
 
-def test_the_page_shows_each_flip_with_both_answers(report, subject, tmp_path):
-    images = subject.dataset.x_test[:COUNT]
+def test_the_page_shows_each_flip_with_both_answers(report, trained, tmp_path):
+    images = trained.dataset.x_test[:COUNT]
     page = write_flips(report, images, tmp_path / "flips").read_text()
     flips = report.artifacts[0].metrics.flips
     assert len(flips) > 5
@@ -46,8 +46,8 @@ def test_the_page_shows_each_flip_with_both_answers(report, subject, tmp_path):
     assert 'src="http' not in page
 
 
-def test_there_is_a_sheet_for_each_file_and_engine(report, subject, tmp_path):
-    write_flips(report, subject.dataset.x_test[:COUNT], tmp_path)
+def test_there_is_a_sheet_for_each_file_and_engine(report, trained, tmp_path):
+    write_flips(report, trained.dataset.x_test[:COUNT], tmp_path)
     names = sorted(path.name for path in tmp_path.glob("*.png"))
     assert names == [
         "digits-cnn.float32.onnx.onnxruntime.png",
@@ -57,7 +57,7 @@ def test_there_is_a_sheet_for_each_file_and_engine(report, subject, tmp_path):
         assert picture.width > 300
 
 
-def test_a_folder_that_cannot_be_made_is_an_error(report, subject, tmp_path):
+def test_a_folder_that_cannot_be_made_is_an_error(report, trained, tmp_path):
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(InputError, match="cannot write to"):
-        write_flips(report, subject.dataset.x_test, tmp_path / "taken")
+        write_flips(report, trained.dataset.x_test, tmp_path / "taken")

@@ -6,15 +6,15 @@ from toolkit.parity import Candidate, Reference, compare
 from toolkit.parity.markdown import markdown
 
 
-def test_table_sentences_and_reasons(subject, exports):
+def test_table_sentences_and_reasons(trained, exports):
     report = compare(
-        Reference.of(subject),
+        Reference.of(trained),
         [
             Candidate(artifacts.read(exports["tflite"])),
             Candidate(artifacts.read(exports["tflite"]), "onnxruntime"),
         ],
-        subject.dataset.x_test[:50],
-        subject.dataset.y_test[:50],
+        trained.dataset.x_test[:50],
+        trained.dataset.y_test[:50],
     )
     text = markdown(report)
     lines = text.splitlines()
@@ -28,13 +28,13 @@ def test_table_sentences_and_reasons(subject, exports):
     assert text.count("- Note: with 50 images a drop below") == 1
 
 
-def test_what_is_said_of_several_is_said_once(subject, exports):
+def test_what_is_said_of_several_is_said_once(trained, exports):
     files = [artifacts.read(exports[name]) for name in ("tflite", "onnx")]
     report = compare(
-        Reference.of(subject),
+        Reference.of(trained),
         [Candidate(file, name) for file in files for name in engines_for(file, "all")],
-        subject.dataset.x_test[:50],
-        subject.dataset.y_test[:50],
+        trained.dataset.x_test[:50],
+        trained.dataset.y_test[:50],
     )
     (line,) = [line for line in markdown(report).splitlines() if "gives Keras's label" in line]
     assert "digits-cnn.float32.tflite (litert" in line

@@ -22,36 +22,36 @@ def test_a_limit_below_one_is_refused(limit):
         VerifyOptions(limit=limit)
 
 
-def test_the_limit_is_kept(subject, exports):
-    report = verify(subject, VerifyOptions((exports["tflite"],), limit=17))
+def test_the_limit_is_kept(trained, exports):
+    report = verify(trained, VerifyOptions((exports["tflite"],), limit=17))
     assert report.images == 17
 
 
-def test_without_files_those_of_the_run_are_taken(subject, exports):
-    found = read_exports(subject.exports)
+def test_without_files_those_of_the_run_are_taken(trained, exports):
+    found = read_exports(trained.exports)
     assert [file.manifest.format for file in found] == list(exports)
 
 
-def test_without_any_file_it_says_how_to_make_some(subject, tmp_path):
+def test_without_any_file_it_says_how_to_make_some(trained, tmp_path):
     with pytest.raises(InputError, match="toolkit export --all"):
-        verify(replace(subject, exports=tmp_path), VerifyOptions())
+        verify(replace(trained, exports=tmp_path), VerifyOptions())
 
 
-def test_all_installed_engines_are_asked(exports, subject):
+def test_all_installed_engines_are_asked(exports, trained):
     for name in ("tflite", "onnx"):
         path = exports[name]
-        report = verify(subject, VerifyOptions((path,), backend=ALL, limit=4))
+        report = verify(trained, VerifyOptions((path,), backend=ALL, limit=4))
         installed = {engine.name for engine in for_suffix(path.suffix) if engine.installed()}
         assert {entry.backend for entry in report.artifacts} == installed
 
 
-def test_a_damaged_file_is_never_run(subject, exports, tmp_path):
+def test_a_damaged_file_is_never_run(trained, exports, tmp_path):
     data = bytearray(exports["tflite"].read_bytes())
     data[len(data) // 2] ^= 1
     path = tmp_path / "damaged.tflite"
     path.write_bytes(data)
     with pytest.raises(IntegrityError, match=r"damaged\.tflite"):
-        verify(subject, VerifyOptions((path,)))
+        verify(trained, VerifyOptions((path,)))
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_files_that_do_not_agree_on_preprocessing_are_refused(rgb_model, scaled,
     assert [entry.verdict for entry in report.artifacts] == ["pass", "fail"]
 
 
-def test_a_keras_model_at_chance_is_told(rgb_model, tmp_path):
+def test_a_keras_model_at_chance_is_reported(rgb_model, tmp_path):
     """The scale is wrong for both, so they agree; the accuracy shows it."""
     data = DataOptions(path=rgb_model / "colors.npz")
     wrong = resolve(rgb_model / "colors.keras", data, Overrides(scale=1e-5))

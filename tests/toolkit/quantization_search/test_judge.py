@@ -14,7 +14,7 @@ from exporters.formats import registry
 from exporters.keras_model.source import KerasSource
 from runtime.errors import InputError, ParityError
 from runtime.modelfile import artifact as artifacts
-from toolkit.export.attempts import HEADING, Attempt, Mending, best, failure, points
+from toolkit.export.attempts import HEADING, Attempt, SearchRecord, best, failure, points
 from toolkit.export.request import ExportOptions
 from toolkit.quantization_search.judge import Judge
 from toolkit.quantization_search.search import Search, SearchOptions, export_within, search
@@ -74,13 +74,13 @@ def test_lines_fit_80_columns_and_zero_has_no_sign():
     assert points(-0.0001) == "0.00"
 
 
-def test_the_cost_is_told_against_the_plain_file():
+def test_the_cost_is_reported_against_the_plain_file():
     plain, chosen = attempt(drop=2.0, passes=False), attempt("x", 0.1, floats=("conv",), size=1500)
-    record = Mending("f", 0.2, "d", 10, (plain, chosen), chosen)
+    record = SearchRecord("f", 0.2, "d", 10, (plain, chosen), chosen)
     assert "loses 0.10 points, plain 2.00. Cost against plain: +50.0 % bytes" in str(record)
     assert "In float: conv." in str(record)
     assert record.to_json()["bytes_ratio"] == 1.5
-    assert "nothing had to be mended" in str(replace(record, chosen=plain))
+    assert "no other settings were needed" in str(replace(record, chosen=plain))
 
 
 @pytest.mark.parametrize("drop", [-0.1, 101, math.nan])
@@ -95,27 +95,27 @@ def test_a_drop_cannot_be_forced():
 
 
 @pytest.fixture(scope="module")
-def hard(subject, tmp_path_factory):
+def hard(trained, tmp_path_factory):
     """The same function as the trained model, with channels of very different size.
 
     ReLU lets a factor through: what the first convolution gains the second one loses.
     """
     import keras
 
-    model = keras.models.clone_model(subject.source.model)
-    model.set_weights(subject.source.model.get_weights())
+    model = keras.models.clone_model(trained.source.model)
+    model.set_weights(trained.source.model.get_weights())
     first, second = [layer for layer in model.layers if layer.weights][:2]
     factors = np.random.default_rng(0).permutation(np.geomspace(1, 1e5, 32)).astype(np.float32)
     kernel, bias = first.get_weights()
     first.set_weights([kernel * factors, bias * factors])
     kernel, bias = second.get_weights()
     second.set_weights([kernel / factors[:, None], bias])
-    source = KerasSource(model, subject.source.path, "0" * 64)
-    return replace(subject, source=source, exports=tmp_path_factory.mktemp("hard"))
+    source = KerasSource(model, trained.source.path, "0" * 64)
+    return replace(trained, source=source, exports=tmp_path_factory.mktemp("hard"))
 
 
 @pytest.mark.parametrize("name", ["tflite-int8", pytest.param("onnx-int8", marks=pytest.mark.slow)])
-def test_a_model_that_int8_ruins_is_mended(hard, name, tmp_path):
+def test_a_model_that_int8_ruins_is_repaired_by_a_search(hard, name, tmp_path):
     plainly = ExportOptions((name,), tmp_path, CalibrationOptions(64))
     (found,) = export_within(hard, SearchOptions(plainly, 1.0))
     artifact, record = found.artifact, found.search
@@ -133,9 +133,9 @@ def test_a_model_that_int8_ruins_is_mended(hard, name, tmp_path):
     assert len(artifact.data) > chosen.bytes
 
 
-def test_a_model_that_needs_nothing_is_written_plain(subject, exports, tmp_path):
+def test_a_model_that_needs_nothing_is_written_plain(trained, exports, tmp_path):
     options = SearchOptions(ExportOptions(("tflite-int8",), tmp_path), 5.0)
-    (found,) = export_within(subject, options)
+    (found,) = export_within(trained, options)
     artifact, record = found.artifact, found.search
     assert [a.what for a in record.attempts] == ["plain"]
     assert record.chosen.float_layers == ()
@@ -162,5 +162,5 @@ def test_calibration_never_sees_the_images_it_is_judged_on(rgb_model):
     bare = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
     judge = Judge(bare, 0.1)
     assert "left out of the calibration" in judge.held_out.remark
-    drawn = {image.tobytes() for image in bare.dataset.x_train[judge.subject.training]}
+    drawn = {image.tobytes() for image in bare.dataset.x_train[judge.trained.training]}
     assert not drawn & {image.tobytes() for image in judge.held_out.images}

@@ -22,8 +22,8 @@ def options(*paths, backend="auto", seconds=0.1, limit=60, **limits):
 
 
 @pytest.fixture(scope="module")
-def everything(subject, exports):
-    return recommend(subject, options(backend=ALL, seconds=0.2))
+def everything(trained, exports):
+    return recommend(trained, options(backend=ALL, seconds=0.2))
 
 
 def test_all_exports_are_measured_in_all_engines(everything, exports):
@@ -48,7 +48,7 @@ def test_the_chosen_one_keeps_the_rule(everything):
     assert one.parity.format in everything.why
 
 
-def test_the_very_slow_format_is_told(everything):
+def test_the_very_slow_format_is_reported(everything):
     (slow,) = [
         note
         for note in everything.notes
@@ -94,13 +94,13 @@ def test_the_record_is_plain_json(everything):
     assert record["why"] == everything.why
 
 
-def test_a_size_limit_leaves_the_small_ones(subject, exports):
+def test_a_size_limit_leaves_the_small_ones(trained, exports):
     files = (exports["tflite"], exports["tflite-int8"])
     small = exports["tflite-int8"].stat().st_size
-    found = recommend(subject, options(*files, max_size=small))
+    found = recommend(trained, options(*files, max_size=small))
     assert found.chosen.parity.format == "tflite-int8"
     assert found.entries[0].latency_ms is not None  # excluded, but measured
-    nothing = recommend(subject, options(*files, max_size=1000))
+    nothing = recommend(trained, options(*files, max_size=1000))
     assert nothing.chosen is None
     assert nothing.why.endswith(f"with {small:,} bytes: --max-size {small}")
     assert nothing.to_json()["recommended"] is None
@@ -121,47 +121,47 @@ def unscaled(exports, tmp_path_factory):
 
 
 def test_a_file_that_fails_the_gate_is_not_taken_though_it_is_the_fastest(
-    subject, exports, unscaled
+    trained, exports, unscaled
 ):
-    found = recommend(subject, options(exports["onnx"], unscaled))
+    found = recommend(trained, options(exports["onnx"], unscaled))
     assert found.chosen.parity.format == "onnx"
     wrong = found.entries[1]
     assert wrong.parity.verdict == "fail"
     assert wrong.excluded[0].startswith("fails the parity gate: ")
     assert wrong.latency_ms is not None
-    alone = recommend(subject, options(unscaled))
+    alone = recommend(trained, options(unscaled))
     assert alone.chosen is None
     assert "toolkit export --format onnx-int8 --max-drop 0.1" in alone.why
 
 
-def test_too_few_images_to_see_the_limit_are_told(subject, exports):
-    found = recommend(subject, options(exports["tflite"], limit=20, max_drop=0.01))
+def test_too_few_images_to_see_the_limit_are_reported(trained, exports):
+    found = recommend(trained, options(exports["tflite"], limit=20, max_drop=0.01))
     assert any("20 images" in note and "cannot be seen" in note for note in found.notes)
 
 
-def test_a_file_that_dies_in_a_fresh_process_is_out(subject, exports, monkeypatch):
+def test_a_file_that_dies_in_a_fresh_process_is_out(trained, exports, monkeypatch):
     def dies(*arguments):
         raise BackendError("it does not run in a process of its own: ended with code -4")
 
     monkeypatch.setattr(measure, "peak_memory", dies)
-    found = recommend(subject, options(exports["tflite"]))
+    found = recommend(trained, options(exports["tflite"]))
     assert found.chosen is None
     assert "code -4" in found.entries[0].excluded[0]
 
 
-def test_a_processor_that_others_use_too_is_told(subject, exports, monkeypatch):
+def test_a_processor_that_others_use_too_is_reported(trained, exports, monkeypatch):
     monkeypatch.setattr(measure, "process_time", lambda: 0.0)  # it got no time at all
-    found = recommend(subject, options(exports["tflite"]))
+    found = recommend(trained, options(exports["tflite"]))
     assert any("other programs took 100% of the processor" in note for note in found.notes)
 
 
-def test_the_device_is_passed_on(subject, exports):
+def test_the_device_is_passed_on(trained, exports):
     asked = options(exports["tflite"])
     gpu = replace(asked, verify=replace(asked.verify, engine=BackendOptions("gpu")))
     with pytest.raises(DeviceUnavailableError, match="no GPU support"):
-        recommend(subject, gpu)
+        recommend(trained, gpu)
 
 
-def test_without_files_it_says_how_to_make_some(subject, tmp_path):
+def test_without_files_it_says_how_to_make_some(trained, tmp_path):
     with pytest.raises(InputError, match="toolkit export --all"):
-        recommend(replace(subject, exports=tmp_path), options())
+        recommend(replace(trained, exports=tmp_path), options())

@@ -62,10 +62,10 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def contents(digits_run, exports):
-    subject = resolve(digits_run.path, DataOptions())
+    trained = resolve(digits_run.path, DataOptions())
     files = tuple(exports[name] for name in ("tflite", "tflite-int8", "onnx"))
     asked = RecommendOptions(VerifyOptions(files, backend="auto"), seconds=0.05)
-    return gather(subject, asked)
+    return gather(trained, asked)
 
 
 @pytest.fixture(scope="module")
@@ -144,32 +144,32 @@ def test_a_bare_file_is_named_with_its_data(rgb_model):
     assert typed == (f"toolkit export {named} --format onnx", f"toolkit report {named}")
 
 
-def test_the_formats_that_were_not_exported_are_not_claimed(contents, subject):
-    _, export, _ = commands(subject, contents.training, ("onnx", "tflite-int8", "onnx"))
+def test_the_formats_that_were_not_exported_are_not_claimed(contents, trained):
+    _, export, _ = commands(trained, contents.training, ("onnx", "tflite-int8", "onnx"))
     assert export.endswith(" --format tflite-int8 --format onnx")
-    _, export, _ = commands(subject, contents.training, iter(formats.registry()))
+    _, export, _ = commands(trained, contents.training, iter(formats.registry()))
     assert export.endswith(" --all")
 
 
-def test_the_command_names_what_is_not_usual(contents, subject):
+def test_the_command_names_what_is_not_usual(contents, trained):
     config = contents.training["config"]
     data = {"name": "folder", "path": "my photos", "image_size": [32, 48], "channels": 3}
     options = config["options"] | {"augment": True, "rotate": 20.0}
     changed = config | {"options": options, "data": config["data"] | {"options": data}}
-    train = commands(subject, {"config": changed})[0]
+    train = commands(trained, {"config": changed})[0]
     assert "--dataset folder --data 'my photos' --image-size 32x48 --channels 3" in train
     assert "--augment --rotate 20.0" in train
 
 
 @pytest.mark.parametrize("kind", [HTML, MARKDOWN, CARD])
-def test_an_ensemble_names_its_members_and_the_command(contents, subject, tmp_path, kind):
+def test_an_ensemble_names_its_members_and_the_command(contents, trained, tmp_path, kind):
     config = contents.training["config"]
     one = {"run": "runs/a", "name": "a", "sha256": 64 * "f", "accuracy": 0.97, "parameters": 4321}
     options = {key: config["options"][key] for key in ("limit", "validation_split", "seed")}
     changed = config | {"options": options, "ensemble": {"members": [one, one | {"run": "runs/b"}]}}
     metrics = {"parameters": 8642, "seconds": 1.0}
     training = {"config": changed, "metrics": metrics}
-    typed = commands(subject, training)
+    typed = commands(trained, training)
     assert typed[0] == "toolkit ensemble runs/a runs/b"
     page = replace(contents, training=training, history=(), commands=typed)
     write(page, kind, tmp_path / kind)
