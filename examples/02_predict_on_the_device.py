@@ -2,7 +2,7 @@
 
     python 02_predict_on_the_device.py MODEL IMAGE [IMAGE ...]
 
-Labels and preprocessing travel in the file, so nothing here knows how the network was trained.
+Labels and preprocessing are stored in the file: this program need not know the training.
 """
 
 import sys
@@ -12,13 +12,13 @@ import runtime
 
 
 def main(model: str, images: list[str]) -> None:
-    """Print the answer to each image, and how sure it is."""
+    """Print the label and the confidence of each image."""
     with runtime.load(model) as classifier:
-        for image, answer in zip(images, classifier.predict_stream(images), strict=True):
-            if isinstance(answer, runtime.InputError):
-                print(f"{Path(image).name}: {answer}")
+        for image, result in zip(images, classifier.predict_stream(images), strict=True):
+            if isinstance(result, runtime.InputError):
+                print(f"{Path(image).name}: {result}")
             else:
-                print(f"{Path(image).name}: {answer.label} ({answer.confidence:.1%})")
+                print(f"{Path(image).name}: {result.label} ({result.confidence:.1%})")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ Writes two .keras files and their data into FOLDER, then exports and verifies th
     toolkit export grid.keras --format tflite-int8 --data grid.npz
     toolkit verify grid.int8.tflite --against grid.keras --data grid.npz
 
-The first model knows nothing of images: 64 measurements in a row of 8 by 8, and dense layers. Any
+The first model does not take images, but 64 measurements as an 8x8 grid, with dense layers. Any
 single input of numbers can be exported that way. The second takes RGB images, scales them itself
-(so the tool is told `--scale 1`), and answers with logits.
+(hence `--scale 1`), and returns logits.
 """
 
 import subprocess
@@ -23,7 +23,7 @@ from sklearn.datasets import load_digits
 
 
 def grid(folder: Path) -> None:
-    """Train on 64 numbers an example: the digits of scikit-learn, 0...16 brought to 0...255."""
+    """Train on 64 numbers per example: the digits of scikit-learn, 0...16 scaled to 0...255."""
     numbers, truth = load_digits(return_X_y=True)
     x = (numbers.reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)
     save(folder / "grid.npz", x, truth)
@@ -60,13 +60,13 @@ def colours(folder: Path) -> None:
 
 
 def save(path: Path, x: np.ndarray, y: np.ndarray) -> None:
-    """Write the data as the tool reads it: every fifth image is for testing."""
+    """Write the data as the toolkit reads it; every fifth image is a test image."""
     test = np.arange(len(x)) % 5 == 0
     np.savez(path, x_train=x[~test], y_train=y[~test], x_test=x[test], y_test=y[test])
 
 
 def fit(model: keras.Model, x: np.ndarray, y: np.ndarray, *, from_logits: bool) -> None:
-    """Train on the images that are not for testing."""
+    """Train on the images that are not test images."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
     model.compile(keras.optimizers.Adam(0.01), loss)
     train = np.arange(len(x)) % 5 != 0
@@ -74,13 +74,13 @@ def fit(model: keras.Model, x: np.ndarray, y: np.ndarray, *, from_logits: bool) 
 
 
 def toolkit(*words: str) -> None:
-    """Type a command, and stop where it fails."""
+    """Run a command; stop if it fails."""
     print("$ toolkit", *words)
     subprocess.run([sys.executable, "-m", "toolkit", *words], check=True)
 
 
 def main(folder: Path) -> None:
-    """Make both models, export them, and prove that the files answer the same."""
+    """Train both models, export them, and compare the files with Keras."""
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(0)
     grid(folder)

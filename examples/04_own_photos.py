@@ -1,9 +1,9 @@
-"""04: your own photos, in one folder for each class.
+"""04: your own photos, in one folder per class.
 
     python 04_own_photos.py [FOLDER]
 
-Draws "photos" of three shapes in colours, on paper of changing light, into FOLDER/photos/CLASS/,
-and then does what you do with your own:
+Draws "photos" of coloured shapes on a background of varying brightness into FOLDER/photos/CLASS/,
+and then runs the commands that you run with your own:
 
     toolkit train --data photos --image-size 32 --channels 3 --epochs 12 --batch-size 16
     toolkit export --format tflite-int8
@@ -19,11 +19,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 SHAPES = ("circle", "square", "triangle")
-COUNT = 150  # of each
+COUNT = 150  # per class
 
 
 def photo(shape: str, rng: np.random.Generator) -> Image.Image:
-    """Draw one: 120x90, any colour, anywhere, a little out of focus."""
+    """Draw one photo: 120x90, random colour and position, slightly out of focus."""
     light = int(rng.integers(190, 240))
     image = Image.new("RGB", (120, 90), (light, light, light - 10))
     colour = tuple(int(v) for v in rng.integers(0, 150, 3))
@@ -59,7 +59,7 @@ def main(folder: Path) -> None:
 
 
 def command(*words: str) -> None:
-    """Type a command, and stop where it fails."""
+    """Run a command; stop if it fails."""
     print("$", *words)
     subprocess.run([sys.executable, "-m", *words], check=True)
 

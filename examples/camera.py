@@ -1,11 +1,11 @@
-"""Says what a Raspberry Pi camera sees, frame by frame, until Ctrl-C.
+"""Classify what a Raspberry Pi camera sees, frame by frame, until Ctrl-C.
 
     python examples/camera.py --model mnist-cnn.int8.tflite
     python examples/camera.py --model mnist-cnn.int8.tflite --frames my-images/
 
 The first line needs a Pi camera and picamera2, which comes with Raspberry Pi OS. The second
-replays images through the same loop, on any machine. Cropping, scaling and colours are the
-business of the model file: the loop hands over whole frames.
+replays images through the same loop, on any machine. How a frame is cropped, scaled
+and converted is stored in the model file: the loop passes whole frames.
 
 As a service (examples/edge-classifier.service) it reports to systemd after each frame, so
 that a camera that has stopped delivering gets the service restarted.
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIZE = (640, 480)
-# libcamera names formats from the high byte down: what it calls BGR888 lies in memory as
-# R, G, B, which is what models are trained on. "RGB888" would swap red and blue.
+# libcamera names formats from the high byte down: what it calls BGR888 is R, G, B in
+# memory, which is what models are trained on. "RGB888" would swap red and blue.
 FORMAT = "BGR888"
-WINDOW = 30  # frames that the shown rate and median look back on: a service runs for months
+WINDOW = 30  # frames that the shown rate and median are of: a service runs for months
 OR_REPLAY = "(or replay a folder of images: --frames FOLDER)"
 NO_CAMERA = (
     "no camera found: check its cable, then list the cameras with: "
@@ -74,12 +74,12 @@ class Seen:
     Attributes:
         frame: its number, from 1.
         file: the image file that it came from; None for the camera.
-        label: the answer; None where the model is less sure than asked for, or cannot
-            use the frame.
-        confidence: probability of the best class, 0…1; None where there is no answer.
+        label: the predicted class; None if the confidence is below the limit, or the
+            frame cannot be used.
+        confidence: probability of the best class, 0…1; None if there is no prediction.
         frames_per_second: over the last frames, everything included; None for the first.
         classify_ms: preprocessing and inference of this frame.
-        problem: why there is no answer.
+        problem: why there is no prediction.
     """
 
     frame: int
@@ -91,7 +91,7 @@ class Seen:
     problem: str | None
 
     def text(self) -> str:
-        """Return the line for a person."""
+        """Return the line as text."""
         rate = "-" if self.frames_per_second is None else f"{self.frames_per_second:.1f}"
         sure = "" if self.confidence is None else f"{self.confidence:.1%}"
         what = self.label or self.problem or "not sure"
@@ -99,27 +99,27 @@ class Seen:
 
 
 class Loop:
-    """Classifies frames and prints what is news: a new answer, or one second has passed."""
+    """Classifies frames; prints a line if the label changes, and at regular intervals."""
 
     def __init__(
         self, classifier: runtime.Classifier, least: float, every: float, *, as_json: bool
     ) -> None:
-        """Take how to classify and how to speak.
+        """Take the model and the options of the output.
 
         Args:
             classifier: an open model file.
-            least: answers of a lower confidence are none.
-            every: seconds after which an unchanged answer is printed again.
+            least: predictions of a lower confidence have no label.
+            every: seconds after which an unchanged label is printed again.
             as_json: print JSON lines instead of text.
         """
         self._classifier, self._least = classifier, least
         self._every, self._as_json = every, as_json
         self._ends: deque[float] = deque(maxlen=WINDOW)
         self._milliseconds: deque[float] = deque(maxlen=WINDOW)
-        self._said: tuple[str | None, float] = ("", 0.0)
+        self._printed: tuple[str | None, float] = ("", 0.0)
 
     def run(self, frames: Iterator[Frame]) -> None:
-        """Classify until the frames end or the program is told to stop."""
+        """Classify until the frames end or the program is stopped."""
         number = 0
         try:
             for number, frame in enumerate(frames, start=1):
@@ -133,20 +133,20 @@ class Loop:
 
     def _see(self, number: int, frame: Frame) -> Seen:
         start = perf_counter()
-        label, confidence, problem = self._answer(frame)
+        label, confidence, problem = self._predict(frame)
         end = perf_counter()
         self._ends.append(end)
         self._milliseconds.append(1000 * (end - start))
         took = round(self._milliseconds[-1], 2)
         return Seen(number, frame.file, label, confidence, self._rate(), took, problem)
 
-    def _answer(self, frame: Frame) -> tuple[str | None, float | None, str | None]:
+    def _predict(self, frame: Frame) -> tuple[str | None, float | None, str | None]:
         try:
-            answer = self._classifier.predict(frame.pixels)
+            prediction = self._classifier.predict(frame.pixels)
         except runtime.InputError as error:  # no digit on a bare wall: wait for the next frame
             return None, None, str(error)
-        label = answer.label if answer.confidence >= self._least else None
-        return label, round(answer.confidence, 6), None
+        label = prediction.label if prediction.confidence >= self._least else None
+        return label, round(prediction.confidence, 6), None
 
     def _rate(self) -> float | None:
         if len(self._ends) < 2:
@@ -154,10 +154,10 @@ class Loop:
         return round((len(self._ends) - 1) / (self._ends[-1] - self._ends[0]), 1)
 
     def _show(self, seen: Seen) -> None:
-        label, when = self._said
+        label, when = self._printed
         if seen.label == label and self._ends[-1] - when < self._every:
             return
-        self._said = (seen.label, self._ends[-1])
+        self._printed = (seen.label, self._ends[-1])
         click.echo(json.dumps(asdict(seen), ensure_ascii=False) if self._as_json else seen.text())
 
 
@@ -201,7 +201,7 @@ def _open_camera() -> Any:
         ) from error
     try:
         return Picamera2()
-    except IndexError as error:  # how picamera2 says that its list of cameras is empty
+    except IndexError as error:  # what picamera2 raises if its list of cameras is empty
         raise runtime.DeviceUnavailableError(NO_CAMERA) from error
     except RuntimeError as error:
         raise runtime.DeviceUnavailableError(
@@ -210,9 +210,9 @@ def _open_camera() -> Any:
 
 
 def notify(state: str) -> None:
-    """Tell systemd how the service does, by the protocol of sd_notify(3).
+    """Report the state of the service to systemd, by the protocol of sd_notify(3).
 
-    Does nothing where no service manager listens.
+    Does nothing if there is no service manager.
     """
     address = os.environ.get("NOTIFY_SOCKET")
     if address:
@@ -230,7 +230,7 @@ def notify(state: str) -> None:
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="A less sure answer is none.",
+    help="Below it, no label is printed.",
 )
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many frames.")
 @click.option(
@@ -238,7 +238,7 @@ def notify(state: str) -> None:
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
-    help="Seconds until an unchanged answer is printed again; 0 prints each frame.",
+    help="Seconds until an unchanged label is printed again; 0 prints each frame.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 def command(

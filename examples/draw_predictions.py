@@ -1,4 +1,4 @@
-"""Draws examples/predictions.png: the example images, what the model sees, what it reads.
+"""Draws examples/predictions.png: the example images, the model inputs, the predictions.
 
 Run it from the root of a checkout: python examples/draw_predictions.py
 """
@@ -23,13 +23,14 @@ def main() -> None:
     with runtime.load(FOLDER / "models" / "mnist-cnn.int8.tflite") as classifier:
         for column, name in enumerate(NAMES):
             (path,) = (FOLDER / "images").glob(f"{name}.*")
-            answer = classifier.predict(path)
+            prediction = classifier.predict(path)
             grid[0, column].imshow(Image.open(path))
             grid[1, column].imshow(classifier.prepare(path).pixels[..., 0], cmap="gray")
-            grid[2, column].barh([0], [answer.confidence], color="tab:green")
+            grid[2, column].barh([0], [prediction.confidence], color="tab:green")
             grid[2, column].set_xlim(0, 1)
-            grid[2, column].set_title(f"{answer.label}   {answer.confidence:.1%}", fontsize=13)
-    for axes, text in zip(grid[:, 0], ("photo", "model input", "answer"), strict=True):
+            title = f"{prediction.label}   {prediction.confidence:.1%}"
+            grid[2, column].set_title(title, fontsize=13)
+    for axes, text in zip(grid[:, 0], ("photo", "model input", "output"), strict=True):
         axes.set_ylabel(text)
     for axes in grid.flat:
         axes.set_xticks([])

@@ -1,13 +1,13 @@
-"""What int8 costs: plain files, why they fail, and the mended ones, side by side.
+"""What int8 costs: plain files, why they fail, and those with searched settings, side by side.
 
     toolkit train --architecture mobilenet-small --dataset fashion-mnist
     python examples/hard_to_quantize.py runs/latest
     python examples/hard_to_quantize.py runs/latest --spread 64
 
 --spread rescales the channels between blocks by up to that factor, up in one layer and down
-in the next, so that the float network answers as before. A network that was trained badly can
+in the next, so that the float network predicts as before. A network that was trained badly can
 look like that; Nagel et al. (arXiv:1906.04721) found it to be what breaks MobileNetV2 in int8,
-and evened it out. Here it is put in on purpose.
+and equalized it. Here it is added on purpose.
 
 Writes the files into a folder (--out) and prints a table in Markdown. The model may also be
 a .keras file; name its data then: --dataset fashion-mnist.
@@ -47,7 +47,7 @@ RULE = "|---|---|---|---|---|---|---|"
 
 
 class Printer:
-    """Prints the remarks of the toolkit; draws no bars."""
+    """Prints the remarks of the toolkit, without progress bars."""
 
     def say(self, text: str) -> None:
         """Print a remark on stderr."""
@@ -67,7 +67,7 @@ class Printer:
 
 
 def main() -> None:
-    """Export three files, judge and diagnose each, print the table."""
+    """Export four files, verify and diagnose each, print the table."""
     arguments = parse()
     data = DataOptions(arguments.dataset, arguments.data)
     trained = resolve(arguments.model, data, reporter=Printer())
@@ -78,13 +78,13 @@ def main() -> None:
             (FORMAT,), arguments.out / "per-tensor", quantization=per_tensor(), force=True
         ),
         "plain, per channel": ExportOptions((FORMAT,), arguments.out / "per-channel", force=True),
-        f"per tensor, mended to {arguments.max_drop:g} points": ExportOptions(
+        f"per tensor, --max-drop {arguments.max_drop:g}": ExportOptions(
             (FORMAT,),
-            arguments.out / "per-tensor-mended",
+            arguments.out / "per-tensor-searched",
             quantization=per_tensor(),
         ),
-        f"per channel, mended to {arguments.max_drop:g} points": ExportOptions(
-            (FORMAT,), arguments.out / "per-channel-mended"
+        f"per channel, --max-drop {arguments.max_drop:g}": ExportOptions(
+            (FORMAT,), arguments.out / "per-channel-searched"
         ),
     }
     rows = [row(title, trained, options, arguments) for title, options in files.items()]
@@ -111,7 +111,7 @@ def rescaled(trained: TrainedModel, spread: float, folder: Path) -> TrainedModel
 
 
 def per_tensor() -> QuantizationOptions:
-    """Let all channels of a layer share one scale, as old converters did."""
+    """Return options with one scale per tensor, as old converters used."""
     return QuantizationOptions(per_channel=False)
 
 

@@ -1,4 +1,4 @@
-"""Draws examples/session.svg: the path of the README, typed in a fresh folder, and its output.
+"""Draw examples/session.svg: the commands of the README, run in a fresh folder, and their output.
 
 Run it from the root of a checkout: python examples/record_session.py
 """
@@ -35,7 +35,7 @@ def record(target: Path, commands: tuple[str, ...] = COMMANDS) -> None:
 
     Args:
         target: the SVG file to write.
-        commands: as typed.
+        commands: as command lines.
 
     Raises:
         subprocess.CalledProcessError: one failed.
@@ -48,7 +48,7 @@ def record(target: Path, commands: tuple[str, ...] = COMMANDS) -> None:
             console.print(Text(f"$ {command}", "bold cyan"))
             console.print(Text(_run(command, folder)))
     svg = console.export_svg(title="edge-toolkit", theme=terminal_theme.DIMMED_MONOKAI)
-    # rich's font would be fetched from a server; every line has a length, so any font fits
+    # rich's font would be fetched from a server; every line states its length, so any font fits
     target.write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL), encoding="utf-8")
 
 

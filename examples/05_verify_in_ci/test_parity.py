@@ -1,4 +1,4 @@
-"""05: a test for your own CI that fails when a model file no longer answers as Keras does.
+"""05: a test for your own CI that fails if a model file no longer predicts what Keras predicts.
 
 Copy it beside your model, change the three paths, and run pytest. It needs
 `pip install "edge-toolkit[export,litert,onnx]"` and a few test images.
@@ -18,7 +18,7 @@ FILES = shlex.split(os.environ.get("FILES", "model.int8.tflite model.float32.onn
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_the_file_answers_as_the_keras_model_does(file):
+def test_the_file_predicts_what_the_keras_model_predicts(file):
     """The gate compares labels, probabilities, weights and preprocessing in the real engine."""
     command = [sys.executable, "-m", "toolkit", "verify", file, "--against", MODEL]
     done = subprocess.run(
@@ -26,5 +26,5 @@ def test_the_file_answers_as_the_keras_model_does(file):
     )
     assert done.returncode in (0, 1), done.stderr  # others: it could not be compared at all
     report = json.loads(done.stdout)
-    said = [f"{one['verdict']}: {one['sentence']}" for one in report["artifacts"]]
-    assert report["verdict"] == "pass", "\n".join(said)
+    sentences = [f"{one['verdict']}: {one['sentence']}" for one in report["artifacts"]]
+    assert report["verdict"] == "pass", "\n".join(sentences)

@@ -1,4 +1,4 @@
-"""Draws the digit pictures in this folder: pen strokes on lit paper, no dataset needed.
+"""Draw the digit pictures in this folder: pen strokes on a lit background, no dataset needed.
 
 Run it again with: python examples/images/draw.py
 """
@@ -77,8 +77,8 @@ STROKES: dict[str, list[list[POINT]]] = {
         [(0.8, 0.3), (0.78, 0.9), (0.6, 1.48)],
     ],
 }
-PAPERS = [(244, 241, 232), (236, 226, 96), (205, 208, 212)]
-INKS = [(32, 44, 110), (25, 60, 90), (70, 70, 74)]
+BACKGROUNDS = [(244, 241, 232), (236, 226, 96), (205, 208, 212)]
+FOREGROUNDS = [(32, 44, 110), (25, 60, 90), (70, 70, 74)]
 OVERSAMPLE = 4
 
 
@@ -96,18 +96,17 @@ def smooth(points: list[POINT], steps: int = 24) -> np.ndarray:
 
 
 def picture(name: str, index: int) -> Image.Image:
-    """Draw one digit on paper with a lighting gradient and some noise."""
+    """Draw one digit on a background with a lighting gradient and some noise."""
     rng = np.random.default_rng(index)
     size = (150 + 10 * index, 200)
-    big = Image.new("RGB", (size[0] * OVERSAMPLE, size[1] * OVERSAMPLE), PAPERS[index % 3])
+    big = Image.new("RGB", (size[0] * OVERSAMPLE, size[1] * OVERSAMPLE), BACKGROUNDS[index % 3])
     pen, scale = ImageDraw.Draw(big), 90 * OVERSAMPLE
     offset = np.array([28 + 4 * index, 30]) * OVERSAMPLE
     width = (5 + index % 3) * OVERSAMPLE
     for stroke in STROKES[name]:
         for x, y in smooth(stroke) * scale + offset:
-            pen.ellipse(
-                (x - width / 2, y - width / 2, x + width / 2, y + width / 2), INKS[index % 3]
-            )
+            box = (x - width / 2, y - width / 2, x + width / 2, y + width / 2)
+            pen.ellipse(box, FOREGROUNDS[index % 3])
     small = big.resize(size, Image.Resampling.LANCZOS).filter(ImageFilter.GaussianBlur(0.6))
     pixels = np.asarray(small, float)
     light = 1 - 0.25 * np.linspace(0, 1, size[0])[None, :, None] * (index % 4) / 3

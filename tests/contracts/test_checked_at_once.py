@@ -244,7 +244,7 @@ toolkit report --limit 0                                | --limit must be at lea
 toolkit report --seconds 0                              | --seconds must be above 0, not 0
 toolkit report --markdown --card                        | --markdown or --card, not both
 toolkit report --out empty                              | --out empty is a folder
-toolkit report --out gone/page.html                     | lies in a folder that does not exist
+toolkit report --out gone/page.html                     | is in a folder that does not exist
 
 toolkit demo --epochs 0                                 | --epochs must be at least 1, not 0
 toolkit demo --out note.txt                             | --out note.txt is no folder

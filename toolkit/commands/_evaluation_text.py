@@ -19,7 +19,7 @@ _MEASURES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
 
 def keras_text(result: Evaluation) -> str:
-    """Return the numbers of one model and its confusion matrix."""
+    """Return the metrics of one model and its confusion matrix."""
     title = f"Accuracy {result.accuracy:.2%} on {result.images:,} images"
     grid = _table(("class", *_MEASURES.values(), "images"), title)
     for name, row in {**result.per_class, **result.averages}.items():
@@ -30,7 +30,7 @@ def keras_text(result: Evaluation) -> str:
 
 
 def file_text(file: FileEvaluation) -> str:
-    """Return the numbers of a model file, each with its difference to Keras's."""
+    """Return the metrics of a model file, each with its difference from Keras's."""
     result, keras = file.evaluation, file.reference
     title = (
         f"{file.path.name} on {file.backend}: accuracy {result.accuracy:.2%} on "
@@ -63,7 +63,7 @@ def all_text(found: Comparison) -> str:
 
 
 def matrix(result: Evaluation) -> str:
-    """Return the confusion matrix as text: rows are the truth, columns the answers."""
+    """Return the confusion matrix as text: rows are the truth, columns the predictions."""
     name = max(len(label) for label in result.labels)
     room = (WIDTH - name) // len(result.labels)
     width = max(len(str(result.confusion.max())) + 1, 5, min(name + 1, room))
@@ -72,7 +72,7 @@ def matrix(result: Evaluation) -> str:
         f"{label:>{name}}" + "".join(f"{count:>{width}}" for count in counts)
         for label, counts in zip(result.labels, result.confusion.tolist(), strict=True)
     ]
-    return "\n".join(["Confusion matrix (rows: truth, columns: answers)", head, *rows])
+    return "\n".join(["Confusion matrix (rows: truth, columns: predictions)", head, *rows])
 
 
 def _per_class(found: Comparison) -> str:
@@ -91,7 +91,7 @@ def _averages(result: Evaluation) -> list[str]:
 
 
 def _change(value: float) -> str:
-    """Return a difference with its sign; ``=`` where there is none, ``~0`` where it is tiny."""
+    """Return a difference with its sign; ``=`` if there is none, ``~0`` if it is tiny."""
     if abs(value) < _NOTHING:
         return "="
     return f"{value:+.4f}" if abs(value) >= _TINY else "~0"

@@ -45,10 +45,10 @@ class _Writable(click.Path):
         if not self._folder and path.is_dir():
             return "is a folder"
         home = path if self._folder else path.parent
-        there = next(one for one in (home, *home.absolute().parents) if one.exists())
-        if not there.is_dir():
-            return "is no folder" if there == path else f"cannot be made: {there} is no folder"
-        return "" if os.access(there, os.W_OK) else f"cannot be written: no right to {there}"
+        found = next(one for one in (home, *home.absolute().parents) if one.exists())
+        if not found.is_dir():
+            return "is no folder" if found == path else f"cannot be made: {found} is no folder"
+        return "" if os.access(found, os.W_OK) else f"cannot be written: no right to {found}"
 
 
 PATH = click.Path(path_type=Path)
@@ -100,10 +100,10 @@ def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add labels and numbers of a user's own model as one ``overrides`` argument."""
 
     @click.option("--name", help="Name of the model and its files.")
-    @click.option("--labels", help="Class names: a,b,c or a file with one a line.")
+    @click.option("--labels", help="Class names: a,b,c or a file with one per line.")
     @click.option("--scale", type=float, help="Factor on pixels 0…255 [default: 1/255].")
-    @click.option("--mean", help="Subtracted after scaling: one number or one a channel.")
-    @click.option("--std", help="Divided by after that: one number or one a channel.")
+    @click.option("--mean", help="Subtracted after scaling: one number or one per channel.")
+    @click.option("--std", help="Divided by after that: one number or one per channel.")
     @functools.wraps(command)
     def wrapper(
         *args: Any,
@@ -177,7 +177,7 @@ def artifact_options(command: Callable[..., Any]) -> Callable[..., Any]:
         **kw: Any,
     ) -> Any:
         engine = backends.BackendOptions(device, precision=precision, providers=providers)
-        check_engine(backend)  # a mistyped name is told before Keras is loaded
+        check_engine(backend)  # a mistyped name is reported before Keras is loaded
         choice = ArtifactChoice(artifacts, against, backend, engine, limit)
         return command(*args, choice=choice, **kw)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from toolkit.parity.matrix import MatrixCell
 
 _FLIPS = 3  # that are listed for a file
-_LEFT = ("format", "engine", "file", "broken how")
+_LEFT = ("format", "engine", "file", "control")
 
 
 def report_text(report: ParityReport) -> str:
@@ -50,25 +50,25 @@ def matrix_lines(cells: Sequence[MatrixCell]) -> Iterator[str]:
 
 
 def control_lines(results: Sequence[ControlResult]) -> Iterator[str]:
-    """Return what the gate said of each file that was broken on purpose."""
+    """Return the verdict of the gate on each file that was broken on purpose."""
     if not results:
         return
     yield ""
     yield "Self-check: files broken on purpose, each of which must fail."
-    said = {True: "caught", False: "NOT CAUGHT", None: "-"}
-    yield "The last columns: what np.allclose on the outputs would have said, by tolerance."
+    verdicts = {True: "caught", False: "NOT CAUGHT", None: "-"}
+    yield "The last columns: the verdict of np.allclose on the outputs, by tolerance."
     tolerances = [f"{tolerance:g}" for tolerance in ALLCLOSE]
     rows = [
-        [r.control, r.format, said[r.caught], *(_let_pass(r.allclose.get(t)) for t in tolerances)]
+        [r.control, r.format, verdicts[r.caught], *(_text(r.allclose.get(t)) for t in tolerances)]
         for r in results
     ]
-    yield _table(("broken how", "format", "gate", *tolerances), rows)
+    yield _table(("control", "format", "gate", *tolerances), rows)
     for result in results:
-        reason = result.reasons[-1] if result.reasons else "the gate let it pass"
+        reason = result.reasons[-1] if result.reasons else "the gate passed it"
         yield from wrap(f"{result.control} ({result.format}): {reason}")
 
 
-def _let_pass(same: bool | None) -> str:
+def _text(same: bool | None) -> str:
     return "" if same is None else "pass" if same else "fail"
 
 

@@ -1,4 +1,4 @@
-"""Progress on the terminal, by rich; nothing is drawn where nobody watches."""
+"""Progress on the terminal, by rich; nothing is drawn unless stderr is a terminal."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from runtime.terminal.cli import Output
 
 WIDTH = 80  # columns
-_MINUTES, _HOURS = 120.0, 7200.0  # seconds from which a time is told in these
+_MINUTES, _HOURS = 120.0, 7200.0  # seconds from which a time is shown in these
 
 
 class RichReporter:
-    """Draws bars on stderr and says remarks there."""
+    """Draws progress bars and prints remarks, both on stderr."""
 
     def __init__(self, output: Output) -> None:
-        """Take where and whether to draw.
+        """Take the output of the command.
 
         Raises:
             MissingDependencyError: rich is not installed.
@@ -37,7 +37,7 @@ class RichReporter:
         self._console = Console(stderr=True, quiet=output.quiet)
 
     def say(self, text: str) -> None:
-        """Print a remark, in lines of at most 80 columns."""
+        """Print a remark in lines of at most 80 columns."""
         self._output.say(wrapped(text))
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""What a table calls model files."""
+"""Short names of model files for tables."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def short_names(files: Iterable[tuple[str, str]]) -> list[str]:
-    """Return the format of each file, or its name where files share a format.
+    """Return the format of each file, or its name if files share a format.
 
     Args:
-        files: format and path; a file may stand there several times.
+        files: format and path; a file may be listed several times.
     """
     pairs = list(files)
     counts = Counter(format_name for format_name, _ in set(pairs))

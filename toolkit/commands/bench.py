@@ -37,8 +37,8 @@ _SCENARIO = constant("toolkit.benchmarking.scenarios", "KNOWN")
 @click.option(
     "--scenario", type=_SCENARIO, help="As MLPerf: single-stream, multi-stream or offline."
 )
-@click.option("--batch", type=int, help="Images of a query of offline [default: 32].")
-@click.option("--peak/--no-peak", default=True, help="Measure what this machine can do.")
+@click.option("--batch", type=int, help="Images per query of offline [default: 32].")
+@click.option("--peak/--no-peak", default=True, help="Measure the peak of one core too.")
 @output_options
 def command(
     artifacts: tuple[Path, ...],
@@ -57,15 +57,15 @@ def command(
     """Time ARTIFACTS side by side on this machine: model files, or run folders.
 
     Without ARTIFACTS: the exports of the latest run. All run in turns in one process, one
-    image at a time (quantize, infer, dequantize), so that a slow moment of the machine hits
-    them all; each is compared with the baseline turn by turn, which gives the ratio and its
+    image at a time (quantize, infer, dequantize), so that a slow moment of the machine
+    affects them all; each is compared with the baseline turn by turn, which gives the ratio and its
     95 % interval. Memory is the peak of a fresh process.
 
     The share of the peak compares a model's multiply-adds with what a core of this machine
-    reaches on convolutions made for nothing else.
+    reaches on convolutions built for this measurement.
 
     A scenario sends one kind of query: one image (p90), eight (p99), or --batch of them
-    (images a second). It is not an MLPerf result.
+    (images per second). It is not an MLPerf result.
     """
     from toolkit.benchmarking.bench import CompareOptions, compare_speed
     from toolkit.commands._reporter import RichReporter
@@ -93,8 +93,8 @@ def table(found: Comparison) -> str:
     grid = Table(box=SIMPLE, padding=0, pad_edge=False)
     headings = ("file", "engine", "p50 ms", "p90", "ratio", "95 %", "memory")
     for heading in (*headings, "peak") if found.peaks else headings:
-        words = heading in ("file", "engine")
-        grid.add_column(heading, justify="left" if words else "right", overflow="fold")
+        is_text = heading in ("file", "engine")
+        grid.add_column(heading, justify="left" if is_text else "right", overflow="fold")
     names = _names(found)
     for entry, name in zip(found.entries, names, strict=True):
         grid.add_row(name, *_cells(entry)[: len(grid.columns) - 1])
@@ -137,7 +137,7 @@ def _scenario(found: Comparison, names: Sequence[str]) -> list[str]:
     first = found.entries[0].played
     if first is None:
         return rows
-    head = f"Scenario {first.scenario.name}, {first.samples} a query; the times are of a query."
+    head = f"Scenario {first.scenario.name}, {first.samples} per query; the times are per query."
     return [head, *rows, f"{'; '.join(first.to_json()['departs_from_mlperf'])}."]
 
 
@@ -148,7 +148,7 @@ def _reported(played: Played) -> str:
         value = f"{metric} too few queries"
     else:
         value = f"{metric} {played.value:,.4g}{unit}"
-    rate = f"{played.images_per_second:,.0f} images a second"
+    rate = f"{played.images_per_second:,.0f} images per second"
     return value if metric == "images per second" else f"{value}, {rate}"
 
 
@@ -162,9 +162,9 @@ def _peaks(found: Comparison) -> list[str]:
 
 
 def _notes(found: Comparison) -> list[str]:
-    """Return each note once, with the files it is about."""
-    about: dict[str, list[str]] = {}
+    """Return each note once, with the files that it concerns."""
+    files: dict[str, list[str]] = {}
     for entry, name in zip(found.entries, _names(found), strict=True):
         for note in entry.result.notes:
-            about.setdefault(note, []).append(name)
-    return [f"{', '.join(dict.fromkeys(names))}: {note}" for note, names in about.items()]
+            files.setdefault(note, []).append(name)
+    return [f"{', '.join(dict.fromkeys(names))}: {note}" for note, names in files.items()]

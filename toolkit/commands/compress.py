@@ -1,4 +1,4 @@
-"""``toolkit compress``: a smaller network that answers as the trained one does."""
+"""``toolkit compress``: a smaller network with nearly the same predictions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @click.option("--batch-size", type=int, default=128, show_default=True)
 @click.option("--learning-rate", type=float, default=0.002, show_default=True)
 @click.option(
-    "--copies", type=int, default=8, show_default=True, help="Moved copies of each image."
+    "--copies", type=int, default=8, show_default=True, help="Shifted copies of each image."
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
@@ -62,9 +62,10 @@ def command(
 ) -> None:
     """Make a smaller network out of MODEL (a run folder or a .keras file).
 
-    Channels that matter least are removed until the int8 file is as fast as asked; then
-    the small network learns from the answers of the large one on its training images and
-    on moved copies of them. The result is a run folder like any other, with its int8 file.
+    Channels that matter least are removed until the int8 file is as fast as requested. Then
+    the small network (student) learns from the predictions of the large one (teacher) on
+    the training images and on shifted copies of them. The result is a run folder like any
+    other, with its int8 file.
     Without MODEL, the latest run is taken.
     """
     from toolkit.commands._reporter import RichReporter
@@ -83,7 +84,7 @@ def command(
 
 
 def _exported(found: Compression, reporter: Reporter) -> Artifact:
-    """Write the int8 file; where that fails, the network that took an hour is named."""
+    """Write the int8 file; if that fails, report where the trained network is stored."""
     from runtime.errors import EdgeError
     from toolkit.compression import TIMED_FORMAT
     from toolkit.datasets import DataOptions

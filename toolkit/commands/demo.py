@@ -1,4 +1,4 @@
-"""``toolkit demo``: the whole path on real digits, offline."""
+"""``toolkit demo``: train, export, verify and time on real digits, offline."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def command(out: Path, epochs: int, output: Output) -> None:
     """Train on scikit-learn's digits, export every format, verify and time in every engine.
 
-    The last thing written is a page about all of it, report.html in the run folder.
+    Then write a page about the result, report.html in the run folder.
     """
     from toolkit.commands._parity_text import report_text
     from toolkit.commands._reporter import RichReporter

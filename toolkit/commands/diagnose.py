@@ -31,7 +31,7 @@ _NUMBERS = {"alone": 5, "in file": 7, "cosine": 6, "range": 5, "clipped": 7}  # 
     "--against", type=EXISTING, help="Run folder or .keras file [default: the latest run]."
 )
 @click.option("--images", type=int, default=128, show_default=True, help="Training images to run.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Draws the images.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the draw of images.")
 @click.option("--plot", type=FILE, help="Draw the layers into a PNG file.")
 @data_options
 @override_options
@@ -48,8 +48,8 @@ def command(
 ) -> None:
     """Compare MODEL (.tflite or .onnx) layer by layer with the Keras model in float.
 
-    Runs each layer in the whole file and alone, on real training images, and names the
-    worst first: the layer that makes the error, not those that pass it on.
+    Runs each layer in the whole file and alone, on real training images, and lists the
+    worst first: the layer that causes the error, not those that pass it on.
     """
     from toolkit.commands._reporter import RichReporter
     from toolkit.diagnosis.file import DiagnoseOptions, diagnose_file
@@ -69,8 +69,8 @@ def command(
     output.data(report.to_json(), table(report))
     if report.next_format is not None:
         source = f" {shlex.quote(str(against))}" if against else ""
-        mend = "" if report.found.worst.wrong else " --max-drop 0.1"
-        output.next(f"toolkit export{source} --format {report.next_format}{mend}")
+        search = "" if report.found.worst.wrong else " --max-drop 0.1"
+        output.next(f"toolkit export{source} --format {report.next_format}{search}")
 
 
 def table(report: FileDiagnosis) -> str:

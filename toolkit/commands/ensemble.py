@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "--format", "formats", type=FORMAT, multiple=True, help="Export formats [default: all]."
 )
 @click.option("--limit", type=int, help="Verify on the first N test images only.")
-@click.option("--seconds", type=float, default=1.0, show_default=True, help="Of timing a file.")
+@click.option("--seconds", type=float, default=1.0, show_default=True, help="For timing each file.")
 @click.option("--out", type=FOLDER, default=DEFAULT_PARENT, help="Folder of the new run.")
 @output_options
 def command(
@@ -101,17 +101,17 @@ def _text(made: Ensemble, report: ParityReport, cost: Cost) -> str:
         sums = record["multiply_adds"]
         numbers = f"{record['parameters']:,}", "?" if sums is None else f"{sums:,}"
         grid.add_row(name, f"{accuracy:.2%}", *numbers)
-    price = (
+    cost_text = (
         f"{cost.format} on {cost.backend}, the ensemble and its best member:\n"
         f"  {cost.bytes:,} and {cost.member_bytes:,} bytes\n"
-        f"  {cost.latency_ms:.3f} and {cost.member_latency_ms:.3f} ms an image, "
+        f"  {cost.latency_ms:.3f} and {cost.member_latency_ms:.3f} ms per image, "
         f"{cost.ratio:.2f} times as long"
     )
-    return f"{render(grid)}\n{wrapped(_gain(made))}\n\n{price}\n\n{report_text(report)}"
+    return f"{render(grid)}\n{wrapped(_gain(made))}\n\n{cost_text}\n\n{report_text(report)}"
 
 
 def _gain(made: Ensemble) -> str:
-    """Say whether the members are better together."""
+    """Return whether the ensemble is better than its best member."""
     points = 100 * (made.metrics["test_accuracy"] - made.best.accuracy)
     against = f"its best member, {made.best.run.path.name}"
     if points > 0:

@@ -68,7 +68,7 @@ def command(
     _require(file, limit, against, everything=everything)
     files = evaluate.read_files([file]) if file else ()
     keras = (against or evaluate.home(file)) if file else model
-    located = _located(keras, data, overrides, homeless=bool(file) and keras is None)
+    located = _located(keras, data, overrides, without_run=bool(file) and keras is None)
     if everything:
         files = read_exports(located.exports)
     check_files(files, backend)
@@ -88,7 +88,7 @@ def command(
 
 
 def _located(
-    keras: Path | None, data: DataOptions, overrides: Overrides, *, homeless: bool
+    keras: Path | None, data: DataOptions, overrides: Overrides, *, without_run: bool
 ) -> Located:
     """Find the Keras model; for a file outside a run, the error names what is missing."""
     from runtime.errors import InputError
@@ -97,7 +97,7 @@ def _located(
     try:
         return locate(keras, data, overrides)
     except InputError as error:
-        if not homeless:
+        if not without_run:
             raise
         hint = "or name the Keras model of the file and its data: --against MODEL --data PATH"
         raise InputError(f"{error}; {hint}") from error
@@ -133,7 +133,7 @@ def _text(found: Comparison, one: FileEvaluation | None, *, everything: bool) ->
 def _draw(
     result: Evaluation, trained: TrainedModel, out: Path | None, file: Path | None
 ) -> Path | None:
-    """Draw into the run folder, or where the user says; nowhere else."""
+    """Draw into the run folder, or into the folder that the user names."""
     if out is None and trained.stated is not None:
         return None
     from toolkit.evaluation.figures import plot_confusion

@@ -1,4 +1,4 @@
-"""``toolkit explain``: what each layer does, costs and sees."""
+"""``toolkit explain``: what each layer does and costs, with feature maps."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _PICTURE = "feature_maps.png"
 @click.option(
     "--against", type=EXISTING, help="The Keras model of a model file [default: its run]."
 )
-@click.option("--index", type=int, default=0, show_default=True, help="Without IMAGE: test image.")
+@click.option("--index", type=int, default=0, show_default=True, help="Test image, without IMAGE.")
 @click.option(
     "--out",
     type=FOLDER,
     help="Folder for the feature maps as PNG [default: the run folder; of a bare .keras "
-    "file the one you are in].",
+    "file the current one].",
 )
 @data_options
 @override_options
@@ -53,7 +53,7 @@ def command(
     """Explain the layers of MODEL and draw its feature maps of IMAGE.
 
     MODEL is a run folder or .keras file [default: the latest run], or an int8 .tflite file.
-    Of a run, its int8 .tflite file is shown beside Keras, where it is exported.
+    If a run has an int8 .tflite file, its maps are shown beside those of Keras.
     """
     from toolkit.commands._reporter import RichReporter
     from toolkit.evaluation.evaluate import home

@@ -1,4 +1,4 @@
-"""``toolkit export``: turn a Keras model into model files for a device."""
+"""``toolkit export``: export a Keras model to model files for a device."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ as needed. Formats: {", ".join(formats.registry())} [default: tflite-int8].
 
 @click.command(help=_HELP)
 @click.argument("model", type=EXISTING, required=False)
-@click.option("--format", "chosen", type=FORMAT, multiple=True, help="May be given several times.")
+@click.option("--format", "chosen", type=FORMAT, multiple=True, help="May be repeated.")
 @click.option("--all", "everything", is_flag=True, help="Every format.")
 @click.option("--out", type=FOLDER, help="Folder [default: exports/ in the run, or this one].")
 @click.option("--calibration-samples", type=int, default=512, show_default=True)
@@ -45,7 +45,7 @@ as needed. Formats: {", ".join(formats.registry())} [default: tflite-int8].
     show_default=True,
     help=f"How ranges are taken: {', '.join(METHODS)}.",
 )
-@click.option("--per-tensor", is_flag=True, help="One scale a layer's weights, not one a channel.")
+@click.option("--per-tensor", is_flag=True, help="One scale per layer, not one per channel.")
 @click.option("--max-drop", type=float, help="Points of accuracy that may be lost, like 0.5.")
 @click.option("--force", is_flag=True, help="Write a file that fails the check, to diagnose it.")
 @data_options
@@ -93,7 +93,7 @@ def command(
     trained = located.load(reporter)
     proven = export.with_golden(out or trained.exports, trained.name, exporters)
     failed: dict[str, str] = {}
-    mended: dict[str, SearchRecord] = {}
+    searches: dict[str, SearchRecord] = {}
     artifacts = []
     found = (
         export_within(trained, search, reporter)
@@ -105,10 +105,10 @@ def command(
             failed[one.format] = str(one.error)
             continue
         if one.search:
-            mended[one.format] = one.search
+            searches[one.format] = one.search
         artifacts.append(one.artifact)
         output.say(_line(one.artifact))
-    _show(artifacts, mended, failed, output)
+    _show(artifacts, searches, failed, output)
     if replaced := [artifact.path for artifact in artifacts if artifact.path in proven]:
         reporter.say(_replaced(replaced, trained))
     _conclude(artifacts, failed, trained, output)
@@ -117,7 +117,7 @@ def command(
 def _conclude(
     artifacts: list[Artifact], failed: dict[str, str], trained: TrainedModel, output: Output
 ) -> None:
-    """Say what comes next; end with 1 where a format failed or was written by force."""
+    """Print the next command; exit with 1 if a format failed or was written by force."""
     forced = [artifact for artifact in artifacts if _refusal(artifact)]
     if forced:
         output.next(f"toolkit diagnose {shlex.quote(str(forced[0].path))}")
@@ -147,31 +147,31 @@ def _line(artifact: Artifact) -> str:
 
 
 def _replaced(paths: list[Path], trained: TrainedModel) -> str:
-    """Say that golden inputs are gone, and how new ones come in."""
+    """Return a note that golden inputs were lost, with the command that adds new ones."""
     names = ", ".join(path.name for path in paths)
     files = " ".join(shlex.quote(str(path)) for path in paths)
     return (
-        f"Note: {names} had golden inputs and a verdict, which went with the old file. Put in "
+        f"Note: {names} had golden inputs and a verdict, which were lost with the old file. Add "
         f"new ones:\ntoolkit verify {files} --golden --against {' '.join(trained.as_arguments())}"
     )
 
 
 def _refusal(artifact: Artifact) -> str | None:
-    """Return why the check refused a file that was written all the same."""
+    """Return why the check refused a file that was written by force."""
     return artifact.manifest.quantization.refusal if artifact.manifest else None
 
 
 def _show(
     artifacts: list[Artifact],
-    mended: dict[str, SearchRecord],
+    searches: dict[str, SearchRecord],
     failed: dict[str, str],
     output: Output,
 ) -> None:
-    for record in mended.values():
+    for record in searches.values():
         output.say(str(record))
     failures = [{"format": name, "error": error} for name, error in failed.items()]
     output.data(
-        {"artifacts": [_entry(artifact, mended) for artifact in artifacts], "failed": failures},
+        {"artifacts": [_entry(artifact, searches) for artifact in artifacts], "failed": failures},
         "\n".join(str(artifact.path) for artifact in artifacts),
     )
     for name, error in failed.items():
@@ -186,7 +186,7 @@ def _show(
             )
 
 
-def _entry(artifact: Artifact, mended: dict[str, SearchRecord]) -> dict[str, Any]:
+def _entry(artifact: Artifact, searches: dict[str, SearchRecord]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "format": artifact.format,
         "path": str(artifact.path),
@@ -195,6 +195,6 @@ def _entry(artifact: Artifact, mended: dict[str, SearchRecord]) -> dict[str, Any
     }
     if refusal := _refusal(artifact):
         entry["refusal"] = refusal
-    if record := mended.get(artifact.format):
+    if record := searches.get(artifact.format):
         entry["mending"] = record.to_json()
     return entry

@@ -1,4 +1,4 @@
-"""``toolkit recommend``: which of the model files to take to a device."""
+"""``toolkit recommend``: which of the model files to deploy."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def command(
     The rule: what fails the parity gate, --max-drop or --max-size is out. Of the rest the
     fastest is recommended; of those within 10 % of the fastest, the smallest; of equally
     small ones, the one that takes the least memory. On the Pareto front are those to which
-    no other is preferable in accuracy, agreement with Keras, latency, size and memory at
-    once. Ends with exit code 1 if nothing passes.
+    no other is preferable in accuracy, agreement with Keras, latency, size and memory
+    together. Ends with exit code 1 if nothing passes.
     """
     from toolkit.commands._reporter import RichReporter
     from toolkit.parity.budgets import load_budgets
@@ -70,12 +70,12 @@ def command(
 
     limits = Limits(max_drop, parse_size(max_size) if max_size is not None else None)
     budgets = load_budgets({}, config)
-    asked = VerifyOptions(choice.paths, choice.backend, choice.engine, choice.limit, budgets)
+    requested = VerifyOptions(choice.paths, choice.backend, choice.engine, choice.limit, budgets)
     model = locate(choice.against, data, overrides)
-    find_files(model.exports, asked)
+    find_files(model.exports, requested)
     reporter = RichReporter(output)
     trained = model.load(reporter)
-    found = recommend(trained, RecommendOptions(asked, limits), reporter)
+    found = recommend(trained, RecommendOptions(requested, limits), reporter)
     output.data(found.to_json(), table(found))
     if found.chosen:
         where = "" if choice.backend == AUTO else f" --backend {found.chosen.parity.backend}"
@@ -83,12 +83,12 @@ def command(
         output.next(f"runtime predict {shlex.quote(found.chosen.parity.path)} IMAGE{where}")
         return
     name = " ".join(trained.as_arguments()) if choice.against else ""
-    output.next(remedy(found.entries, limits, name, _typed(choice, config)))
+    output.next(remedy(found.entries, limits, name, _other_arguments(choice, config)))
     raise click.exceptions.Exit(EXIT_CHECK_FAILED)
 
 
-def _typed(choice: ArtifactChoice, config: Path | None) -> list[str]:
-    """Return what was typed besides model, engine and limits."""
+def _other_arguments(choice: ArtifactChoice, config: Path | None) -> list[str]:
+    """Return the arguments of this call besides model, engine and limits."""
     words = [shlex.quote(str(path)) for path in choice.paths]
     words += [f"--limit {choice.limit}"] if choice.limit else []
     words += [f"--device {choice.engine.device}"] if choice.engine.device != "cpu" else []
@@ -99,7 +99,7 @@ def parse_size(text: str) -> int:
     """Read a file size: ``900000``, ``900KB``, ``1.5MB``; KB is 1,000 bytes, KiB 1,024.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not a size.
     """
     plain = text.strip().lower()
     unit = next(unit for unit in _UNITS if plain.endswith(unit))
@@ -124,8 +124,8 @@ def table(found: Recommendation) -> str:
     )
     grid = Table(box=SIMPLE, padding=0, pad_edge=False)
     for heading in ("  file", "engine", "change", "same", "ms", "size", "memory", "choice"):
-        words = heading in ("  file", "engine", "choice")
-        grid.add_column(heading, justify="left" if words else "right", overflow="fold")
+        is_text = heading in ("  file", "engine", "choice")
+        grid.add_column(heading, justify="left" if is_text else "right", overflow="fold")
     names = short_names((entry.parity.format, entry.parity.path) for entry in found.entries)
     for entry, name in zip(found.entries, names, strict=True):
         grid.add_row(*_cells(entry, name, chosen=entry is found.chosen))

@@ -1,4 +1,4 @@
-"""``toolkit report``: one page that shows a model and its files."""
+"""``toolkit report``: one page about a model and its files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     help="Engine, auto, or all installed.",
 )
 @click.option("--limit", type=int, help="Use only the first N test images.")
-@click.option("--seconds", type=float, default=0.5, show_default=True, help="Timing a file.")
+@click.option("--seconds", type=float, default=0.5, show_default=True, help="For timing each file.")
 @click.option("--markdown", is_flag=True, help="Markdown instead, for a pull request.")
 @click.option("--card", is_flag=True, help="A model card with YAML front matter instead.")
 @click.option("--out", type=FILE, help="The file to write.  [default: in the run folder]")
@@ -62,23 +62,23 @@ def command(
         raise click.UsageError("--markdown or --card, not both")
     check_engine(backend)
     kind = report.MARKDOWN if markdown else report.CARD if card else report.HTML
-    asked = RecommendOptions(VerifyOptions(backend=backend, limit=limit), seconds=seconds)
+    requested = RecommendOptions(VerifyOptions(backend=backend, limit=limit), seconds=seconds)
     found = locate(model, data, overrides)
     path = out or found.path.parent / kind
     _require(path)
-    find_files(found.exports, asked.verify)
+    find_files(found.exports, requested.verify)
     reporter = RichReporter(output)
-    contents = report.gather(found.load(reporter), asked, reporter)
+    contents = report.gather(found.load(reporter), requested, reporter)
     report.write(contents, kind, path)
     output.data({"path": str(path), "verdict": contents.measured.parity.verdict}, str(path))
 
 
 def _require(path: Path) -> None:
-    """See that the page can be written before minutes of measuring.
+    """Check that the page can be written, before minutes of measurement.
 
     Raises:
         InputError: its folder is missing, or it is a folder itself.
     """
     if path.is_dir() or not path.parent.is_dir():
-        reason = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
+        reason = "is a folder" if path.is_dir() else "is in a folder that does not exist"
         raise InputError(f"--out {path} {reason}")

@@ -50,7 +50,7 @@ def _from_file(context: click.Context, option: click.Parameter, path: Path | Non
     is_eager=True,
     expose_value=False,
     callback=_from_file,
-    help="TOML with options, like the train.toml of a run folder; those typed here win.",
+    help="TOML with options, like the train.toml of a run folder; those typed here override it.",
 )
 @data_options
 @click.option(
@@ -78,7 +78,7 @@ def _from_file(context: click.Context, option: click.Parameter, path: Path | Non
 )
 @click.option("--learning-rate", type=float, default=0.001, show_default=True)
 @click.option("--momentum", type=float, help="Of sgd and rmsprop, 0 to 1.")
-@click.option("--weight-decay", type=float, help="Pull on the weights, for example 0.0005.")
+@click.option("--weight-decay", type=float, help="Decay of the weights, for example 0.0005.")
 @click.option(
     "--schedule",
     type=Names(lambda: SCHEDULES),
@@ -108,12 +108,12 @@ def _from_file(context: click.Context, option: click.Parameter, path: Path | Non
     type=Names(lambda: PRECISIONS),
     default="float32",
     show_default=True,
-    help="float32, mixed_bfloat16, or auto: the second where the processor computes in it.",
+    help="float32, mixed_bfloat16, or auto: mixed_bfloat16 if the processor computes in it.",
 )
 @click.option(
     "--out", type=FOLDER, default=Path("runs"), show_default=True, help="Folder for runs."
 )
-@click.option("--resume", type=EXISTING, help="Go on with an interrupted run.")
+@click.option("--resume", type=EXISTING, help="Continue an interrupted run.")
 @output_options
 def command(
     data: DataOptions, out: Path, resume: Path | None, output: Output, **options: Any
@@ -137,12 +137,12 @@ def command(
         else:
             result = train.train(recipe, data, out, reporter)
     except train.TrainingInterruptedError as error:
-        raise KeyboardInterrupt(_how_to_go_on(error)) from None
+        raise KeyboardInterrupt(_how_to_continue(error)) from None
     _show(result, output)
 
 
 def _refuse_new_options() -> None:
-    """A run goes on as it began: refuse options that would be ignored."""
+    """Refuse options that an interrupted run has recorded: they would be ignored."""
     context = click.get_current_context()
     allowed = {"resume", "data_path", "as_json", "quiet", "debug"}
     for option in context.command.params:
@@ -150,7 +150,7 @@ def _refuse_new_options() -> None:
         given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
         if given and name not in allowed:
             raise click.UsageError(
-                f"--resume goes on as the run began; {option.opts[0]} is set there"
+                f"--resume continues with the options of the run; {option.opts[0]} is set there"
             )
 
 
@@ -176,11 +176,11 @@ def _show(result: TrainResult, output: Output) -> None:
     output.next(f"toolkit export{where} --format tflite-int8")
 
 
-def _how_to_go_on(error: Any) -> str:
+def _how_to_continue(error: Any) -> str:
     if error.path is None:
         return "interrupted before the first epoch was done; nothing is kept"
     return (
         f"interrupted after epoch {error.state.epoch}; the best model so far is "
         f"{error.path}/checkpoint/best.keras. "
-        f"Go on: toolkit train --resume {shlex.quote(str(error.path))}"
+        f"Continue: toolkit train --resume {shlex.quote(str(error.path))}"
     )

@@ -1,4 +1,4 @@
-"""``toolkit verify``: prove that the model files answer as the Keras model does."""
+"""``toolkit verify``: prove that the model files predict what Keras predicts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 @click.option("--threads", type=int, default=1, show_default=True)
 @click.option("--matrix", is_flag=True, help="Also every engine, batch 1, 7, 64, 1 and 2 threads.")
 @click.option("--flips", type=FOLDER, help="Folder for a sheet of the images that flip.")
-@click.option("--golden", is_flag=True, help="Put test images with Keras's answers into the files.")
+@click.option(
+    "--golden", is_flag=True, help="Store Keras's predictions of test images in the files."
+)
 @click.option("--self-check", is_flag=True, help="Break files on purpose; the gate must fail each.")
 @click.option("--markdown", is_flag=True, help="Print the report as Markdown.")
 @budget_options
@@ -57,11 +59,11 @@ def command(
 ) -> None:
     """Compare ARTIFACTS with the Keras model on the test images, each in its real engine.
 
-    Without ARTIFACTS: all files in exports/ of the run. Ends with exit code 1 if one
-    of them answers differently by more than its budget, or if its weights, labels,
+    Without ARTIFACTS: all files in exports/ of the run. Ends with exit code 1 if the
+    predictions of one differ by more than its budget, or if its weights, labels,
     preprocessing or input range are not those of the Keras model.
 
-    --golden writes a few test images and Keras's answers into each file that passes,
+    --golden stores a few test images and Keras's predictions in each file that passes,
     for `runtime verify` on the device.
     """
     from toolkit.commands._reporter import RichReporter
@@ -122,11 +124,11 @@ def _flips(job: Verification, report: ParityReport, folder: Path, output: Output
 def _say_golden(job: Verification, output: Output) -> None:
     from runtime.modelfile import artifact as artifacts
 
-    sealed = [artifacts.read(file.path) for file in job.files]
-    for file in sealed:
+    written = [artifacts.read(file.path) for file in job.files]
+    for file in written:
         if file.manifest and file.manifest.golden:
             output.say(f"Golden inputs in {file.path}:\n  {file.manifest.golden.summary}")
-    ready = [file.path for file in sealed if file.manifest and file.manifest.golden]
+    ready = [file.path for file in written if file.manifest and file.manifest.golden]
     if ready:
         usual = [path for path in ready if path.name.endswith(".int8.tflite")]
         output.next(f"runtime verify {shlex.quote(str((usual or ready)[0]))}")

@@ -46,10 +46,10 @@ def test_the_table_fits_the_terminal_and_shows_the_share_of_the_peak(bench):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("single-stream",), "single-stream, 1 a query"),
-        (("multi-stream",), "multi-stream, 8 a query"),
-        (("offline",), "offline, 32 a query"),
-        (("offline", "--batch", 4), "offline, 4 a query"),
+        (("single-stream",), "single-stream, 1 per query"),
+        (("multi-stream",), "multi-stream, 8 per query"),
+        (("offline",), "offline, 32 per query"),
+        (("offline", "--batch", 4), "offline, 4 per query"),
     ],
 )
 def test_a_scenario_says_what_it_reports_and_where_it_departs(bench, arguments, words):

@@ -52,7 +52,7 @@ def test_text_shows_accuracy_and_matrix(toolkit_cli, digits_run, tmp_path):
     result = toolkit_cli("evaluate", digits_run.path, "--out", tmp_path, "--limit", 50)
     assert result.exit_code == 0
     assert "on 50 images" in result.stdout
-    assert "Confusion matrix (rows: truth, columns: answers)" in result.stdout
+    assert "Confusion matrix (rows: truth, columns: predictions)" in result.stdout
     assert "mean (macro)" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 100
 

@@ -85,7 +85,7 @@ def test_ctrl_c_prints_the_command_that_goes_on(toolkit_cli, tmp_path, monkeypat
         result = toolkit_cli("train", *SMALL, "--epochs", 2, "--out", tmp_path / "my runs")
     assert result.exit_code == 130
     assert "interrupted after epoch 1; the best model so far is" in result.stderr
-    command = shlex.split(result.stderr.split("Go on: ")[1])
+    command = shlex.split(result.stderr.split("Continue: ")[1])
     assert command[:3] == ["toolkit", "train", "--resume"]
     resumed = toolkit_cli(*command[1:], "--json")
     assert resumed.exit_code == 0
@@ -127,7 +127,7 @@ def test_a_real_sigint_keeps_the_checkpoint(tmp_path):
     assert process.returncode == 130
     assert stdout == ""
     assert "Traceback" not in stderr
-    assert f"Go on: toolkit train --resume {tmp_path}" in stderr
+    assert f"Continue: toolkit train --resume {tmp_path}" in stderr
     (partial,) = tmp_path.glob("*.partial")
     assert (partial / "checkpoint" / "best.keras").is_file()
 
