@@ -26,7 +26,7 @@ from exporters.keras_model.source import load_keras
 from exporters.quantization_options import QuantizationOptions
 from runtime.errors import EdgeError
 from toolkit.datasets import DataOptions
-from toolkit.diagnosis.diagnose import DiagnoseOptions, diagnose_file
+from toolkit.diagnosis.file import DiagnoseOptions, diagnose_file
 from toolkit.export.export import export
 from toolkit.export.request import ExportOptions
 from toolkit.parity.verify import VerifyOptions, verify

@@ -117,7 +117,7 @@ class Exporter(ABC):
         """
         if self.needs_calibration:
             request.require_calibration(self.name)
-        self._require(request.quantization)
+        self.require(request.quantization)
         path = request.out / self.file_name(request.name)
         with timed(request.name, self.name):
             payload = self._convert(request)
@@ -187,21 +187,22 @@ class Exporter(ABC):
     def _operators(self, payload: bytes) -> dict[str, int]:
         """Return the operators with their versions, or the operator set."""
 
-    def _require(self, options: QuantizationOptions) -> None:
+    @classmethod
+    def require(cls, options: QuantizationOptions) -> None:
         """Check that the format supports the options.
 
         Raises:
             ExportError: names the option and what the format supports.
         """
-        if options.method != QuantizationOptions().method and options.method not in self.methods:
-            takes = f"takes {', '.join(self.methods)}" if self.methods else "is not calibrated"
+        if options.method != QuantizationOptions().method and options.method not in cls.methods:
+            takes = f"takes {', '.join(cls.methods)}" if cls.methods else "is not calibrated"
             raise ExportError(
-                f"format {self.name} {takes}: no --calibration-method {options.method}"
+                f"format {cls.name} {takes}: no --calibration-method {options.method}"
             )
-        if not options.per_channel and not self.per_tensor:
-            raise ExportError(f"format {self.name} cannot quantize per tensor: no --per-tensor")
-        if options.float_layers and not self.mixed:
-            raise ExportError(f"format {self.name} cannot leave single layers in float")
+        if not options.per_channel and not cls.per_tensor:
+            raise ExportError(f"format {cls.name} cannot quantize per tensor: no --per-tensor")
+        if options.float_layers and not cls.mixed:
+            raise ExportError(f"format {cls.name} cannot leave single layers in float")
 
     def _refused(self, refusal: str, path: Path) -> str:
         search = ", or let the export look for settings that pass: --max-drop 0.5"

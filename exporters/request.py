@@ -77,8 +77,7 @@ class ExportRequest:
             InputError: the name is no file name, or the preprocessing or labels do not
                 match the model.
         """
-        if not _NAME.fullmatch(self.name):
-            raise InputError(f"'{self.name}' cannot be a file name: use letters, digits, . _ -")
+        require_name(self.name)
         self.source.require(self.spec, self.labels)
 
     @property
@@ -103,3 +102,13 @@ class ExportRequest:
         if self.calibration is None:
             raise CalibrationError(f"format {format_name} needs calibration images: --data PATH")
         return self.calibration
+
+
+def require_name(name: str) -> None:
+    """Check that a model name can be part of a file name.
+
+    Raises:
+        InputError: it contains other characters than letters, digits, ``.``, ``_`` and ``-``.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(f"'{name}' cannot be a file name: use letters, digits, . _ -")

@@ -7,7 +7,13 @@ Example::
     with runtime.load("mnist-cnn.int8.tflite") as classifier:
         print(classifier.predict("seven.png").label)
 
-Nothing is imported before it is used, so that ``runtime --help`` starts at once.
+Nothing is imported before it is used, so that ``runtime --help`` starts immediately.
+
+The package logs to the logger ``runtime``: what it assumed and decided at level ``INFO``, what
+it read and ran at level ``DEBUG``. Nothing is shown unless the application configures logging::
+
+    logging.basicConfig()
+    logging.getLogger("runtime").setLevel(logging.DEBUG)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The command ``runtime``: what runs on the device."""
+"""The command ``runtime``, for devices."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from runtime.terminal.cli import LazyGroup
 
 _COMMANDS = {
     "predict": "Classify images with a model file.",
-    "info": "Show what a model file says of itself.",
-    "verify": "Check that a model file answers here as the Keras model did.",
+    "info": "Show the contents of a model file.",
+    "verify": "Check that a model file predicts what the Keras model did.",
     "bench": "Measure how fast a model file is here, and what the machine could do.",
-    "tune": "Find the fastest engine for a model file here, and remember it.",
-    "doctor": "Tell which engines work on this machine, and what mends the others.",
+    "tune": "Find the fastest engine for a model file, and use it from then on.",
+    "doctor": "Check which engines work on this machine, and how to fix the others.",
 }
 
 
@@ -30,17 +30,17 @@ Run an exported model file on this device.
 Example: runtime predict mnist-cnn.int8.tflite seven.png
 """
 
-_GARBAGE = 50_000  # objects between two collections, not 700: imports make none to collect
+_GARBAGE = 50_000  # objects between two collections, not 700: imports create no garbage
 
 
 class _Program(LazyGroup):
-    """The group, and the process around it where it is called as one."""
+    """The command group, and its process if it is run as a program."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the command line; without arguments those of the process, which then ends.
+        """Run the command line; without arguments with those of the process, which then exits.
 
-        It ends without freeing each object, which takes longer than to classify an image
-        (mypy ends in the same way). What was to be done at its end is done.
+        It exits without freeing each object, which takes longer than to classify an image
+        (mypy exits in the same way). Exit handlers run as usual.
         """
         if args or kwargs.keys() - {"prog_name"}:
             return super().main(*args, **kwargs)
@@ -50,13 +50,13 @@ class _Program(LazyGroup):
         except SystemExit as end:
             if not isinstance(end.code, int):
                 raise
-            _leave(end.code)
+            _exit(end.code)
 
 
-def _leave(code: int) -> None:
+def _exit(code: int) -> None:
     atexit._run_exitfuncs()  # noqa: SLF001 - there is no public way
     for stream in filter(None, (sys.stdout, sys.stderr)):  # None where the shell closed it
-        with contextlib.suppress(OSError, ValueError):  # its reader is gone, or it is closed
+        with contextlib.suppress(OSError, ValueError):  # its reader has ended, or it is closed
             stream.flush()
     os._exit(code)
 

@@ -1,20 +1,27 @@
-"""The exceptions that the three packages raise on purpose.
+"""Exceptions of the three packages.
 
-Every message is one line that says what was given, what is allowed and, where
-there is one, the command that mends it::
+Every message is one line: what was given, what is allowed and, if there is one, the command
+that fixes it::
 
     EdgeError
     ├── UnknownNameError      (LookupError)    no such format, backend, dataset …
     ├── MissingDependencyError (ImportError)   an optional package is not installed
-    ├── BackendError          (RuntimeError)   an engine is broken or refuses the file
-    │   └── DeviceUnavailableError             the device asked for is not there
+    ├── BackendError          (RuntimeError)   an engine is broken or rejects the file
+    │   └── DeviceUnavailableError             the requested device is not available
     ├── ArtifactError         (ValueError)     the model file cannot be used
     │   └── IntegrityError                     its bytes are not those that were written
     ├── InputError            (ValueError)     an image or array cannot be used
     ├── DataError             (ValueError)     a dataset is missing or wrong
     ├── ExportError           (RuntimeError)   a conversion failed
     │   └── CalibrationError                   the calibration set cannot be used
-    └── ParityError                            the model file answers differently
+    └── ParityError                            the model file predicts something else
+
+Example::
+
+    try:
+        classifier = runtime.load("mnist-cnn.int8.tflite")
+    except runtime.EdgeError as error:
+        sys.exit(f"{error}")
 """
 
 from __future__ import annotations
@@ -33,27 +40,40 @@ EXIT_INTERRUPTED = 130
 
 
 class EdgeError(Exception):
-    """Base of every error raised on purpose; carries the exit code of the CLIs."""
+    """Base class of all errors of the three packages.
+
+    Attributes:
+        exit_code: exit code of the command lines.
+
+    Example:
+        >>> issubclass(InputError, EdgeError), DeviceUnavailableError.exit_code
+        (True, 3)
+    """
 
     exit_code = EXIT_BAD_INPUT
 
 
 class UnknownNameError(EdgeError, LookupError):
-    """A name is not in its registry."""
+    """A name is not in its registry.
+
+    Example:
+        >>> print(UnknownNameError("format", "int8", ["tflite-int8", "onnx"]))
+        unknown format 'int8'. Did you mean 'tflite-int8'? Known: onnx, tflite-int8.
+    """
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        """Name the unknown thing, the nearest known one and all known ones.
+        """List the unknown name, the closest known one and all known ones.
 
         Args:
-            kind: what the name should denote, for example ``"format"``.
-            name: the name that was given.
-            known: the names that exist.
+            kind: what the name refers to, for example ``"format"``.
+            name: the unknown name.
+            known: the known names.
         """
         from difflib import get_close_matches
 
         in_order = list(known)
         names = sorted(in_order)
-        # a part of a name means the first that has it: int8 is tflite-int8 before onnx-int8
+        # a part of a name matches the first that contains it: tflite-int8 before onnx-int8
         parts = [one for one in in_order if len(name) > 2 and name.lower() in one.lower()]
         close = parts or get_close_matches(name, names, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
@@ -61,17 +81,22 @@ class UnknownNameError(EdgeError, LookupError):
 
 
 class MissingDependencyError(EdgeError, ImportError):
-    """An optional package is not installed."""
+    """An optional package is not installed.
+
+    Example:
+        >>> print(MissingDependencyError("onnxruntime", "onnx", "run .onnx files"))
+        onnxruntime is not installed; it is needed to run .onnx files. Install it: pip install ...
+    """
 
     exit_code = EXIT_NO_ENGINE
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        """Name the package, what it is for, and the command that installs it.
+        """State the package, its purpose and the command that installs it.
 
         Args:
-            package: the distribution that is missing, for example ``"ai-edge-litert"``.
-            extra: the extra of this distribution that brings it.
-            purpose: what it is needed for, as the end of the sentence "… is needed to …".
+            package: the missing distribution, for example ``"ai-edge-litert"``.
+            extra: the extra of this distribution that installs it.
+            purpose: its purpose, as the end of the sentence "… is needed to …".
         """
         super().__init__(
             f"{package} is not installed; it is needed to {purpose}. "
@@ -80,20 +105,25 @@ class MissingDependencyError(EdgeError, ImportError):
 
 
 class BackendError(EdgeError, RuntimeError):
-    """An engine is broken, or refuses the model file."""
+    """An engine is broken, or rejects the model file."""
 
     exit_code = EXIT_NO_ENGINE
 
 
 class DeviceUnavailableError(BackendError):
-    """The device that was asked for cannot run the model here."""
+    """The requested device cannot run the model on this machine."""
 
 
 def joined(refusals: Sequence[BackendError]) -> BackendError:
-    """Return one error for several engines or files that were refused.
+    """Return one error for several engines or files that failed.
 
     Args:
-        refusals: one at least; where all lack the device, the result says that too.
+        refusals: at least one; if all of them lack the device, the result is a
+            :class:`DeviceUnavailableError`, too.
+
+    Example:
+        >>> print(joined([BackendError("litert failed"), BackendError("onnxruntime failed")]))
+        litert failed; onnxruntime failed
     """
     if len(refusals) == 1:
         return refusals[0]
@@ -127,22 +157,27 @@ class CalibrationError(ExportError):
 
 
 class ParityError(EdgeError):
-    """A model file does not answer as its reference does."""
+    """The predictions of a model file differ too much from those of its reference."""
 
     exit_code = EXIT_CHECK_FAILED
 
 
-_MOST = 500  # names: more take a while, and are numbered, so that the nearest says little
+_MOST = 500  # names: more take a while, and are numbered, so that the closest is no hint
 
 
 def did_you_mean(path: Path | str) -> str:
-    """Return the end of a message that says that a file or folder is missing.
+    """Return a suggestion for the message that a file or folder is missing.
 
     Args:
-        path: what was named. The first of its folders that is missing is looked for.
+        path: the missing path; its first missing folder is compared with existing names.
 
     Returns:
-        For example ``. Did you mean 'runs/latest'?``; empty where nothing has a name like it.
+        For example ``. Did you mean 'runs/latest'?``; empty if no name is similar.
+
+    Example:
+        >>> Path("seven.png").touch()
+        >>> did_you_mean("sevne.png")
+        ". Did you mean 'seven.png'?"
     """
     from difflib import get_close_matches
 

@@ -1,4 +1,4 @@
-"""The front door of the device side: a model file that classifies images."""
+"""Public API of the runtime: load a model file and classify images."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def load(
     Args:
         path: a ``.tflite`` or ``.onnx`` file.
         backend: an engine, or ``auto``: the best one that is installed.
-        device: ``cpu``, ``gpu``, or ``auto``: the GPU where it is proven to run the file,
-            else the CPU; ``classifier.backend`` has ``device`` and ``fallback``, the reason.
-        threads: on the CPU: for one image, of its inference; for many, how many workers of
-            one thread each there are side by side.
-        precision: in which a GPU computes, ``float32`` or ``float16``.
-        images: how many each worker is to predict, where that is known: ``auto`` takes the
-            engine that ``runtime tune`` found to be worth its loading for so many.
-        options: labels and preprocessing that the file lacks.
+        device: ``cpu``, ``gpu``, or ``auto``: the GPU if it is proven to run the file, else
+            the CPU; ``classifier.backend`` has ``device`` and ``fallback``, the reason.
+        threads: on the CPU: for one image, threads of its inference; for many, number of
+            parallel workers with one thread each.
+        precision: precision of a GPU, ``float32`` or ``float16``.
+        images: number of images per worker, if known: ``auto`` takes the engine that
+            ``runtime tune`` found to be the fastest for so many, loading included.
+        options: labels and preprocessing, for files without them.
 
     Returns:
         A classifier; close it, or use it with ``with``.
@@ -85,7 +85,14 @@ def from_artifact(
     backend_options: BackendOptions | None = None,
     options: LoadOptions | None = None,
 ) -> Classifier:
-    """Open a model file that is already in memory; see :func:`load` and :func:`open_backend`."""
+    """Open a model file that is already in memory; see :func:`load` and :func:`open_backend`.
+
+    Example::
+
+        artifact = runtime.modelfile.artifact.read("mnist-cnn.int8.tflite")
+        with from_artifact(artifact, "litert", BackendOptions(threads=2)) as classifier:
+            print(classifier.predict("seven.png").label)
+    """
     engine = backend_options or BackendOptions()
     session = Session(artifact, open_backend(artifact, backend, engine), options)
     return Classifier(session, engine.threads)
@@ -97,7 +104,13 @@ def open_silently(
     backend_options: BackendOptions | None = None,
     options: LoadOptions | None = None,
 ) -> Classifier:
-    """Do :func:`from_artifact` with the engine's own messages held back."""
+    """Do :func:`from_artifact` without output of the engine on stdout and stderr.
+
+    Example::
+
+        with open_silently(artifact) as classifier:
+            print(classifier.predict("seven.png").label)
+    """
     from runtime.terminal.silence import silenced
 
     with silenced():
@@ -109,6 +122,14 @@ class Classifier:
 
     Use it with ``with``; one thread at a time.
 
+    Example::
+
+        with runtime.load("mnist-cnn.int8.tflite", threads=4) as classifier:
+            prediction = classifier.predict("seven.png")
+            probabilities = classifier.predict_batch(np.zeros((8, 28, 28), np.uint8))
+            for one in classifier.predict_stream(Path("photos").glob("*.jpg")):
+                print(one)
+
     Attributes:
         session: the open model.
     """
@@ -118,7 +139,7 @@ class Classifier:
 
         Args:
             session: the open model.
-            threads: how many workers predict many images, side by side.
+            threads: number of parallel workers for many images.
         """
         self.session = session
         self._threads = threads
@@ -145,7 +166,7 @@ class Classifier:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What had to be assumed because the file does not say it."""
+        """Assumptions about what the file does not contain."""
         return self.session.notes
 
     def predict(self, image: Path | str | bytes | Image.Image | NDArray[Any]) -> Prediction:
@@ -159,6 +180,11 @@ class Classifier:
         Raises:
             InputError: the image cannot be read or used.
             BackendError: the engine failed, or its output is NaN or infinite.
+
+        Example::
+
+            prediction = classifier.predict("seven.png")
+            print(prediction.label, prediction.confidence)
         """
         session = self.session
         prepared = session.prepare(image)
@@ -166,7 +192,7 @@ class Classifier:
         return Prediction.of(probabilities[0], session.labels, prepared.steps)
 
     def prepare(self, image: Path | str | bytes | Image.Image | NDArray[Any]) -> Prepared:
-        """Bring one image to the model's size; see :meth:`predict`."""
+        """Convert one image to the size of the model; see :meth:`predict`."""
         return self.session.prepare(image)
 
     def predict_batch(self, images: NDArray[Any]) -> NDArray[np.float32]:
@@ -182,6 +208,10 @@ class Classifier:
         Raises:
             InputError: wrong shape, dtype or range.
             BackendError: the engine failed, or its output is NaN or infinite.
+
+        Example::
+
+            labels = classifier.predict_batch(images).argmax(axis=1)
         """
         session = self.session
         if images.ndim not in (3, 4):
@@ -192,12 +222,12 @@ class Classifier:
             return session.probabilities(images)
         from runtime.workers.stream import BATCH
 
-        parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-        pool = self.workers.engines(self._threads) if len(parts) > 1 else None
+        chunks = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+        pool = self.workers.engines(self._threads) if len(chunks) > 1 else None
         if pool:
-            rows = list(pool.map(self._of_part, zip(parts)))
+            rows = list(pool.map(self._run_chunk, zip(chunks)))
         else:
-            rows = [session.probabilities(part) for part in parts]
+            rows = [session.probabilities(chunk) for chunk in chunks]
         return np.concatenate(rows) if rows else np.empty((0, len(self.labels)), np.float32)
 
     def predict_stream(
@@ -205,23 +235,28 @@ class Classifier:
     ) -> Iterator[Prediction | InputError]:
         """Classify any number of images of any size, in order and in bounded memory.
 
-        After the first 0.3 seconds of work, processes with one engine each (threads, if they
-        are no files) prepare and predict batches of up to 32; two batches a worker are read
-        ahead. For images that come one by one use :meth:`predict`.
+        After the first 0.3 seconds, worker processes with one engine each (threads, if the
+        images are no files) preprocess and predict batches of up to 32; two batches per worker
+        are read ahead. For images that come one by one use :meth:`predict`.
 
         Args:
-            images: what :meth:`predict` takes; an InputError is given back at its place. An
+            images: inputs of :meth:`predict`; an InputError is returned in its place. An
                 array need not fit into memory: ``np.load(…, mmap_mode="r")``.
-            workers: how many, 1 to 256, 1 being this process; None: ``threads`` of
+            workers: number of workers, 1 to 256; 1 is this process. None: ``threads`` of
                 :func:`load`.
 
         Yields:
-            One prediction an image; for an image that cannot be used its InputError.
+            One prediction per image; for an image that cannot be used its InputError.
 
         Raises:
-            InputError: another number of workers.
+            InputError: invalid number of workers.
             BackendError: the engine failed, its output is NaN or infinite, or a process
                 cannot be started or died.
+
+        Example::
+
+            for prediction in classifier.predict_stream(Path("photos").glob("*.jpg")):
+                print(prediction)
         """
         groups = self.predict_pairs(((None, image) for image in images), workers)
         return (prediction for group in groups for _, prediction in group)
@@ -229,14 +264,20 @@ class Classifier:
     def predict_pairs(
         self, pairs: Iterable[tuple[Key, Any]], workers: int | None = None
     ) -> Iterator[list[tuple[Key, Prediction | InputError]]]:
-        """Do :meth:`predict_stream` for images with a key each, for example their name.
+        """Do :meth:`predict_stream` for images with keys, for example their names.
 
         Args:
             pairs: a key and an image.
             workers: see :meth:`predict_stream`.
 
         Yields:
-            Lists of a key and its prediction: those that are there at the same time.
+            Lists of keys with their predictions: those available at the same time.
+
+        Example::
+
+            for group in classifier.predict_pairs((path.name, path) for path in paths):
+                for name, prediction in group:
+                    print(name, prediction)
         """
         from runtime.workers.pool import check_count
         from runtime.workers.stream import stream
@@ -245,13 +286,13 @@ class Classifier:
         check_count(count)
         return stream(self.session, self.workers, pairs, count)
 
-    def _of_part(self, engine: Backend, part: Iterable[NDArray[Any]]) -> NDArray[np.float32]:
-        (images,) = part
+    def _run_chunk(self, engine: Backend, chunk: Iterable[NDArray[Any]]) -> NDArray[np.float32]:
+        (images,) = chunk
         return self.session.probabilities(images, engine)
 
     @cached_property
     def workers(self) -> Workers:
-        """Threads and processes that predict many images, beside the session."""
+        """Threads and processes that predict many images in parallel."""
         from runtime.workers.workers import Workers
 
         return Workers(self.session)

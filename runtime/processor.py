@@ -1,4 +1,4 @@
-"""Which processor this is, and which of its instructions matter to an engine."""
+"""The processor of this machine, and its instructions that matter to an engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runtime.proc import colon_fields, text_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-# What Linux calls it in /proc/cpuinfo, and what it is called here. Sources: the kernel's
+# Name in /proc/cpuinfo, and the name used in this package. Sources: the kernel's
 # Documentation/arch/arm64/elf_hwcaps.rst and arch/x86/include/asm/cpufeatures.h.
 _NAMES = {
     "asimd": "neon",
@@ -26,7 +26,7 @@ _NAMES = {
     "sve2": "sve2",
     "sme": "sme",
     "avx": "avx",
-    "f16c": "f16c",  # converts float16, does not compute in it
+    "f16c": "f16c",  # converts float16, does not compute with it
     "fma": "fma",
     "avx2": "avx2",
     "avx512f": "avx512",
@@ -55,11 +55,22 @@ _ARM_CORES = {
     "0xd4f": "Neoverse V2",
 }
 _ARM = "0x41"
-_X86 = ("x86_64", "amd64", "i386", "i686")  # as Linux, macOS and Windows name it
+_X86 = ("x86_64", "amd64", "i386", "i686")  # names on Linux, macOS and Windows
 
 
 def cpu_name(root: Path) -> str:
-    """Return the name of the processor, or of an Arm core; empty where Linux tells none."""
+    """Return the name of the processor, or of an Arm core; empty if Linux reports none.
+
+    Args:
+        root: folder that contains ``proc``.
+
+    Example:
+        >>> from pathlib import Path
+        >>> Path("proc").mkdir(exist_ok=True)
+        >>> size = Path("proc/cpuinfo").write_text("model name : AMD EPYC 7B13")
+        >>> cpu_name(Path())
+        'AMD EPYC 7B13'
+    """
     fields = colon_fields(text_of(root / "proc/cpuinfo"))
     if fields.get("CPU implementer") == _ARM:
         part = fields.get("CPU part", "")
@@ -71,11 +82,18 @@ def cpu_features(root: Path) -> tuple[str, ...]:
     """Return the instructions that decide how fast, or whether, an engine runs.
 
     Args:
-        root: where ``proc`` lies.
+        root: folder that contains ``proc``.
 
     Returns:
-        Names of one meaning on Arm and x86, for example ``dotprod``, ``fp16``, ``vnni``;
-        empty where the system does not list them.
+        Names with the same meaning on Arm and x86, for example ``dotprod``, ``fp16``,
+        ``vnni``; empty if the system does not list them.
+
+    Example:
+        >>> from pathlib import Path
+        >>> Path("proc").mkdir(exist_ok=True)
+        >>> size = Path("proc/cpuinfo").write_text("Features : fp asimd asimddp")
+        >>> cpu_features(Path())
+        ('neon', 'dotprod')
     """
     fields = colon_fields(text_of(root / "proc/cpuinfo"))
     listed = set((fields.get("Features") or fields.get("flags") or "").split())
@@ -87,17 +105,27 @@ def lacks_vnni(root: Path) -> bool:
     """Whether this is an x86 processor without VNNI.
 
     There the instruction that multiplies unsigned by signed 8-bit integers adds two products
-    in 16 bits and saturates, so that an engine that uses it predicts wrongly. Where the system
-    lists no instructions, as Windows does not, VNNI counts as missing: right goes before fast.
+    in 16 bits and saturates, so that an engine that uses it predicts wrongly. If the system
+    lists no instructions, as on Windows, VNNI counts as missing: correct goes before fast.
 
     Args:
-        root: where ``proc`` lies.
+        root: folder that contains ``proc``.
+
+    Example::
+
+        if lacks_vnni(ROOT):
+            options.add_session_config_entry("session.x64quantprecision", "1")
     """
     return platform.machine().lower() in _X86 and "vnni" not in cpu_features(root)
 
 
 def usable_cores() -> int:
-    """Return on how many cores this process may run."""
+    """Return the number of cores this process may run on.
+
+    Example:
+        >>> usable_cores() >= 1
+        True
+    """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

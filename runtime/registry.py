@@ -1,7 +1,7 @@
-"""Finds the classes of a plug-in package: one file there is one more choice.
+"""Registries of plug-ins, and the versions of installed distributions.
 
-Backends, export formats, architectures and datasets are all found this way, so
-that a new one is a new file and nothing else.
+Backends, export formats, architectures and datasets are discovered by the modules of a
+package, so that a new one is a new file and nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 
 class Named(Protocol):
-    """A class that a registry can hold."""
+    """A class that can be registered.
+
+    Attributes:
+        name: unique name in the registry.
+    """
 
     name: str
 
@@ -31,8 +35,8 @@ def discover(package: ModuleType, base: type[T]) -> dict[str, type[T]]:
     """Import every module of a package and collect the concrete classes in it.
 
     Args:
-        package: the package to search; modules whose name starts with ``_`` are
-            shared helpers and are skipped.
+        package: the package to search; modules whose name starts with ``_`` contain
+            shared functions and are skipped.
         base: the abstract class that a plug-in derives from.
 
     Returns:
@@ -40,7 +44,12 @@ def discover(package: ModuleType, base: type[T]) -> dict[str, type[T]]:
         without a ``rank`` has rank 0.
 
     Raises:
-        TypeError: two classes carry the same name.
+        TypeError: two classes have the same name.
+
+    Example:
+        >>> from runtime.preprocessing import fits
+        >>> list(discover(fits, fits.Fit))
+        ['stretch', 'pad', 'center-of-mass']
     """
     found: list[type[T]] = []
     for info in pkgutil.iter_modules(package.__path__):
@@ -51,15 +60,25 @@ def discover(package: ModuleType, base: type[T]) -> dict[str, type[T]]:
     found.sort(key=lambda c: (getattr(c, "rank", 0), _name(c)))
     by_name = {_name(c): c for c in found}
     if len(by_name) != len(found):
-        raise TypeError(f"two classes of {package.__name__} carry the same name")
+        raise TypeError(f"two classes of {package.__name__} have the same name")
     return by_name
 
 
 def pick(registry: dict[str, type[T]], kind: str, name: str) -> type[T]:
     """Return the class called ``name``.
 
+    Args:
+        registry: the classes by name.
+        kind: what the name refers to, for the message, for example ``"backend"``.
+        name: name of the class.
+
     Raises:
         UnknownNameError: there is none; the message lists the known names.
+
+    Example:
+        >>> from runtime.preprocessing.fits import fits
+        >>> pick(fits(), "fit", "pad").__name__
+        'Pad'
     """
     try:
         return registry[name]
@@ -82,7 +101,15 @@ def _name(cls: type) -> str:
 
 
 def installed_version(name: str) -> str | None:
-    """Return the version of a distribution, or None; nothing of it is imported."""
+    """Return the version of a distribution, or None; it is not imported.
+
+    Args:
+        name: name of the distribution.
+
+    Example:
+        >>> installed_version("no-such-distribution") is None
+        True
+    """
     # imported late: it takes a tenth of the time in which a first image is classified
     from importlib.metadata import PackageNotFoundError, version
 
@@ -93,5 +120,13 @@ def installed_version(name: str) -> str | None:
 
 
 def installed_versions(names: Iterable[str]) -> dict[str, str]:
-    """Return the versions of those distributions that are installed, by name."""
+    """Return the versions of the installed ones of some distributions, by name.
+
+    Args:
+        names: names of the distributions.
+
+    Example:
+        >>> list(installed_versions(["numpy", "no-such-distribution"]))
+        ['numpy']
+    """
     return {name: found for name in names if (found := installed_version(name))}

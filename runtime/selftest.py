@@ -1,10 +1,11 @@
-"""The self-test of a model file on a device: does it answer as the Keras model did?
+"""Self-test of a model file on a device: does it predict what the Keras model predicts?
 
-No dataset and no TensorFlow are needed: the questions and the answers are in the file.
+No dataset and no TensorFlow are needed: inputs and expected predictions are in the file.
 """
 
 from __future__ import annotations
 
+import logging
 import shlex
 import time
 from dataclasses import dataclass
@@ -27,24 +28,30 @@ if TYPE_CHECKING:
 __all__ = ["Golden", "GoldenReport", "judge", "replay"]
 
 PASS, FAIL = "pass", "fail"
-_LISTED = 3  # cases that are written out in a reason; the others are counted
+_LISTED = 3  # cases that a reason lists; the others are counted
+_LOG = logging.getLogger("runtime")
 
 
 @dataclass(frozen=True, slots=True)
 class GoldenReport:
-    """The verdict of the self-test.
+    """Result of the self-test.
 
     Attributes:
         verdict: ``pass`` or ``fail``.
-        max_abs_error: largest difference of a probability; None if there was no answer.
-        agreement: share of images with Keras's label, 0…1; None if there was no answer.
-        images: how many were replayed.
-        tolerance: largest difference that is accepted.
-        backend: the engine that answered.
+        max_abs_error: largest difference of a probability; None if there is no prediction.
+        agreement: share of images with Keras's label, 0…1; None if there is no prediction.
+        images: number of images.
+        tolerance: largest accepted difference.
+        backend: the engine that ran the model.
         device: where it ran.
-        reasons: why it is ``fail``; empty if it is not.
-        seconds: that the images took, without opening the file.
-        dataset: which images, in words.
+        reasons: why the verdict is ``fail``; empty for ``pass``.
+        seconds: duration of the predictions, without opening the file.
+        dataset: description of the images.
+
+    Example::
+
+        report = replay(classifier)
+        print(report.verdict, *report.reasons)
     """
 
     verdict: str
@@ -65,37 +72,61 @@ class GoldenReport:
 
 
 def replay(classifier: Classifier) -> GoldenReport:
-    """Run the golden inputs of an open model file the way any image is run.
+    """Predict the golden inputs of an open model file, as any image is predicted.
+
+    Args:
+        classifier: an open model file.
 
     Returns:
-        The verdict; an engine that fails or answers with NaN is one, too.
+        The verdict; it is ``fail``, too, if the engine fails or its outputs are not finite.
 
     Raises:
-        ArtifactError: the file holds no golden inputs, or they are damaged.
+        ArtifactError: the file has no golden inputs, or they are damaged.
+
+    Example::
+
+        with runtime.load("mnist-cnn.int8.tflite") as classifier:
+            print(runtime.replay(classifier).verdict)
     """
     golden = _golden(classifier.artifact)
     images = golden.pixels(classifier.spec.shape)
     start = time.perf_counter()
     try:
-        answers = classifier.predict_batch(images)
-        reasons = judge(golden, answers, classifier.labels)
+        predicted = classifier.predict_batch(images)
+        reasons = judge(golden, predicted, classifier.labels)
     except BackendError as error:
-        answers, reasons = None, (str(error),)
-    return _report(classifier, golden, answers, reasons, time.perf_counter() - start)
+        predicted, reasons = None, (str(error),)
+    report = _report(classifier, golden, predicted, reasons, time.perf_counter() - start)
+    _LOG.debug(
+        "%s: %d golden inputs on %s (%s): %s",
+        classifier.artifact.path,
+        report.images,
+        report.backend,
+        report.device,
+        report.verdict,
+    )
+    return report
 
 
-def judge(golden: Golden, answers: NDArray[np.float32], labels: Sequence[str]) -> tuple[str, ...]:
-    """Compare answers with the golden ones.
+def judge(golden: Golden, predicted: NDArray[np.float32], labels: Sequence[str]) -> tuple[str, ...]:
+    """Compare predictions with the golden ones.
 
     Args:
         golden: the record.
-        answers: finite probabilities, float32 (images, classes).
-        labels: the class names that a user of the model file gets, in its order.
+        predicted: finite probabilities, float32 (images, classes).
+        labels: the class names of the model file, in its order.
 
     Returns:
-        What is wrong, in words; nothing if all is well.
+        The differences, one sentence each; empty if there are none.
+
+    Example:
+        >>> golden = Golden("", ((0.9, 0.1),), (0,), ("no", "yes"), 0.01, 0.05, "one image")
+        >>> judge(golden, np.array([[0.9, 0.1]], np.float32), ["no", "yes"])
+        ()
+        >>> judge(golden, np.array([[0.4, 0.6]], np.float32), ["no", "yes"])[0]
+        "another label than Keras on 1 of 1 images: image 1 is 'yes' and not 'no' ..."
     """
-    found = (_names(golden, labels), _flips(golden, answers), _errors(golden, answers))
+    found = (_names(golden, labels), _flips(golden, predicted), _errors(golden, predicted))
     return tuple(reason for reason in found if reason)
 
 
@@ -118,15 +149,15 @@ def _golden(artifact: Artifact) -> Golden:
 def _report(
     classifier: Classifier,
     golden: Golden,
-    answers: NDArray[np.float32] | None,
+    predicted: NDArray[np.float32] | None,
     reasons: tuple[str, ...],
     seconds: float,
 ) -> GoldenReport:
     error = agreement = None
-    if answers is not None:
+    if predicted is not None:
         expected = golden.expected
-        error = float(np.abs(answers - expected).max())
-        agreement = float((answers.argmax(axis=1) == expected.argmax(axis=1)).mean())
+        error = float(np.abs(predicted - expected).max())
+        agreement = float((predicted.argmax(axis=1) == expected.argmax(axis=1)).mean())
     return GoldenReport(
         verdict=FAIL if reasons else PASS,
         max_abs_error=error,
@@ -142,24 +173,24 @@ def _report(
 
 
 def _names(golden: Golden, labels: Sequence[str]) -> str:
-    """Say which class names are not those of the Keras model."""
+    """Describe the class names that differ from those of the Keras model."""
     pairs = enumerate(zip(golden.labels, labels, strict=True))
     wrong = [
-        f"class {index} is '{here}' and has to be '{keras}'"
-        for index, (keras, here) in pairs
-        if keras != here
+        f"class {index} is '{name}' and has to be '{keras}'"
+        for index, (keras, name) in pairs
+        if keras != name
     ]
     return f"the class names are not the Keras model's: {_some(wrong)}" if wrong else ""
 
 
-def _flips(golden: Golden, answers: NDArray[np.float32]) -> str:
-    """Say which images get another label, though Keras was not undecided."""
+def _flips(golden: Golden, predicted: NDArray[np.float32]) -> str:
+    """Describe the images that get another label, although Keras's margin is not a tie."""
     expected = golden.expected
-    keras, here = expected.argmax(axis=1), answers.argmax(axis=1)
+    keras, device = expected.argmax(axis=1), predicted.argmax(axis=1)
     margin = margins(expected)
-    flips = np.flatnonzero((keras != here) & (margin >= golden.tie_margin))
+    flips = np.flatnonzero((keras != device) & (margin >= golden.tie_margin))
     cases = [
-        f"image {i + 1} is '{golden.labels[here[i]]}' and not '{golden.labels[keras[i]]}' "
+        f"image {i + 1} is '{golden.labels[device[i]]}' and not '{golden.labels[keras[i]]}' "
         f"(Keras's margin {margin[i]:.2f})"
         for i in flips
     ]
@@ -167,9 +198,9 @@ def _flips(golden: Golden, answers: NDArray[np.float32]) -> str:
     return f"another label than Keras on {of_all} images: {_some(cases)}" if cases else ""
 
 
-def _errors(golden: Golden, answers: NDArray[np.float32]) -> str:
-    """Say where a probability is further from Keras's than accepted, and how far."""
-    differences = np.abs(answers - golden.expected)
+def _errors(golden: Golden, predicted: NDArray[np.float32]) -> str:
+    """Describe the largest difference of a probability, if it is above the tolerance."""
+    differences = np.abs(predicted - golden.expected)
     beyond = int((differences.max(axis=1) > golden.tolerance).sum())
     if not beyond:
         return ""
@@ -177,7 +208,7 @@ def _errors(golden: Golden, answers: NDArray[np.float32]) -> str:
     return (
         f"a probability is off by {differences[image, index]:.3g} on image {image + 1} "
         f"('{golden.labels[index]}': Keras {golden.answers[image][index]:.3g}, here "
-        f"{answers[image, index]:.3g}), {golden.tolerance:.2g} is accepted; "
+        f"{predicted[image, index]:.3g}), {golden.tolerance:.2g} is accepted; "
         f"beyond that on {beyond} of {len(golden)} images"
     )
 

@@ -1,4 +1,4 @@
-"""One open model: an engine, the preprocessing of its input and the meaning of its output."""
+"""An open model: an engine, preprocessing of the input and interpretation of the output."""
 
 from __future__ import annotations
 
@@ -26,17 +26,22 @@ if TYPE_CHECKING:
     from runtime.modelfile.manifest import Manifest, TensorSpec
     from runtime.preprocessing.prepared import Prepared
 
-_SOFTMAX_STEPS = 256  # TFLite gives every 8-bit softmax output the scale 1/256
+_SOFTMAX_STEPS = 256  # every 8-bit softmax output of TFLite has the scale 1/256
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """What is not in the model file, or is to be used instead of what is there.
+    """Labels and preprocessing, for files without them or to replace those of the file.
 
     Attributes:
         labels: the class names; None takes those of the file, or numbers.
-        adapt: gets the preprocessing of the file (or the default for its input shape)
-            and returns the one to use.
+        adapt: function of the preprocessing of the file (or the default for its input
+            shape) that returns the one to use.
+
+    Example:
+        >>> LoadOptions(labels=("cat", "dog")).labels
+        ('cat', 'dog')
+        >>> inverted = LoadOptions(adapt=lambda spec: replace(spec, polarity="invert"))
     """
 
     labels: tuple[str, ...] | None = None
@@ -44,10 +49,10 @@ class LoadOptions:
 
 
 class Session:
-    """One open model: named arrays in, named arrays out; images in, probabilities out.
+    """An open model: named arrays in, named arrays out; images in, probabilities out.
 
-    Workers and the public face (:class:`runtime.model.Classifier`) stand on it. One thread at a
-    time, as its engine.
+    Base of the workers and of :class:`runtime.model.Classifier`. One thread at a time, as its
+    engine.
 
     Example::
 
@@ -60,18 +65,18 @@ class Session:
         backend: the engine that runs it.
         spec: how an image becomes model input.
         labels: the class names.
-        notes: what had to be assumed because the file does not say it.
+        notes: assumptions about what the file does not contain.
     """
 
     def __init__(
         self, artifact: Artifact, backend: Backend, options: LoadOptions | None = None
     ) -> None:
-        """Take the labels and preprocessing from options, file or defaults, in this order.
+        """Take labels and preprocessing from the options, the file or defaults, in this order.
 
         Args:
             artifact: the model file.
-            backend: the engine that has it open; closed with the session, and where this fails.
-            options: labels and preprocessing that the file lacks.
+            backend: the engine that has it open; closed with the session, and if this fails.
+            options: labels and preprocessing, for files without them.
 
         Raises:
             InputError: the options do not fit the model.
@@ -80,14 +85,14 @@ class Session:
         self.artifact = artifact
         self.backend = backend
         try:
-            self.labels, of_labels = _labels(artifact, backend, options.labels)
-            self.spec, of_spec = _spec(artifact, backend, options.adapt)
-            scores, of_scores = _scores(artifact, backend, self.spec)
+            self.labels, label_notes = _labels(artifact, backend, options.labels)
+            self.spec, spec_notes = _spec(artifact, backend, options.adapt)
+            scores, score_notes = _scores(artifact, backend, self.spec)
         except BaseException:
             backend.close()
             raise
         self._logits = scores == "logits"
-        self.notes = (*of_labels, *of_spec, *of_scores)
+        self.notes = (*label_notes, *spec_notes, *score_notes)
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -101,26 +106,30 @@ class Session:
 
     @property
     def manifest(self) -> Manifest | None:
-        """What the model file says of itself; None where another tool made it."""
+        """The manifest of the model file; None if another tool made it."""
         return self.artifact.manifest
 
     def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
         """Run the model on arrays in model units; quantization is hidden.
 
         Args:
-            inputs: by the name of the input tensor: float32 (n, height, width, channels).
+            inputs: float32 (n, height, width, channels) by the name of the input tensor.
 
         Returns:
-            By the name of the output tensor: float32 (n, classes), as the model outputs it.
+            float32 (n, classes), as the model outputs it, by the name of the output tensor.
 
         Raises:
             InputError: other names than those of the model, wrong shape or dtype.
             BackendError: the engine failed.
+
+        Example::
+
+            outputs = session.run({session.inputs[0].name: batch})
         """
-        (given,), (output,) = self.inputs, self.outputs
-        if set(inputs) != {given.name}:
-            raise InputError(f"the model takes the input '{given.name}', not {sorted(inputs)}")
-        return {output.name: self.backend.run(inputs[given.name])}
+        (expected,), (output,) = self.inputs, self.outputs
+        if set(inputs) != {expected.name}:
+            raise InputError(f"the model takes the input '{expected.name}', not {sorted(inputs)}")
+        return {output.name: self.backend.run(inputs[expected.name])}
 
     def classify(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probabilities for model input that is already preprocessed.
@@ -134,6 +143,10 @@ class Session:
         Raises:
             InputError: wrong shape or dtype.
             BackendError: the engine failed, or its output is NaN or infinite.
+
+        Example::
+
+            probabilities = session.classify(session.spec.apply(images))
         """
         return self._checked(self.backend.run(batch))
 
@@ -144,7 +157,7 @@ class Session:
 
         Args:
             images: see :meth:`PreprocessSpec.apply`.
-            engine: one like ``backend``, of a worker; None takes ``backend``.
+            engine: an engine of a worker, equal to ``backend``; None takes ``backend``.
 
         Returns:
             float32 (n, classes).
@@ -152,11 +165,15 @@ class Session:
         Raises:
             InputError: wrong shape, dtype or range.
             BackendError: the engine failed, or its output is NaN or infinite.
+
+        Example::
+
+            probabilities = session.probabilities(np.zeros((8, 28, 28), np.uint8))
         """
         return self._checked((engine or self.backend).run_images(images, self.spec))
 
     def prepare(self, image: Path | str | bytes | Image.Image | NDArray[Any]) -> Prepared:
-        """Bring one image to the model's size.
+        """Convert one image to the size of the model.
 
         Args:
             image: a path, the bytes of an image file, a Pillow image, or an array
@@ -164,6 +181,11 @@ class Session:
 
         Raises:
             InputError: the image cannot be read or used.
+
+        Example::
+
+            prepared = session.prepare("seven.png")
+            print(prepared.pixels.shape, prepared.steps)
         """
         if isinstance(image, np.ndarray):
             return prepare_array(image, self.spec)
@@ -193,25 +215,25 @@ class Session:
         self.close()
 
     def _checked(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probabilities; refuse NaN and infinity, which integers never become."""
-        unsure = self.backend.output.scale is None and not isfinite(np.vdot(scores, scores))
-        if unsure and not np.isfinite(scores).all():  # the quick sum of squares may overflow
+        """Return the probabilities; refuse NaN and infinity, which integer outputs cannot be."""
+        suspect = self.backend.output.scale is None and not isfinite(np.vdot(scores, scores))
+        if suspect and not np.isfinite(scores).all():  # the fast sum of squares may overflow
             raise BackendError(
                 f"{self.artifact.path.name} outputs NaN or infinity on {self.backend.name}: "
-                "its numbers overflow; check --scale, or export a format of wider range"
+                "its values overflow; check --scale, or export a format of wider range"
             )
         return softmax(scores) if self._logits else scores
 
 
 def _labels(
-    artifact: Artifact, backend: Backend, asked: tuple[str, ...] | None
+    artifact: Artifact, backend: Backend, requested: tuple[str, ...] | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the class names: those asked for, those of the file, or numbers; and notes."""
+    """Return the class names: requested, from the file, or numbers; and notes."""
     classes = backend.output.shape[-1]
-    if asked is not None:
-        if len(asked) != classes:
-            raise InputError(f"{len(asked)} labels for a model of {classes} classes")
-        return asked, ()
+    if requested is not None:
+        if len(requested) != classes:
+            raise InputError(f"{len(requested)} labels for a model of {classes} classes")
+        return requested, ()
     if artifact.manifest:
         return artifact.manifest.labels, ()
     note = f"no labels in the file: classes are numbered 0…{classes - 1} (--labels)"
@@ -223,7 +245,7 @@ def _spec(
     backend: Backend,
     adapt: Callable[[PreprocessSpec], PreprocessSpec] | None,
 ) -> tuple[PreprocessSpec, tuple[str, ...]]:
-    """Return the preprocessing, that of the file or the default, adapted; and notes."""
+    """Return the preprocessing of the file or the default one, adapted; and notes."""
     shape, manifest = backend.image_shape, artifact.manifest
     spec = manifest.preprocess if manifest else PreprocessSpec.assumed(shape)
     if not manifest and backend.takes_raw_pixels:
@@ -244,7 +266,7 @@ def _spec(
 def _scores(
     artifact: Artifact, backend: Backend, spec: PreprocessSpec
 ) -> tuple[str, tuple[str, ...]]:
-    """Tell ``probabilities`` from ``logits``, without a manifest by a grey image; and notes."""
+    """Return ``probabilities`` or ``logits``, without a manifest from a grey image; and notes."""
     if artifact.manifest:
         return artifact.manifest.scores, ()
     scale = backend.output.scale

@@ -110,9 +110,8 @@ def digits_run(shared: Callable[..., Path]) -> Run:
 
 def _train(folder: Path) -> None:
     from exporters.keras_model.tensorflow_setup import import_tensorflow
-    from runtime.terminal.cli import Output
-    from toolkit.commands._reporter import RichReporter
     from toolkit.datasets import DataOptions
+    from toolkit.progress import SILENT
     from toolkit.training.options import TrainOptions
     from toolkit.training.train import train
 
@@ -120,8 +119,7 @@ def _train(folder: Path) -> None:
     import keras
 
     keras.utils.clear_session()  # Keras numbers layers: "conv2d" is the first one from here on
-    reporter = RichReporter(Output(quiet=True))
-    train(TrainOptions(epochs=4), DataOptions(name="digits"), folder / "runs", reporter)
+    train(TrainOptions(epochs=4), DataOptions(name="digits"), folder / "runs", SILENT)
 
 
 @pytest.fixture(scope="session")

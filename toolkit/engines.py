@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runtime.backends import AUTO, for_suffix, registry
+from runtime.errors import BackendError, MissingDependencyError
 from runtime.registry import pick
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runtime.modelfile.artifact import Artifact
 
 ALL = "all"
@@ -18,6 +21,7 @@ def check_engine(name: str) -> None:
 
     Raises:
         UnknownNameError: it is neither an engine nor ``auto`` nor ``all``.
+        MissingDependencyError: the engine is not installed.
 
     Example:
         >>> check_engine("all")
@@ -25,8 +29,36 @@ def check_engine(name: str) -> None:
         Traceback (most recent call last):
         runtime.errors.UnknownNameError: unknown backend 'litter'. Did you mean 'litert'...
     """
-    if name not in (AUTO, ALL):
-        pick(registry(), "backend", name)
+    if name in (AUTO, ALL):
+        return
+    engine = pick(registry(), "backend", name)
+    if not engine.installed():
+        raise MissingDependencyError(engine.package, engine.extra, f"use backend {name}")
+
+
+def check_files(files: Sequence[Artifact], requested: str) -> None:
+    """Refuse an engine that runs none of the files.
+
+    Args:
+        files: the model files.
+        requested: a value that :func:`check_engine` accepts.
+
+    Raises:
+        BackendError: it is for files of another kind.
+
+    Example::
+
+        check_files(read_files([Path("model.onnx")]), "litert")  # BackendError
+    """
+    if requested in (AUTO, ALL) or not files:
+        return
+    suffixes = registry()[requested].suffixes
+    if not any(file.suffix in suffixes for file in files):
+        names = ", ".join(file.path.name for file in files)
+        raise BackendError(
+            f"backend {requested} runs {' and '.join(suffixes)} files, not {names}; --backend auto "
+            "takes an engine that does"
+        )
 
 
 def engines_for(file: Artifact, requested: str) -> list[str]:

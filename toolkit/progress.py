@@ -31,7 +31,7 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """A reporter that drops everything.
+    """A reporter that drops everything, including the epochs of a training.
 
     Example:
         >>> with SILENT.task("reading images", 100) as tick:
@@ -45,6 +45,17 @@ class Silent:
         yield lambda _steps: None
 
     def say(self, text: str) -> None:
+        """Show nothing."""
+
+    @contextmanager
+    def epoch(
+        self, number: int, epochs: int, steps: int
+    ) -> Iterator[Callable[[dict[str, float]], None]]:
+        """Show nothing."""
+        del number, epochs, steps
+        yield lambda _metrics: None
+
+    def epoch_done(self, number: int, epochs: int, row: dict[str, float]) -> None:
         """Show nothing."""
 
 

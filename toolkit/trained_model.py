@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exporters.graphs import FloatGraphs
-from exporters.keras_model.source import KerasSource, load_keras
+from exporters.keras_model.source import KerasSource, load_keras, require_keras_file
+from exporters.keras_model.tensorflow_setup import require_tensorflow
+from exporters.request import require_name
 from runtime.errors import DataError, InputError, UnknownNameError
-from toolkit.datasets import DataOptions, Dataset, load_dataset
+from runtime.preprocessing.spec import PreprocessSpec
+from toolkit.datasets import DataOptions, Dataset, check_data, load_dataset
 from toolkit.datasets.base import arguments
 from toolkit.datasets.splits import train_validation
 from toolkit.progress import SILENT, Reporter
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from runtime.modelfile.artifact import Artifact
-    from runtime.preprocessing.spec import PreprocessSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,25 @@ class Overrides:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
 
+    def __post_init__(self) -> None:
+        """Check what does not depend on the model.
+
+        Raises:
+            InputError: a number is out of its range, or the name cannot be that of a file.
+        """
+        PreprocessSpec.check_changes(**self._changes())
+        if self.name is not None:
+            require_name(self.name)
+
     def spec(self, spec: PreprocessSpec) -> PreprocessSpec:
         """Return a spec with these values instead of its own."""
-        values: dict[str, Any] = {"scale": self.scale, "mean": self.mean, "std": self.std}
-        return replace(spec, **{name: value for name, value in values.items() if value is not None})
+        return replace(
+            spec,
+            **{name: value for name, value in self._changes().items() if value is not None},
+        )
+
+    def _changes(self) -> dict[str, Any]:
+        return {"scale": self.scale, "mean": self.mean, "std": self.std}
 
     def as_arguments(self) -> tuple[str, ...]:
         """Return the equivalent command-line options, quoted."""
@@ -123,23 +140,107 @@ class TrainedModel:
         return (shlex.quote(str(self.source.path)), *self.data.as_arguments(), *stated)
 
 
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A Keras model that was found and checked, with its options, but not loaded.
+
+    Attributes:
+        path: the ``.keras`` file.
+        run: the run folder; None for a file that was named directly.
+        data: see :func:`locate`.
+        overrides: see :func:`locate`.
+
+    Example::
+
+        located = locate(Path("runs/latest"), DataOptions())
+        trained = located.load(reporter)  # imports TensorFlow
+    """
+
+    path: Path
+    run: runs.Run | None
+    data: DataOptions
+    overrides: Overrides
+
+    def __post_init__(self) -> None:
+        """Check what can be checked before TensorFlow and the images are loaded.
+
+        Raises:
+            InputError: it is no Keras model, or the options do not match its record.
+            DataError: the data is missing, or none was named.
+            MissingDependencyError: TensorFlow is not installed.
+        """
+        require_keras_file(self.path)
+        own = self.data.name is None and self.data.path is None
+        if own and self.run is None:
+            raise DataError(
+                f"{self.path} does not record its training data; name the data, from which "
+                "images are taken for calibration and comparison: --data PATH, or --dataset mnist"
+            )
+        check_data(runs.data_options(self.run.config["data"]) if own and self.run else self.data)
+        if recorded := self.record:
+            self.overrides.spec(_adapted(recorded.spec, self.data))
+            _require_labels(self.overrides.labels, len(recorded.labels))
+        require_tensorflow()
+
+    @property
+    def record(self) -> runs.Run | None:
+        """The run, also of a file beside its ``config.json``; None for a bare file."""
+        config = None if self.run else runs.config_beside(self.path)
+        return runs.Run(self.path.parent, config) if config else self.run
+
+    @property
+    def exports(self) -> Path:
+        """The folder of artifacts."""
+        return self.run.exports if self.run else Path()
+
+    def load(self, reporter: Reporter = SILENT) -> TrainedModel:
+        """Load TensorFlow, the model and its data.
+
+        Args:
+            reporter: receives the progress of slow reading.
+
+        Raises:
+            InputError: it is no image classifier, or the data does not fit it.
+            DataError: the data is damaged.
+        """
+        if self.run is None:
+            return _from_file(self.path, self.data, self.overrides, reporter)
+        return _from_run(self.run, self.data, self.overrides, reporter)
+
+
+def locate(model: Path | None, data: DataOptions, overrides: Overrides = Overrides()) -> Located:
+    """Find a run, a ``.keras`` file, or (with None) the latest run, and check the options.
+
+    Args:
+        model: a run folder, a ``.keras`` file, or None.
+        data: overrides the data of a run; required for a ``.keras`` file.
+        overrides: labels and preprocessing of a user's own model.
+
+    Raises:
+        InputError: there is no such model.
+        DataError: the data is missing, or none was named.
+        MissingDependencyError: TensorFlow is not installed.
+
+    Example:
+        >>> locate(Path("nowhere"), DataOptions())
+        Traceback (most recent call last):
+        runtime.errors.InputError: nowhere is not a finished run folder
+    """
+    if model is not None and model.suffix == ".keras":
+        return Located(model, None, data, overrides)
+    if model is not None and model.is_file():
+        raise InputError(f"{model} is no run folder and no .keras file")
+    run = runs.latest_run() if model is None else runs.open_run(model)
+    return Located(run.model, run, data, overrides)
+
+
 def resolve(
     model: Path | None,
     data: DataOptions,
     overrides: Overrides = Overrides(),
     reporter: Reporter = SILENT,
 ) -> TrainedModel:
-    """Load a run, a ``.keras`` file, or (with None) the latest run.
-
-    Args:
-        model: a run folder, a ``.keras`` file, or None.
-        data: overrides the data of a run; required for a ``.keras`` file.
-        overrides: labels and preprocessing of a user's own model.
-        reporter: receives the progress of slow reading.
-
-    Raises:
-        InputError: there is no such model.
-        DataError: the data is missing, or none was named.
+    """Find a model and load it: see :func:`locate` and :meth:`Located.load`.
 
     Example::
 
@@ -147,12 +248,7 @@ def resolve(
         data = DataOptions(path=Path("colors.npz"))
         own = resolve(Path("colors.keras"), data, Overrides(scale=1.0))
     """
-    if model is not None and model.suffix == ".keras":
-        return _from_file(model, data, overrides, reporter)
-    if model is not None and model.is_file():
-        raise InputError(f"{model} is no run folder and no .keras file")
-    run = runs.latest_run() if model is None else runs.open_run(model)
-    return _from_run(run, data, overrides, reporter)
+    return locate(model, data, overrides).load(reporter)
 
 
 def _load(path: Path, reporter: Reporter) -> KerasSource:
@@ -183,11 +279,6 @@ def _from_run(
 
 
 def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Reporter) -> TrainedModel:
-    if data.name is None and data.path is None:
-        raise DataError(
-            f"{path} does not record its training data; name the data, from which images are "
-            "taken for calibration and comparison: --data PATH, or --dataset mnist"
-        )
     source = _load(path, reporter)
     height, width, channels = source.image_shape
     if (data.image_size or (height, width), data.channels or channels) != (
@@ -234,6 +325,13 @@ def _training_part(
             part, _ = train_validation(trained, options["validation_split"], options["seed"])
             return trained, part
     return dataset, np.arange(len(dataset.y_train))
+
+
+def _require_labels(labels: tuple[str, ...] | None, classes: int) -> None:
+    if labels is not None and len(labels) != classes:
+        raise InputError(
+            f"the model has {classes} classes, but there are {len(labels)} labels (--labels)"
+        )
 
 
 def _adapted(spec: PreprocessSpec, data: DataOptions) -> PreprocessSpec:

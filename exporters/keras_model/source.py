@@ -137,18 +137,27 @@ def load_keras(path: Path) -> KerasSource:
 
         source = load_keras(Path("model.keras"))
     """
+    require_keras_file(path)
+    source = KerasSource(_load(path), path, hashlib.sha256(path.read_bytes()).hexdigest())
+    _check(source.model, path)
+    return source
+
+
+def require_keras_file(path: Path) -> None:
+    """Check that a file can be a Keras model, without loading TensorFlow.
+
+    Raises:
+        InputError: no such file, not a ``.keras`` file or a damaged one.
+    """
     if path.suffix != ".keras":
         raise InputError(
             f"{path} is no .keras file; save the model again: model.save('model.keras')"
         )
     if not path.is_file():
         raise InputError(f"no such file: {path}")
-    with path.open("rb") as file:  # before TensorFlow, which takes seconds to load
+    with path.open("rb") as file:
         if not zipfile.is_zipfile(file):
             raise InputError(f"{path} is damaged, or no Keras file: those are zip archives")
-    source = KerasSource(_load(path), path, hashlib.sha256(path.read_bytes()).hexdigest())
-    _check(source.model, path)
-    return source
 
 
 def _load(path: Path) -> keras.Model:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import sys
 
 from runtime.backends.tflite_runtime import TfliteRuntime
 from runtime.errors import EdgeError, MissingDependencyError
 from runtime.terminal.silence import silenced
+
+_TENSORFLOW = ("tensorflow", "export", "train and convert models")
+
+
+def require_tensorflow() -> None:
+    """Check that TensorFlow is installed, without importing it, which takes seconds.
+
+    Raises:
+        MissingDependencyError: it is not.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise MissingDependencyError(*_TENSORFLOW)
 
 
 def import_tensorflow() -> None:
@@ -36,4 +49,4 @@ def import_tensorflow() -> None:
             import keras  # noqa: F401
             import tensorflow as tf  # noqa: F401
     except ImportError as error:
-        raise MissingDependencyError("tensorflow", "export", "train and convert models") from error
+        raise MissingDependencyError(*_TENSORFLOW) from error

@@ -9,7 +9,7 @@ from runtime.backends import AUTO, BackendOptions
 from runtime.benchmark.fresh import measure_fresh
 from runtime.benchmark.latency import measure_interleaved
 from runtime.benchmark.notes import remarks
-from runtime.benchmark.picture import picture
+from runtime.benchmark.picture import picture, read_one
 from runtime.benchmark.result import BenchResult, Power, Setting, Timing
 from runtime.benchmark.throughput import measure_throughput
 from runtime.errors import InputError
@@ -95,6 +95,8 @@ def bench(path: Path, options: BenchOptions) -> BenchResult:
         print(found.timing.latency.median_ms, found.fresh.load_ms)
     """
     file = artifacts.read(path)
+    if options.image is not None:
+        read_one(options.image)  # an engine takes longer to start
     with open_silently(file, options.backend, options.engine) as classifier:
         shown = picture(classifier, options.image)
         engine = settled(classifier, options.engine)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from runtime.model import Classifier
+    from runtime.preprocessing.inputs import Source
 
 SIZE = (640, 480)  # width and height of the drawn image: those of a small camera
 
@@ -55,17 +57,40 @@ def picture(classifier: Classifier, path: Path | None) -> Picture:
         data = _drawn()
         name = f"a drawn {SIZE[0]}x{SIZE[1]} PNG"
         return Picture(name, lambda: _ready(classifier, data))
+    source = read_one(path)
+    one = Picture(path.name, lambda: _ready(classifier, source.read()))
+    with _named(path):
+        one.prepare()
+    return one
+
+
+def read_one(path: Path) -> Source:
+    """Return the only image of a file, after reading it once as a check.
+
+    Raises:
+        InputError: the file cannot be read, or contains several images.
+
+    Example::
+
+        image = read_one(Path("seven.png")).read()
+    """
     from runtime.preprocessing.inputs import Inputs
 
     sources = list(Inputs((str(path),)))
     if len(sources) != 1:
         raise InputError(f"--image takes one image; {path} contains {len(sources)}")
-    one = Picture(path.name, lambda: _ready(classifier, sources[0].read()))
+    with _named(path):
+        sources[0].read()
+    return sources[0]
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Prefix input errors with the path."""
     try:
-        one.prepare()
+        yield
     except InputError as error:
         raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
-    return one
 
 
 def _ready(classifier: Classifier, image: object) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Options that several commands of ``runtime`` take, and how they open a model file."""
+"""Options shared by several commands of ``runtime``, and opening of a model file with them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _THREADS_HELP = (
     "One image: threads of its inference [default: 1]. "
-    "Many: processes with one thread each, side by side [default: all cores]."
+    "Many: parallel processes with one thread each [default: all cores]."
 )
 
 
@@ -42,7 +42,12 @@ def _fits() -> tuple[str, ...]:
 
 
 def constant(module: str, name: str) -> Names:
-    """Complete with a constant of a module, which is imported only then."""
+    """Return a type that completes the names in a constant; its module is imported only then.
+
+    Example::
+
+        DEVICE = constant("runtime.backends.options", "DEVICES")
+    """
     return Names(lambda: getattr(importlib.import_module(module), name))
 
 
@@ -56,15 +61,19 @@ _PROVIDER = constant("runtime.backends.providers", "BY_NAME")
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """Which engine is to run the file, and how: see :class:`BackendOptions`.
+    """The engine that runs the file, and its options: see :class:`BackendOptions`.
 
     Attributes:
-        backend: its name, or ``auto``.
+        backend: name of the engine, or ``auto``.
         device: ``cpu``, ``gpu`` or ``auto``.
-        threads: of one inference, and for many images so many processes of one thread
-            each; None means one, and as many processes as there are cores.
-        precision: for a GPU.
-        providers: for a GPU.
+        threads: threads of one inference; for many images, number of processes with one
+            thread each. None means one thread, and one process per core.
+        precision: precision on a GPU.
+        providers: providers on a GPU.
+
+    Example:
+        >>> EngineChoice("litert", threads=4).options().threads
+        4
     """
 
     backend: str = "auto"
@@ -74,7 +83,7 @@ class EngineChoice:
     providers: tuple[str, ...] = ()
 
     def options(self) -> BackendOptions:
-        """Return all but the engine, checked.
+        """Return the options of the engine, validated.
 
         Raises:
             EdgeError: see :class:`BackendOptions`.
@@ -85,7 +94,7 @@ class EngineChoice:
         return BackendOptions(self.device, threads, self.precision, self.providers)
 
     def workers(self) -> int:
-        """Return how many engines are to work side by side on many images."""
+        """Return the number of parallel workers for many images."""
         from runtime.processor import usable_cores
 
         return usable_cores() if self.threads is None else self.threads
@@ -93,15 +102,19 @@ class EngineChoice:
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """What is to be used instead of what the file says.
+    """Labels and preprocessing to use instead of those in the file.
 
     Attributes:
-        labels: a comma-separated list, or a text file with one label a line.
+        labels: a comma-separated list, or a text file with one label per line.
         fit: see :class:`PreprocessSpec`.
         polarity: see :class:`PreprocessSpec`.
         scale: see :class:`PreprocessSpec`.
         mean: comma-separated numbers.
         std: comma-separated numbers.
+
+    Example:
+        >>> load_options(ModelChoice(labels="cat,dog")).labels
+        ('cat', 'dog')
     """
 
     labels: str | None = None
@@ -111,9 +124,42 @@ class ModelChoice:
     mean: str | None = None
     std: str | None = None
 
+    def __post_init__(self) -> None:
+        """Check what does not depend on the file.
+
+        Raises:
+            InputError: a field is out of its range, or no number.
+        """
+        if changes := self.changes():
+            from runtime.preprocessing.spec import PreprocessSpec
+
+            PreprocessSpec.check_changes(**changes)
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields of a :class:`PreprocessSpec` that are to be replaced.
+
+        Raises:
+            InputError: a text holds no numbers.
+        """
+        changes: dict[str, Any] = {
+            "fit": self.fit,
+            "polarity": self.polarity,
+            "scale": self.scale,
+            "mean": parse_numbers(self.mean, "--mean"),
+            "std": parse_numbers(self.std, "--std"),
+        }
+        return {name: value for name, value in changes.items() if value is not None}
+
 
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add engine, device, threads and what is for GPUs as one ``engine`` argument."""
+    """Add engine, device, threads and the options for GPUs as one ``engine`` argument.
+
+    Example::
+
+        @click.command()
+        @engine_options
+        def command(engine: EngineChoice) -> None: ...
+    """
 
     @click.option(
         "--backend", type=ENGINE, default="auto", show_default=True, help="Engine, or auto."
@@ -124,16 +170,23 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--threads", type=int, help=_THREADS_HELP)
     @gpu_options
     @functools.wraps(command)
-    def wrapper(*args: Any, **kw: Any) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         names = ("backend", "device", "threads", "precision", "providers")
-        engine = EngineChoice(**{name: kw.pop(name) for name in names})
-        return command(*args, engine=engine, **kw)
+        engine = EngineChoice(**{name: kwargs.pop(name) for name in names})
+        return command(*args, engine=engine, **kwargs)
 
     return wrapper
 
 
 def gpu_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--precision`` and ``--provider`` (as ``providers``), which are for GPUs."""
+    """Add ``--precision`` and ``--provider`` (as ``providers``), for GPUs.
+
+    Example::
+
+        @click.command()
+        @gpu_options
+        def command(precision: str, providers: tuple[str, ...]) -> None: ...
+    """
     precision = click.option(
         "--precision",
         type=_PRECISION,
@@ -152,19 +205,26 @@ def gpu_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add labels and preprocessing as one ``choice`` argument."""
+    """Add labels and preprocessing as one ``choice`` argument.
 
-    @click.option("--labels", help="Class names: a,b,c or a file with one a line.")
+    Example::
+
+        @click.command()
+        @model_options
+        def command(choice: ModelChoice) -> None: ...
+    """
+
+    @click.option("--labels", help="Class names: a,b,c or a file with one per line.")
     @click.option("--fit", type=FIT, help="stretch, pad or center-of-mass.")
     @click.option("--polarity", type=POLARITY, help="as-is, invert or auto.")
     @click.option("--scale", type=float, help="Factor on pixels 0…255, for example 0.00392157.")
-    @click.option("--mean", help="Subtracted after scaling: one number or one a channel.")
-    @click.option("--std", help="Divided by after that: one number or one a channel.")
+    @click.option("--mean", help="Subtracted after scaling: one number or one per channel.")
+    @click.option("--std", help="Divided by after that: one number or one per channel.")
     @functools.wraps(command)
-    def wrapper(*args: Any, **kw: Any) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         names = ("labels", "fit", "polarity", "scale", "mean", "std")
-        choice = ModelChoice(**{name: kw.pop(name) for name in names})
-        return command(*args, choice=choice, **kw)
+        choice = ModelChoice(**{name: kwargs.pop(name) for name in names})
+        return command(*args, choice=choice, **kwargs)
 
     return wrapper
 
@@ -175,16 +235,21 @@ def open_classifier(
     choice: ModelChoice,
     output: Output | None = None,
 ) -> Classifier:
-    """Open a model file as the options say, with the engine's own messages held back.
+    """Open a model file with the options of a command; output of the engine is suppressed.
 
     Args:
-        artifact: the file, read.
-        engine: which engine, and with which options.
-        choice: what is to be used instead of what the file says.
-        output: gets one line where ``--device auto`` does not take the GPU.
+        artifact: the model file.
+        engine: the engine and its options.
+        choice: labels and preprocessing to use instead of those in the file.
+        output: gets a warning if ``--device auto`` falls back to the CPU.
 
     Raises:
         EdgeError: see :func:`runtime.load`.
+
+    Example::
+
+        with open_classifier(artifacts.read(model), engine, choice, output) as classifier:
+            prediction = classifier.predict("seven.png")
     """
     from runtime.model import open_silently
 
@@ -196,7 +261,12 @@ def open_classifier(
 
 
 def load_options(choice: ModelChoice) -> LoadOptions:
-    """Turn the command-line texts into labels and preprocessing."""
+    """Parse the options for labels and preprocessing.
+
+    Example:
+        >>> load_options(ModelChoice(labels="cat,dog")).labels
+        ('cat', 'dog')
+    """
     from runtime.session import LoadOptions
 
     labels = parse_labels(choice.labels) if choice.labels else None
@@ -204,22 +274,25 @@ def load_options(choice: ModelChoice) -> LoadOptions:
 
 
 def override_spec(spec: PreprocessSpec, choice: ModelChoice) -> PreprocessSpec:
-    """Return a spec with what the options say instead of what it says."""
-    changes: dict[str, Any] = {
-        "fit": choice.fit,
-        "polarity": choice.polarity,
-        "scale": choice.scale,
-        "mean": parse_numbers(choice.mean, "--mean"),
-        "std": parse_numbers(choice.std, "--std"),
-    }
-    return replace(spec, **{key: value for key, value in changes.items() if value is not None})
+    """Return a spec with the values of the options in place of its own.
+
+    Example:
+        >>> from runtime.preprocessing.spec import PreprocessSpec
+        >>> override_spec(PreprocessSpec.assumed((28, 28, 1)), ModelChoice(mean="0.5")).mean
+        (0.5,)
+    """
+    return replace(spec, **choice.changes())
 
 
 def parse_labels(text: str) -> tuple[str, ...]:
-    """Read ``a,b,c``, or a text file with one label a line.
+    """Read ``a,b,c``, or a text file with one label per line.
 
     Raises:
-        InputError: the file cannot be read, there is no label, or one is named twice.
+        InputError: the file cannot be read, there is no label, or one occurs twice.
+
+    Example:
+        >>> parse_labels("cat,dog")
+        ('cat', 'dog')
     """
     from runtime.errors import InputError
 
@@ -241,7 +314,11 @@ def parse_numbers(text: str | None, option: str) -> tuple[float, ...] | None:
     """Read comma-separated numbers.
 
     Raises:
-        InputError: one is no number.
+        InputError: one is not a number.
+
+    Example:
+        >>> parse_numbers("0.485,0.456,0.406", "--mean")
+        (0.485, 0.456, 0.406)
     """
     from runtime.errors import InputError
 
@@ -250,4 +327,4 @@ def parse_numbers(text: str | None, option: str) -> tuple[float, ...] | None:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
-        raise InputError(f"{option} takes one number or one a channel, not '{text}'") from error
+        raise InputError(f"{option} takes one number or one per channel, not '{text}'") from error

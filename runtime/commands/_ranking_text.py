@@ -12,11 +12,16 @@ if TYPE_CHECKING:
     from runtime.benchmark.ranking import Ranked, Ranking
 
 _WIDTH = 80
-_HEAD = f"{'ms an image':16}{'threads':>8}{'batch':>7}{'fastest':>12}{'median':>12}{'times':>8}"
+_HEAD = f"{'ms per image':16}{'threads':>8}{'batch':>7}{'fastest':>12}{'median':>12}{'times':>8}"
 
 
 def text(found: Ranking) -> str:
-    """Return two tables, for one image and for many, and what is known of each engine."""
+    """Return two tables, for one image and for many, and one line per engine.
+
+    Example::
+
+        print(text(rank("mnist-cnn.int8.tflite", RankOptions())))
+    """
     one = [row for row in found.rows if row.batch == 1]
     many = [row for row in found.rows if row.batch > 1]
     machine = found.machine
@@ -45,9 +50,9 @@ def _table(title: str, rows: list[Ranked]) -> Iterator[str]:
 
 
 def _engine(one: Candidate) -> list[str]:
-    told = one.refusal or f"load {one.load_ms:.0f} ms, peak memory {one.peak_rss_mb:.0f} MB"
+    status = one.refusal or f"load {one.load_ms:.0f} ms, peak memory {one.peak_rss_mb:.0f} MB"
     title = f"{one.name} {one.version or ''}".strip()
-    return _wrapped(f"{title}: {told}")
+    return _wrapped(f"{title}: {status}")
 
 
 def _wrapped(text: str) -> list[str]:
@@ -56,4 +61,4 @@ def _wrapped(text: str) -> list[str]:
 
 def _best(label: str, row: Ranked) -> str:
     threads = f"{row.threads} thread{'s' if row.threads > 1 else ''}"
-    return f"{label}: {row.backend}, {threads}, batch {row.batch}: {row.image_ms:.4f} ms an image"
+    return f"{label}: {row.backend}, {threads}, batch {row.batch}: {row.image_ms:.4f} ms per image"

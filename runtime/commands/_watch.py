@@ -1,4 +1,4 @@
-"""A folder in which images appear while it is watched."""
+"""Watching a folder for new and changed images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runtime.preprocessing.decode import IMAGE_SUFFIXES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    Answer = TypeVar("Answer")
+    Result = TypeVar("Result")
     Stamp = tuple[int, int]  # time of the last change in nanoseconds, size in bytes
 
 
@@ -23,10 +23,14 @@ class WatchOptions:
     """How a folder is watched.
 
     Attributes:
-        existing: whether the images that are there at the start count as new.
-        interval: seconds between two looks.
-        patience: seconds for which a file that cannot be read may stay as it is before it
-            counts as bad: a slow writer may pause in the middle.
+        existing: whether images that exist at the start count as new.
+        interval: seconds between two scans.
+        patience: seconds for which an unreadable file may stay unchanged before it counts as
+            bad: a slow writer may pause in the middle.
+
+    Example:
+        >>> WatchOptions(interval=1.0)
+        WatchOptions(existing=False, interval=1.0, patience=2.0)
     """
 
     existing: bool = False
@@ -36,53 +40,58 @@ class WatchOptions:
 
 def watch(
     folder: Path,
-    answer: Callable[[Path], Answer | InputError],
+    predict: Callable[[Path], Result | InputError],
     options: WatchOptions | None = None,
-) -> Iterator[tuple[Path, Answer | InputError]]:
-    """Answer each image that appears in a folder, or changes there; never ends.
+) -> Iterator[tuple[Path, Result | InputError]]:
+    """Predict each image that appears or changes in a folder; never ends.
 
-    Looking is used, not inotify: it needs no library and works on network folders. A file
-    counts once two looks found it alike. Names that begin with a dot, and other endings than
-    those of images, are left alone: a writer may use them until a file is whole. Subfolders
-    are not looked into.
+    The folder is polled, without inotify: that needs no library and works on network folders. A
+    file counts once two scans find it unchanged. Names that begin with a dot, and other suffixes
+    than those of images, are ignored: a writer may use them until a file is complete. Subfolders
+    are not scanned.
 
     Args:
         folder: an existing folder.
-        answer: is given the path of an image.
+        predict: called with the path of an image.
         options: how to watch.
 
     Returns:
-        Each path with its answer, files of one look by the time of their last change.
+        Each path with its result; files of one scan by the time of their last change.
 
     Raises:
-        InputError: there is no such folder, or no longer.
+        InputError: the folder does not exist, or was removed.
+
+    Example::
+
+        for path, prediction in watch(Path("inbox"), classifier.predict):
+            print(path, prediction)
     """
     options = options or WatchOptions()
-    there = _look(folder)  # now, not at the first answer: what comes from here on is new
-    return _watch(folder, answer, options, {} if options.existing else there)
+    present = _scan(folder)  # now, not at the first result: later files are new
+    return _watch(folder, predict, options, {} if options.existing else present)
 
 
 def _watch(
     folder: Path,
-    answer: Callable[[Path], Answer | InputError],
+    predict: Callable[[Path], Result | InputError],
     options: WatchOptions,
     seen: dict[Path, Stamp],
-) -> Iterator[tuple[Path, Answer | InputError]]:
-    waiting: dict[Path, tuple[Stamp, float]] = {}  # and since when they are alike
+) -> Iterator[tuple[Path, Result | InputError]]:
+    waiting: dict[Path, tuple[Stamp, float]] = {}  # and since when unchanged
     while True:
         now = time.monotonic()
-        there = _look(folder)
-        seen = {path: stamp for path, stamp in seen.items() if path in there}
-        found = {path: stamp for path, stamp in there.items() if seen.get(path) != stamp}
+        present = _scan(folder)
+        seen = {path: stamp for path, stamp in seen.items() if path in present}
+        found = {path: stamp for path, stamp in present.items() if seen.get(path) != stamp}
         ready = [path for path, stamp in found.items() if _stamp(waiting, path) == stamp]
         waiting = {p: waiting[p] if p in ready else (stamp, now) for p, stamp in found.items()}
         for path in sorted(ready, key=lambda path: (found[path], path)):
-            given = answer(path)
-            bad = isinstance(given, InputError)
+            result = predict(path)
+            bad = isinstance(result, InputError)
             if bad and (now - waiting[path][1] < options.patience or not path.exists()):
                 continue
             seen[path] = found[path]
-            yield path, given
+            yield path, result
         time.sleep(options.interval)
 
 
@@ -90,8 +99,8 @@ def _stamp(waiting: dict[Path, tuple[Stamp, float]], path: Path) -> Stamp | None
     return waiting[path][0] if path in waiting else None
 
 
-def _look(folder: Path) -> dict[Path, Stamp]:
-    """Return the images in a folder; a file that vanishes meanwhile is none."""
+def _scan(folder: Path) -> dict[Path, Stamp]:
+    """Return the images in a folder; a file that vanishes meanwhile is ignored."""
     found: dict[Path, Stamp] = {}
     try:
         with os.scandir(folder) as entries:

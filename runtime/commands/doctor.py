@@ -1,4 +1,4 @@
-"""``runtime doctor``: what runs on this machine, and what mends the rest."""
+"""``runtime doctor``: which engines work on this machine, and how to fix the others."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _AGAIN = "pip install --force-reinstall numpy"
     type=DEVICE,
     default="auto",
     show_default=True,
-    help="cpu, gpu, or auto: a GPU if one is seen.",
+    help="cpu, gpu, or auto: a GPU if one is found.",
 )
 @output_options
 def command(backend: str, device: str, output: Output) -> None:
-    """Tell which engines work on this machine, and what mends the others.
+    """Check which engines work on this machine, and how to fix the others.
 
-    Each engine runs a tiny model, the answer of which is known, in a process of its own.
+    Each engine runs a tiny model with a known output, in a process of its own.
 
     Exit code 0: an engine works (with --device gpu: on a GPU); 3: none does.
     """
@@ -52,10 +52,10 @@ def command(backend: str, device: str, output: Output) -> None:
 
 
 def _require_numpy() -> None:
-    """Import numpy in another process first: every engine needs it, and so does this one.
+    """Import numpy in another process first: all engines need it, and this process too.
 
     Raises:
-        BackendError: it is broken.
+        BackendError: numpy cannot be imported.
     """
     from runtime.workers.process import WorkerEndedError, WorkerProcess
 
@@ -69,17 +69,19 @@ def _require_numpy() -> None:
 
 
 def _broken_numpy(stderr: str, end: str) -> BackendError:
-    said = (stderr.strip().splitlines() or [end])[-1]
+    cause = (stderr.strip().splitlines() or [end])[-1]
     library = re.search(r"(lib[\w.+-]+)\.so\.(\d+): cannot open", stderr)
     fix = f"sudo apt install {library[1]}{library[2]}" if library else _AGAIN
-    return BackendError(f"numpy cannot be imported, and no engine works without it ({said}): {fix}")
+    return BackendError(
+        f"numpy cannot be imported, and no engine works without it ({cause}): {fix}"
+    )
 
 
 def _next(report: DoctorReport) -> str:
     from runtime.backends import registry
 
-    works = [one for one in report.backends if one.available]
-    if not works:
+    working = [one for one in report.backends if one.available]
+    if not working:
         return report.backends[0].fix or "runtime doctor"
-    suffix = registry()[works[0].name].suffixes[0]
+    suffix = registry()[working[0].name].suffixes[0]
     return f"runtime verify MODEL{suffix}"

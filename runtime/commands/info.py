@@ -1,4 +1,4 @@
-"""``runtime info``: show what a model file says of itself."""
+"""``runtime info``: the contents of a model file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def command(model: Path, engine: EngineChoice, output: Output) -> None:
 
 
 def _record(classifier: Classifier, tuned: Tuned | None) -> dict[str, Any]:
-    """Return the manifest's fields, and what was found out by opening the file."""
+    """Return the fields of the manifest, and those known from opening the file."""
     from dataclasses import asdict
 
     artifact, backend = classifier.artifact, classifier.backend
@@ -139,7 +139,7 @@ def _tuned(record: Tuned | None) -> str:
 
 def _work(multiply_adds: int | None) -> str:
     known = multiply_adds is not None
-    return f"{multiply_adds:,} multiply-adds an image" if known else "multiply-adds unknown"
+    return f"{multiply_adds:,} multiply-adds per image" if known else "multiply-adds unknown"
 
 
 def _tensor(tensor: TensorSpec) -> str:

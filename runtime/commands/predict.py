@@ -6,11 +6,10 @@ import signal
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from runtime.commands._answers import Printer, label_width
 from runtime.commands._options import (
     EngineChoice,
     ModelChoice,
@@ -18,24 +17,26 @@ from runtime.commands._options import (
     model_options,
     open_classifier,
 )
+from runtime.commands._predictions import Printer, label_width
 from runtime.errors import InputError
 from runtime.terminal.cli import Existing, Output, output_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     from runtime.model import Classifier
     from runtime.modelfile.artifact import Artifact
     from runtime.preprocessing.inputs import Inputs
     from runtime.tasks.classification import Prediction
 
-_MOST = 100_000  # images are worth the loading of any engine: no more are counted
+_MOST = 100_000  # images: counted up to here, where loading no longer matters
 
 
 @click.command()
 @click.argument("model", type=Existing())
 @click.argument("images", type=click.Path(), nargs=-1)
-@click.option("--watch", "folder", type=Existing(), help="Answer new images in a folder.")
+@click.option("--watch", "folder", type=Existing(), help="Predict new images in a folder.")
 @click.option("--existing", is_flag=True, help="With --watch: also those already there.")
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Classes.")
 @click.option("--explain", is_flag=True, help="Show what preprocessing did to each image.")
@@ -56,11 +57,11 @@ def command(
     """Classify IMAGES with a MODEL file (.tflite or .onnx).
 
     IMAGES are files (PNG, JPEG, BMP, WebP, TIFF, .npy), folders, quoted globs, or -
-    for an image on standard input. Many images are worked on by all cores, and
-    --backend auto takes the engine that is worth its loading for so many.
+    for an image on standard input. Many images are predicted on all cores, and
+    --backend auto takes the fastest engine for so many, loading included.
 
-    With --watch the model stays loaded, and each image that appears in the folder or
-    changes there gives one line, until Ctrl-C or a TERM signal.
+    With --watch the model stays loaded, and each image that appears or changes in the
+    folder prints one line, until Ctrl-C or a TERM signal.
     """
     from runtime.modelfile import artifact as artifacts
     from runtime.preprocessing.inputs import Inputs
@@ -68,7 +69,7 @@ def command(
     _require(images, folder, existing=existing)
     artifact, sources = artifacts.read(model), Inputs(images)
     if not folder:
-        engine = _for_so_many(artifact, sources, engine)
+        engine = _with_preferred_engine(artifact, sources, engine)
     with open_classifier(artifact, engine, choice, output) as classifier:
         for note in (*classifier.notes, *_unused(images, choice)):
             output.say(f"Note: {note}")
@@ -90,10 +91,14 @@ def _require(images: tuple[str, ...], folder: Path | None, *, existing: bool) ->
         raise click.UsageError("name IMAGES, or a folder: --watch DIR")
     if existing and not folder:
         raise click.UsageError("--existing goes with --watch DIR")
+    if folder and not folder.is_dir():
+        raise InputError(f"--watch takes a folder, and {folder} is none")
 
 
-def _for_so_many(artifact: Artifact, inputs: Inputs, engine: EngineChoice) -> EngineChoice:
-    """Name the engine that ``runtime tune`` found to be the best for the images of a worker."""
+def _with_preferred_engine(
+    artifact: Artifact, inputs: Inputs, engine: EngineChoice
+) -> EngineChoice:
+    """Return the engine that ``runtime tune`` found to be the best for the images of a worker."""
     from runtime.backends import AUTO
     from runtime.workers.opening import preferred_backend
 
@@ -108,11 +113,11 @@ def _for_so_many(artifact: Artifact, inputs: Inputs, engine: EngineChoice) -> En
 
 
 def _unused(images: tuple[str, ...], choice: ModelChoice) -> Iterator[str]:
-    """Yield what the options do not change."""
-    asked = [name for name in ("fit", "polarity") if getattr(choice, name) is not None]
-    if asked and any(name.lower().endswith(".npy") for name in images):
+    """Yield a note on options without effect."""
+    requested = [name for name in ("fit", "polarity") if getattr(choice, name) is not None]
+    if requested and any(name.lower().endswith(".npy") for name in images):
         yield (
-            f"--{' and --'.join(asked)}: arrays of the model's size are taken as they are, "
+            f"--{' and --'.join(requested)}: arrays of the model's size are taken as they are, "
             "others are fitted"
         )
 
@@ -122,23 +127,24 @@ def _watch(
 ) -> None:
     from runtime.commands._watch import WatchOptions, watch
 
-    def answer(path: Path) -> Prediction | InputError:
+    def predict(path: Path) -> Prediction | InputError:
         try:
             return classifier.predict(path)
         except InputError as error:
             return error
 
     with _ended_by_term():
-        found = watch(folder, answer, WatchOptions(existing))
+        found = watch(folder, predict, WatchOptions(existing))
         output.say(f"watching {folder}; Ctrl-C ends it")
-        printer.show_all([(str(path), given)] for path, given in found)
+        printer.show_all([(str(path), prediction)] for path, prediction in found)
 
 
 @contextmanager
 def _ended_by_term() -> Iterator[None]:
-    """Let a TERM signal, a service's way to stop, end the program with exit code 0."""
+    """End the program with exit code 0 on a TERM signal, which stops a service."""
 
-    def end(*_: Any) -> None:
+    def end(number: int, frame: FrameType | None) -> None:
+        del number, frame
         raise SystemExit(0)
 
     before = signal.signal(signal.SIGTERM, end)

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 @engine_options
 @output_options
 def command(model: Path, engine: EngineChoice, output: Output) -> None:
-    """Check that a MODEL file answers on this device as the Keras model did.
+    """Check that a MODEL file predicts on this device what the Keras model did.
 
-    It replays the golden inputs that travel in the file: a few test images with the
-    Keras model's answers, put there by: toolkit verify --golden. No dataset is needed.
-    Whoever gets the file can look at these images.
+    It replays the golden inputs in the file: a few test images with the predictions of the
+    Keras model, added by: toolkit verify --golden. No dataset is needed. Everyone who has
+    the file can see these images.
 
     Exit code 0: it does; 1: it does not; 2: the file has no golden inputs; 3: no engine.
     """
@@ -42,14 +42,14 @@ def command(model: Path, engine: EngineChoice, output: Output) -> None:
 
 
 def _text(report: GoldenReport, place: str) -> str:
-    answer = "no answer"
+    result = "no output"
     if report.agreement is not None and report.max_abs_error is not None:
-        answer = (
+        result = (
             f"Keras's label on {report.agreement:.2%}, largest difference of a probability "
             f"{report.max_abs_error:.2g} ({report.tolerance:.2g} accepted)"
         )
     head = (
         f"{report.images} golden inputs ({report.dataset}) on {report.backend} "
-        f"({place}), {report.seconds * 1000:.0f} ms:\n{answer}"
+        f"({place}), {report.seconds * 1000:.0f} ms:\n{result}"
     )
     return "\n".join([head, *report.reasons, f"Verdict: {report.verdict}"])

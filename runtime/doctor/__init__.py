@@ -1,4 +1,4 @@
-"""Tells which engines run on this machine, what is wrong with the others, and what mends it."""
+"""Diagnosis of the engines on this machine: which ones run, and the command that fixes others."""
 
 from __future__ import annotations
 

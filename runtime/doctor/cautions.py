@@ -1,4 +1,4 @@
-"""What of a machine slows a model down or stops it, although its engines work."""
+"""Warnings about a machine that slows down or stops a model although its engines work."""
 
 from __future__ import annotations
 
@@ -11,17 +11,23 @@ if TYPE_CHECKING:
     from runtime.host import Host, PowerState
 
 _LEAST_FREE_MB = 200  # LiteRT with Python and numpy takes 60 to 120 MB
-_HOT_C = 80.0  # where a Raspberry Pi begins to slow down (documentation, "Frequency management")
-_OWN_CLOCK = ("intel_pstate", "amd-pstate-epp")  # their "powersave" still follows the load
+_HOT_C = 80.0  # a Raspberry Pi slows down from there on (documentation, "Frequency management")
+_OWN_CLOCK = ("intel_pstate", "amd-pstate-epp")  # their governor "powersave" still follows the load
 _FASTEST = "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
 
 
 def cautions(host: Host, power: PowerState) -> tuple[str, ...]:
-    """Return one sentence for each thing to know, with what mends it.
+    """Return one sentence per warning, with what fixes it.
 
     Args:
         host: the machine.
-        power: how warm and fast it is now.
+        power: its current power state.
+
+    Example:
+        >>> from runtime.host import Host, PowerState
+        >>> machine = Host(cpu="Cortex-A76", cores=4, architecture="aarch64")
+        >>> cautions(machine, PowerState(temperature_c=85.0))
+        ('the processor has 85 °C: cool it, or it slows down',)
     """
     found = [
         bits_warning(host),
@@ -37,13 +43,13 @@ def cautions(host: Host, power: PowerState) -> tuple[str, ...]:
 def _emulated(host: Host) -> str:
     if host.virtual != "emulated":
         return ""
-    return "the processor is emulated: what is measured here says nothing about a real one"
+    return "the processor is emulated: measurements say nothing about a real one"
 
 
 def _memory(host: Host) -> str:
     if host.free_mb is None or host.free_mb >= _LEAST_FREE_MB:
         return ""
-    return f"only {host.free_mb} MB of memory are free: end other programs"
+    return f"only {host.free_mb} MB of memory are free: stop other programs"
 
 
 def _throttled(power: PowerState) -> str:

@@ -1,4 +1,4 @@
-"""Turns the end of a probe into what is wrong and the command that mends it."""
+"""Diagnoses: from the result of a probe to the problem and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -16,37 +16,64 @@ if TYPE_CHECKING:
 
     from runtime.backends import Backend
 
-ANSWER = (1 / 15, 2 / 15, 4 / 15, 8 / 15)  # of the tiny models, by hand: tests/.../make_tiny.py
+EXPECTED = (
+    1 / 15,
+    2 / 15,
+    4 / 15,
+    8 / 15,
+)  # softmax of the tiny models, computed in tests/…/make_tiny.py
 _TOLERANCE = 0.01  # one step of the int8 logits moves a probability by up to 0.006
 _NUMPY_1 = re.compile(r"built for numpy 1|_ARRAY_API|compiled using NumPy 1\.x")
 _SHELL_SIGNAL = 128  # a shell ends with 128 + the signal that killed what it ran
-# What engines are built for, on Arm and on x86, and may forget to ask about.
+# Instructions that engines are built for, on Arm and on x86, and may use without checking.
 _ARM = ("atomics", "dotprod", "fp16", "i8mm", "bf16", "sve")
 _X86 = ("avx", "fma", "avx2", "avx512", "vnni")
 
 
 def is_right(probe: Probe) -> bool:
-    """Whether the tiny model gave the answer that was computed by hand."""
+    """Whether the tiny model predicted the expected probabilities.
+
+    Args:
+        probe: the result of the process.
+
+    Example:
+        >>> is_right(Probe(probabilities=EXPECTED)), is_right(Probe(error="exit code 1"))
+        (True, False)
+    """
     found = probe.probabilities
     return (
         probe.error is None
-        and len(found) == len(ANSWER)
-        and all(abs(a - b) <= _TOLERANCE for a, b in zip(found, ANSWER, strict=True))
+        and len(found) == len(EXPECTED)
+        and all(abs(a - b) <= _TOLERANCE for a, b in zip(found, EXPECTED, strict=True))
     )
 
 
 def of_working(evidence: Evidence) -> Diagnosis | None:
-    """Return what is wrong with an engine although it answers right; mostly nothing."""
+    """Return the problem of an engine although it predicts correctly; usually None.
+
+    Args:
+        evidence: the facts about the engine.
+
+    Example::
+
+        if found := of_working(evidence):
+            print(found.problem, found.fix)
+    """
     return _twice(evidence) or _too_old(evidence)
 
 
 def of_broken(evidence: Evidence, probe: Probe, others: list[type[Backend]]) -> Diagnosis:
-    """Return what is wrong with an engine that died, refused or answered wrongly.
+    """Return the problem of an engine that crashed, failed or predicted wrongly.
 
     Args:
-        evidence: what is known of the engine.
-        probe: how the process ended.
+        evidence: the facts about the engine.
+        probe: the result of the process.
         others: all engines, the preferred ones first.
+
+    Example::
+
+        found = of_broken(evidence, probe, list(registry().values()))
+        print(found.problem, found.fix)
     """
     signal = killed_by(probe)
     if signal == "SIGILL":
@@ -64,19 +91,35 @@ def of_broken(evidence: Evidence, probe: Probe, others: list[type[Backend]]) -> 
     for rule in rules:
         if found := rule(evidence, probe):
             return found
-    return Diagnosis(told(probe), repair(evidence))
+    return Diagnosis(error_line(probe), repair(evidence))
 
 
 def killed_by(probe: Probe) -> str:
-    """Return the signal that killed the process, by name; empty where none did."""
+    """Return the name of the signal that killed the process; empty if none did.
+
+    Args:
+        probe: the result of the process.
+
+    Example:
+        >>> killed_by(Probe(error="died", code=-4)), killed_by(Probe())
+        ('SIGILL', '')
+    """
     number = -probe.code if probe.code < 0 else 0
     if probe.code > _SHELL_SIGNAL and not probe.kind:
         number = probe.code - _SHELL_SIGNAL
     return next((one.name for one in Signals if one == number), "")
 
 
-def told(probe: Probe) -> str:
-    """Return what went wrong in one line, without the advice that may follow it."""
+def error_line(probe: Probe) -> str:
+    """Return the error of a probe in one line, without the advice that may follow it.
+
+    Args:
+        probe: the result of the process.
+
+    Example:
+        >>> error_line(Probe(error="exit code 1", code=1, stderr="libfoo.so: no such file"))
+        'exit code 1: libfoo.so: no such file'
+    """
     if probe.kind:
         return (probe.error or "").partition("; install it again")[0]
     lines = probe.stderr.strip().splitlines()
@@ -84,7 +127,15 @@ def told(probe: Probe) -> str:
 
 
 def repair(evidence: Evidence) -> str:
-    """Return the command that puts a sound engine in the place of this one."""
+    """Return the command that replaces the engine by a working one.
+
+    Args:
+        evidence: the facts about the engine.
+
+    Example::
+
+        print(repair(evidence))  # pip install --force-reinstall --no-deps onnxruntime
+    """
     if _is_too_old(evidence):
         return f'pip install --upgrade "{evidence.backend.package}>={evidence.floor}"'
     names = evidence.distributions or (evidence.backend.package,)
@@ -92,7 +143,10 @@ def repair(evidence: Evidence) -> str:
 
 
 def _illegal(evidence: Evidence, others: list[type[Backend]]) -> Diagnosis:
-    """A wheel built for a newer processor: onnxruntime 1.21.0 on Raspberry Pi 4, issue 23957."""
+    """Diagnose a wheel built for a newer processor.
+
+    Known case: onnxruntime 1.21.0 on Raspberry Pi 4, its issue 23957.
+    """
     host = evidence.host
     wanted = _ARM if "neon" in host.features else _X86
     without = ", ".join(name for name in wanted if name not in host.features)
@@ -105,10 +159,10 @@ def _illegal(evidence: Evidence, others: list[type[Backend]]) -> Diagnosis:
     other = wheels.other_engine(evidence.backend, others, host)
     if other is None or _is_too_old(evidence):
         return Diagnosis(problem, repair(evidence))
-    # while it is installed, it is the first choice for its files
+    # as long as it is installed, it is the first choice for its files
     remove = f"pip uninstall -y {' '.join(evidence.distributions) or evidence.backend.package}"
-    bring = "" if other.installed() else f" && {wheels.install(other)}"
-    return Diagnosis(problem, f"{remove}{bring}")
+    add = "" if other.installed() else f" && {wheels.install(other)}"
+    return Diagnosis(problem, f"{remove}{add}")
 
 
 def _killed(evidence: Evidence, signal: str) -> Diagnosis:
@@ -116,7 +170,7 @@ def _killed(evidence: Evidence, signal: str) -> Diagnosis:
         free = evidence.host.free_mb
         left = f" ({free} MB are free)" if free is not None else ""
         problem = f"{evidence.title} was killed; the system does so for lack of memory{left}"
-        return Diagnosis(problem, "free -m  # then end what takes the memory, or add swap")
+        return Diagnosis(problem, "free -m  # then stop what uses the memory, or add swap")
     return Diagnosis(f"{evidence.title} ends Python with {signal}", repair(evidence))
 
 
@@ -153,11 +207,11 @@ def _numpy(evidence: Evidence, probe: Probe) -> Diagnosis | None:
 
 
 def _left_over(evidence: Evidence, probe: Probe) -> Diagnosis | None:
-    """A folder without metadata: what an uninstall left, or a namesake."""
+    """Diagnose a folder without metadata: the rest of an uninstall, or another package."""
     if evidence.distributions:
         return None
     module = evidence.backend.module
-    problem = f"a folder {module} is there, but no package that brings it ({told(probe)})"
+    problem = f"there is a folder {module}, but no package that contains it ({error_line(probe)})"
     return Diagnosis(problem, repair(evidence))
 
 
@@ -171,6 +225,6 @@ def _wrong(evidence: Evidence, probe: Probe) -> Diagnosis | None:
     if probe.error is not None:
         return None
     found = " ".join(f"{value:.3f}" for value in probe.probabilities)
-    right = " ".join(f"{value:.3f}" for value in ANSWER)
-    problem = f"{evidence.title} answers {found} where {right} is right"
+    expected = " ".join(f"{value:.3f}" for value in EXPECTED)
+    problem = f"{evidence.title} predicts {found}, expected {expected}"
     return Diagnosis(problem, repair(evidence))

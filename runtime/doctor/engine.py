@@ -1,4 +1,4 @@
-"""What was found out about one engine."""
+"""Records of the diagnosis of one engine."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ WORKS, BROKEN, MISSING = "works", "broken", "missing"
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What is wrong, and the one command that mends it.
+    """A problem, and the command that fixes it.
 
     Attributes:
         problem: one sentence without a full stop.
-        fix: a command; where none can help, what to do.
+        fix: a command; if no command helps, what to do.
+
+    Example:
+        >>> Diagnosis("not installed", 'pip install "edge-toolkit[litert]"').problem
+        'not installed'
     """
 
     problem: str
@@ -27,15 +31,20 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a diagnosis is made from.
+    """The facts that a diagnosis is based on.
 
     Attributes:
         backend: the engine.
-        version: of it; None where no distribution tells one.
-        floor: the lowest version that this project takes; None where none is stated.
-        distributions: the installed distributions that bring the engine's module; more
+        version: its version; None if no distribution states one.
+        floor: the lowest version that this project accepts; None if none is stated.
+        distributions: the installed distributions that contain the engine's module; more
             than one overwrite each other's files.
         host: the machine.
+
+    Example::
+
+        backend = registry()["onnxruntime"]
+        evidence = Evidence(backend, backend.version(), "1.20", ("onnxruntime",), host())
     """
 
     backend: type[Backend]
@@ -56,7 +65,11 @@ class Gpu:
 
     Attributes:
         available: whether it did.
-        reason: why not; empty where it did.
+        reason: why not; empty if it did.
+
+    Example:
+        >>> Gpu(available=False, reason="it never uses one").available
+        False
     """
 
     available: bool
@@ -65,18 +78,23 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """What was found out about one engine.
+    """The diagnosis of one engine.
 
     Attributes:
-        name: of the backend.
-        status: ``works`` (it gave the right answer), ``broken``, or ``missing``.
-        version: of the installed engine; None where there is none.
-        device: where it ran, ``cpu`` or ``cpu, gpu``; None where it did not run.
-        problem: what is wrong; a working engine can have one, too.
-        fix: the command that mends it.
-        gpu: what a GPU said; None where none was tried.
-        needed: False where it is missing and others run the same files, or are to be
-            preferred for them.
+        name: name of the backend.
+        status: ``works`` (it predicts correctly), ``broken``, or ``missing``.
+        version: version of the installed engine; None if there is none.
+        device: where it ran, ``cpu`` or ``cpu, gpu``; None if it did not run.
+        problem: the problem; a working engine can have one, too.
+        fix: the command that fixes it.
+        gpu: the result on a GPU; None if none was tried.
+        needed: False if it is missing and others run the same files, or are preferred for
+            them.
+
+    Example:
+        >>> state = EngineState("litert", WORKS, "2.0.2", "cpu")
+        >>> state.available, state.to_json()["device"]
+        (True, 'cpu')
     """
 
     name: str
@@ -90,7 +108,7 @@ class EngineState:
 
     @property
     def available(self) -> bool:
-        """Whether it runs models here."""
+        """Whether it runs models on this machine."""
         return self.status == WORKS
 
     def to_json(self) -> dict[str, Any]:

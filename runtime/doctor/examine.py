@@ -1,7 +1,8 @@
-"""Runs a tiny model in each engine, in processes of their own, and says what came of it."""
+"""Runs a tiny model in each engine, each in its own process, and diagnoses the results."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from runtime.host import Host
     from runtime.workers.probe import Probe
 
-_FOLDER = Path(__file__).parent  # where the tiny models lie
-_AT_ONCE = 2  # processes: more would starve a small board
+_FOLDER = Path(__file__).parent  # contains the tiny models
+_PARALLEL = 2  # processes: more would overload a small board
+_LOG = logging.getLogger("runtime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,14 @@ class DoctorOptions:
 
     Attributes:
         backend: an engine, or ``auto`` for all.
-        device: ``cpu``; ``gpu``: the GPU as well; ``auto``: the GPU where one is seen.
-        seconds: how long an engine may take.
-        python: the interpreter to examine.
-        root: where ``proc`` and ``sys`` lie.
+        device: ``cpu``; ``gpu``: the GPU as well; ``auto``: the GPU if the system lists one.
+        seconds: time limit per engine.
+        python: the Python interpreter to examine.
+        root: folder that contains ``proc`` and ``sys``.
+
+    Example:
+        >>> DoctorOptions(backend="onnxruntime", device="cpu").backend
+        'onnxruntime'
     """
 
     backend: str = AUTO
@@ -61,17 +67,22 @@ class DoctorOptions:
 def examine(options: DoctorOptions | None = None) -> DoctorReport:
     """Examine the engines and the machine.
 
-    Each engine runs a tiny model, the answer of which is known, in a process of its own;
-    an engine that kills Python kills only that one.
+    Each engine runs a tiny model with known predictions in its own process, so that an engine
+    that crashes ends only that process.
 
     Args:
         options: what to examine.
+
+    Example::
+
+        report = examine()
+        print(report.to_text())
     """
     options = options or DoctorOptions()
     machine, power = host(options.root), power_state(options.root)
     known = registry()
     chosen = known.values() if options.backend == AUTO else [known[options.backend]]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_PARALLEL) as pool:
         found = tuple(pool.map(partial(_examine, options=options, machine=machine), chosen))
     states = tuple(_weighed(one, found, machine) for one in found)
     return DoctorReport(states, machine, power, cautions(machine, power), options.device)
@@ -85,17 +96,17 @@ def _examine(backend: type[Backend], options: DoctorOptions, machine: Host) -> E
     names = bringing(backend.package, backend.module)
     least = floor(backend.package, backend.extra)
     evidence = Evidence(backend, backend.version(), least, names, machine)
-    answer = _run(backend, "tiny", "cpu", options)
-    if not diagnoses.is_right(answer):
-        wrong = diagnoses.of_broken(evidence, answer, others)
+    result = _run(backend, "tiny", "cpu", options)
+    if not diagnoses.is_right(result):
+        found = diagnoses.of_broken(evidence, result, others)
         return EngineState(
-            backend.name, BROKEN, evidence.version, problem=wrong.problem, fix=wrong.fix
+            backend.name, BROKEN, evidence.version, problem=found.problem, fix=found.fix
         )
     return _working(evidence, options)
 
 
 def _weighed(one: EngineState, states: tuple[EngineState, ...], machine: Host) -> EngineState:
-    """Say of a missing engine that it is not needed, where others run the same files."""
+    """Mark a missing engine as not needed if others run the same files."""
     if one.status != MISSING:
         return one
     known = registry()
@@ -113,7 +124,7 @@ def _weighed(one: EngineState, states: tuple[EngineState, ...], machine: Host) -
 
 
 def _first_choice(suffix: str, states: tuple[EngineState, ...], machine: Host) -> str | None:
-    """Return the preferred engine for files that no engine runs yet, of those with a wheel."""
+    """Return the preferred engine with a wheel for files that no engine runs yet."""
     known = registry()
     able = (
         state.name
@@ -125,15 +136,15 @@ def _first_choice(suffix: str, states: tuple[EngineState, ...], machine: Host) -
 
 def _working(evidence: Evidence, options: DoctorOptions) -> EngineState:
     backend = evidence.backend
-    wrong = diagnoses.of_working(evidence)
+    found = diagnoses.of_working(evidence)
     gpu = _gpu(backend, evidence.host, options)
     return EngineState(
         backend.name,
         WORKS,
         evidence.version,
         "cpu, gpu" if gpu and gpu.available else "cpu",
-        wrong.problem if wrong else None,
-        wrong.fix if wrong else None,
+        found.problem if found else None,
+        found.fix if found else None,
         gpu,
     )
 
@@ -143,21 +154,28 @@ def _gpu(backend: type[Backend], machine: Host, options: DoctorOptions) -> Gpu |
         return None
     if not backend.uses_gpu:
         return Gpu(available=False, reason="it never uses one")
-    answer = _run(backend, "tiny-float", "gpu", options)
-    if diagnoses.is_right(answer):
+    result = _run(backend, "tiny-float", "gpu", options)
+    if diagnoses.is_right(result):
         return Gpu(available=True)
-    return Gpu(available=False, reason=_why(answer))
+    return Gpu(available=False, reason=_gpu_problem(result))
 
 
-def _why(answer: Probe) -> str:
-    """Return why a GPU did not run the tiny model, without what a user of a model would need."""
-    if answer.error is None:
-        return "it answers wrongly there"
-    text = diagnoses.told(answer)
+def _gpu_problem(result: Probe) -> str:
+    """Return why a GPU did not run the tiny model, without advice about options of a model."""
+    if result.error is None:
+        return "it predicts wrongly there"
+    text = diagnoses.error_line(result)
     return text.partition(" here: ")[2].removesuffix("; or use --device cpu") or text
 
 
 def _run(backend: type[Backend], name: str, device: str, options: DoctorOptions) -> Probe:
     path = _FOLDER / f"{name}{backend.suffixes[0]}"
-    how = BackendOptions(device)
-    return probe(path, backend.name, how, python=options.python, seconds=options.seconds)
+    result = probe(
+        path,
+        backend.name,
+        BackendOptions(device),
+        python=options.python,
+        seconds=options.seconds,
+    )
+    _LOG.debug("%s in %s on %s: %s", path.name, backend.name, device, result)
+    return result

@@ -1,4 +1,4 @@
-"""What the dynamic loader says, in words, with the command that mends it."""
+"""Diagnoses of errors of the dynamic loader, with the command that fixes them."""
 
 from __future__ import annotations
 
@@ -25,43 +25,48 @@ _PACKAGES = {  # Debian's package of a library
 
 
 def diagnose(evidence: Evidence, probe: Probe) -> Diagnosis | None:
-    """Return what is wrong with the libraries of an engine; None if it is something else.
+    """Return the problem of an engine's libraries; None if it is another one.
 
     Args:
-        evidence: what is known of the engine.
-        probe: how the process ended.
+        evidence: the facts about the engine.
+        probe: the result of the process.
+
+    Example::
+
+        if found := diagnose(evidence, probe):
+            print(found.problem, found.fix)
     """
     text = f"{probe.error}\n{probe.stderr}"
     # pip takes the newest wheel that fits the processor and the C library
-    again = f"pip install --force-reinstall --no-deps {evidence.backend.package}"
+    reinstall = f"pip install --force-reinstall --no-deps {evidence.backend.package}"
     if missing := _MISSING.search(text):
-        return _not_found(evidence, missing[1], again)
+        return _not_found(evidence, missing[1], reinstall)
     if symbols := _SYMBOLS.search(text):
         return Diagnosis(
-            f"{evidence.title} wants {symbols[1]}, this system has an older one", again
+            f"{evidence.title} requires {symbols[1]}, this system has an older one", reinstall
         )
     if _PAGES in text:
         size = evidence.host.page_size // 1024
         problem = f"{evidence.title} has a library that does not fit memory pages of {size} KB"
-        return Diagnosis(problem, _small_pages(evidence, again))
+        return Diagnosis(problem, _small_pages(evidence, reinstall))
     if any(words in text for words in _FOREIGN):
         problem = f"{evidence.title} was installed for another kind of processor"
-        return Diagnosis(problem, again)
+        return Diagnosis(problem, reinstall)
     return None
 
 
-def _not_found(evidence: Evidence, library: str, again: str) -> Diagnosis:
+def _not_found(evidence: Evidence, library: str, reinstall: str) -> Diagnosis:
     problem = f"{evidence.title} needs {library}, which is not on this machine"
     package = _PACKAGES.get(library)
-    return Diagnosis(problem, f"sudo apt install {package}" if package else again)
+    return Diagnosis(problem, f"sudo apt install {package}" if package else reinstall)
 
 
-def _small_pages(evidence: Evidence, again: str) -> str:
-    """The kernel of a Raspberry Pi 5 has pages of 16 KB; the other one it brings has 4 KB.
+def _small_pages(evidence: Evidence, reinstall: str) -> str:
+    """Return the fix: a Raspberry Pi 5 boots a kernel with pages of 16 KB, and has one with 4 KB.
 
     Source: Raspberry Pi documentation, config.txt, "kernel"; raspberrypi/bookworm-feedback
-    issue 107. The wheels of the three engines are aligned to 64 KB and do not mind.
+    issue 107. The wheels of the three engines are aligned to 64 KB and work with both.
     """
     if "Raspberry Pi" not in (evidence.host.board or ""):
-        return again
+        return reinstall
     return "echo kernel=kernel8.img | sudo tee -a /boot/firmware/config.txt && sudo reboot"

@@ -1,4 +1,4 @@
-"""What the doctor found, as JSON and as text of at most 80 columns (commands may be longer)."""
+"""Report of the doctor, as JSON and as text of at most 80 columns (commands may be longer)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,21 @@ _INDENT = " " * 11
 
 @dataclass(frozen=True, slots=True)
 class DoctorReport:
-    """What the doctor found.
+    """Report of the doctor.
 
     Attributes:
         backends: the engines, the preferred ones first.
         host: the machine.
-        power: how warm and fast it is.
+        power: its current power state.
         warnings: what slows a model down although engines work.
-        device: what was asked for: ``cpu``, ``gpu`` or ``auto``.
+        device: the requested device: ``cpu``, ``gpu`` or ``auto``.
+
+    Example:
+        >>> machine = Host(cpu="Cortex-A76", cores=4, architecture="aarch64")
+        >>> engine = EngineState("litert", "works", "2.0.2", "cpu")
+        >>> report = DoctorReport((engine,), machine, PowerState(), (), "auto")
+        >>> report.healthy, report.to_text().splitlines()[1].split()
+        (True, ['works', 'litert', '2.0.2', 'cpu'])
     """
 
     backends: tuple[EngineState, ...]
@@ -36,7 +43,7 @@ class DoctorReport:
 
     @property
     def healthy(self) -> bool:
-        """Whether an engine works; if a GPU was asked for, on it."""
+        """Whether an engine works; if a GPU was requested, on the GPU."""
         if self.device == "gpu":
             return any(one.gpu and one.gpu.available for one in self.backends)
         return any(one.available for one in self.backends)
@@ -77,12 +84,12 @@ def _machine(host: Host, power: PowerState) -> Iterator[str]:
     rows = {
         "board": host.board or "",
         "processor": f"{host.cpu}, {host.architecture}, {_count(host.cores, 'core')}",
-        "features": ", ".join(host.features) or "none told",
+        "features": ", ".join(host.features) or "none reported",
         "memory": _memory(host),
         "system": f"{host.system}, kernel {host.kernel}",
         "python": f"{host.python}, {host.bits}-bit, {host.libc or 'no glibc'}, numpy {host.numpy}",
         "kind": host.virtual,
-        "gpu": ", ".join(host.gpus) or "none seen",
+        "gpu": ", ".join(host.gpus) or "none found",
         "vulkan": ", ".join(host.vulkan),
         "power": ", ".join(_power(power)),
     }

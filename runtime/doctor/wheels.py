@@ -1,6 +1,6 @@
-"""Which engines can be installed on a machine from a wheel, and what to do about the others.
+"""Engines that can be installed from a wheel on a machine, and what to do about the others.
 
-What an engine's wheels are for is told by its backend: ``Backend.wheels``.
+The platforms of an engine's wheels are stated by its backend: ``Backend.wheels``.
 """
 
 from __future__ import annotations
@@ -24,23 +24,48 @@ _GLIBC = "docker run --rm -it python:3.13-slim"
 
 
 def install(backend: type[Backend]) -> str:
-    """Return the command that installs an engine."""
+    """Return the command that installs an engine.
+
+    Args:
+        backend: the engine.
+
+    Example:
+        >>> from runtime.backends import registry
+        >>> install(registry()["litert"])
+        'pip install "edge-toolkit[litert]"'
+    """
     return f'pip install "edge-toolkit[{backend.extra}]"'
 
 
 def lacking(backend: type[Backend], host: Host) -> Diagnosis | None:
-    """Return why there is no wheel of an engine for a machine; None where there is one."""
+    """Return why there is no wheel of an engine for a machine; None if there is one.
+
+    Args:
+        backend: the engine.
+        host: the machine.
+
+    Example:
+        >>> from runtime.backends import registry
+        >>> from runtime.host import Host
+        >>> riscv = Host(cpu="SpacemiT X60", cores=8, architecture="riscv64")
+        >>> lacking(registry()["onnxruntime"], riscv).problem
+        'onnxruntime has no wheel for riscv64'
+    """
     wheels = backend.wheels
     return next(_reasons(backend.package, wheels, host), None) if wheels else None
 
 
 def absent(backend: type[Backend], others: list[type[Backend]], host: Host) -> Diagnosis:
-    """Say what to do about an engine that is not installed.
+    """Return what to do about an engine that is not installed.
 
     Args:
         backend: the engine.
         others: all engines, the preferred ones first.
         host: the machine.
+
+    Example::
+
+        print(absent(backend, list(registry().values()), host()).fix)
     """
     why = lacking(backend, host)
     if why is None:
@@ -50,7 +75,17 @@ def absent(backend: type[Backend], others: list[type[Backend]], host: Host) -> D
 
 
 def another(backend: type[Backend], others: list[type[Backend]], host: Host) -> str:
-    """Return the command that installs another engine that has a wheel here; maybe empty."""
+    """Return the command that installs another engine with a wheel for a machine, or nothing.
+
+    Args:
+        backend: the engine.
+        others: all engines, the preferred ones first.
+        host: the machine.
+
+    Example::
+
+        print(another(backend, list(registry().values()), host()))
+    """
     other = other_engine(backend, others, host)
     return install(other) if other else ""
 
@@ -58,9 +93,18 @@ def another(backend: type[Backend], others: list[type[Backend]], host: Host) -> 
 def other_engine(
     backend: type[Backend], others: list[type[Backend]], host: Host
 ) -> type[Backend] | None:
-    """Return another engine that has a wheel here, if there is one.
+    """Return another engine with a wheel for a machine, if there is one.
 
     Engines for the same files come first.
+
+    Args:
+        backend: the engine.
+        others: all engines, the preferred ones first.
+        host: the machine.
+
+    Example::
+
+        other = other_engine(backend, list(registry().values()), host())
     """
     able = [one for one in others if one is not backend and not lacking(one, host)]
     able.sort(key=lambda one: not set(one.suffixes) & set(backend.suffixes))
@@ -68,7 +112,16 @@ def other_engine(
 
 
 def bits_warning(host: Host) -> str:
-    """Return what a 32-bit Python means; empty where it has 64 bits."""
+    """Return a warning about a 32-bit Python; empty if it has 64 bits.
+
+    Args:
+        host: the machine.
+
+    Example:
+        >>> from runtime.host import Host
+        >>> bits_warning(Host(cpu="Cortex-A72", cores=4, architecture="armv7l", bits=32))[:35]
+        'this Python is 32-bit on armv7l: of'
+    """
     if host.bits != 32:
         return ""
     kernel = "on a 64-bit kernel" if _kernel_is_64(host) else f"on {host.architecture}"
@@ -79,7 +132,7 @@ def bits_warning(host: Host) -> str:
 
 
 def _reasons(package: str, wheels: Wheels, host: Host) -> Iterator[Diagnosis]:
-    """Yield what stands against a wheel; the fix is for where no other engine has one."""
+    """Yield the reasons against a wheel; the fix applies if no other engine has one."""
     source = f"build {package} from its source"
     if wheels.linux_only and sys.platform != "linux":
         yield Diagnosis(f"{package} has wheels for Linux only", source)
@@ -93,11 +146,11 @@ def _reasons(package: str, wheels: Wheels, host: Host) -> Iterator[Diagnosis]:
         yield Diagnosis(f"{package} has no wheel for {host.architecture}", source)
     if (needed := wheels.glibc.get(host.architecture.lower())) and _glibc(host) < needed:
         least = ".".join(map(str, needed))
-        why = f"{package} has wheels for glibc {least} and newer, here is {host.libc}"
+        why = f"{package} has wheels for glibc {least} and newer, this system has {host.libc}"
         yield Diagnosis(why, "install a newer system; Raspberry Pi OS 12 has glibc 2.36")
     if host.python_version > wheels.newest:
-        ours, last = (".".join(map(str, one)) for one in (host.python_version, wheels.newest))
-        why = f"no wheel of {package} for Python {ours} is known; the last is for {last}"
+        version, last = (".".join(map(str, one)) for one in (host.python_version, wheels.newest))
+        why = f"no wheel of {package} for Python {version} is known; the last is for {last}"
         yield Diagnosis(why, f"python{last} -m venv edge")
 
 
@@ -106,6 +159,6 @@ def _kernel_is_64(host: Host) -> bool:
 
 
 def _glibc(host: Host) -> tuple[int, ...]:
-    """Return the version of glibc; where it is not told, one that is new enough for all."""
+    """Return the version of glibc; if it is unknown, one that is new enough for all."""
     found = re.match(r"glibc (\d+)\.(\d+)", host.libc)
     return tuple(map(int, found.groups())) if found else (99,)

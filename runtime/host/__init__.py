@@ -1,6 +1,6 @@
-"""The machine that runs a model file: what it is, and how warm and fast it is right now.
+"""The machine that runs a model file: its hardware and system, and its current power state.
 
-Nothing is imported before it is used: ``--backend auto`` asks for the processor's name only.
+Nothing is imported before it is used: ``--backend auto`` needs the name of the processor only.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What this machine is."""
+"""Description of this machine: hardware, system and Python."""
 
 from __future__ import annotations
 
@@ -21,23 +21,28 @@ class Host:
     """The machine, its system and the Python that runs on it.
 
     Attributes:
-        cpu: the name of the processor; on Arm, of its core.
-        cores: how many this process may use.
-        architecture: what the kernel tells, for example ``x86_64`` or ``aarch64``.
-        board: the model from the device tree, for example ``Raspberry Pi 5 Model B Rev 1.0``.
-        features: instructions that matter to engines, by one name on Arm and x86.
-        memory_mb: in MB (1,000,000 bytes); None where the system does not tell.
-        free_mb: what of it programs can still get.
-        page_size: bytes of a page of memory.
-        bits: of this Python, 32 or 64; the kernel may have more.
-        system: the system's own name.
-        kernel: its release.
-        python: the version.
-        libc: the C library and its version.
-        numpy: its version.
+        cpu: name of the processor; on Arm, of its core.
+        cores: number of cores this process may run on.
+        architecture: machine type of the kernel, for example ``x86_64`` or ``aarch64``.
+        board: model in the device tree, for example ``Raspberry Pi 5 Model B Rev 1.0``.
+        features: instructions that matter to engines, with the same names on Arm and x86.
+        memory_mb: memory in MB (1,000,000 bytes); None if the system does not report it.
+        free_mb: available memory in MB.
+        page_size: size of a memory page in bytes.
+        bits: word size of this Python, 32 or 64; the kernel may have 64 where Python has 32.
+        system: name of the operating system.
+        kernel: release of the kernel.
+        python: version of Python.
+        libc: C library and its version.
+        numpy: version of numpy.
         virtual: ``emulated``, ``container``, ``virtual machine``, or empty.
-        gpus: the graphics adapters that the system shows.
-        vulkan: the Vulkan drivers that are installed.
+        gpus: graphics adapters that the system lists.
+        vulkan: installed Vulkan drivers.
+
+    Example:
+        >>> machine = Host(cpu="Cortex-A76", cores=4, architecture="aarch64", python="3.13.5")
+        >>> machine.python_version
+        (3, 13)
     """
 
     cpu: str
@@ -73,7 +78,12 @@ def host(root: Path = ROOT) -> Host:
     """Describe a machine and this Python.
 
     Args:
-        root: where ``proc``, ``sys``, ``etc``, ``usr`` and ``run`` lie.
+        root: folder that contains ``proc``, ``sys``, ``etc``, ``usr`` and ``run``.
+
+    Example:
+        >>> machine = host()
+        >>> machine.cores >= 1, machine.bits in (32, 64)
+        (True, True)
     """
     machine = platform.machine()
     total, free = memory_mb(root)

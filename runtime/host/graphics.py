@@ -1,4 +1,4 @@
-"""Which GPUs the system shows, without loading any driver."""
+"""Graphics adapters that the system lists, without loading any driver."""
 
 from __future__ import annotations
 
@@ -12,19 +12,24 @@ if TYPE_CHECKING:
 
 # PCI vendor identifiers: pcisig.com, list of member companies.
 _VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel", "0x106b": "Apple"}
-# They only show a picture.
+# Drivers that only drive a display.
 _DISPLAYS = {"simpledrm", "simple-framebuffer", "vkms", "vgem", "bochs-drm", "ast", "mgag200"}
 
 
 def gpu_adapters(root: Path) -> tuple[str, ...]:
-    """Return the graphics adapters that the system shows.
+    """Return the graphics adapters that the system lists.
 
     Args:
-        root: where ``proc`` and ``sys`` lie.
+        root: folder that contains ``proc`` and ``sys``.
 
     Returns:
         One text each, for example ``NVIDIA H100 (nvidia)`` or ``v3d``; drivers that only
-        show a picture are left out. On a Mac, ``Metal``.
+        drive a display are omitted. On a Mac, ``Metal``.
+
+    Example:
+        >>> from pathlib import Path
+        >>> gpu_adapters(Path("no-such-root"))
+        ()
     """
     if sys.platform == "darwin" and root.parent == root:
         return ("Metal",)  # part of every macOS that this Python runs on
@@ -42,7 +47,19 @@ def gpu_adapters(root: Path) -> tuple[str, ...]:
 
 
 def vulkan_drivers(root: Path) -> tuple[str, ...]:
-    """Return the names of the Vulkan drivers that are installed (the loader's manifests)."""
+    """Return the names of the installed Vulkan drivers, from the loader's manifests.
+
+    Args:
+        root: folder that contains ``usr`` and ``etc``.
+
+    Example:
+        >>> from pathlib import Path
+        >>> folder = Path("usr/share/vulkan/icd.d")
+        >>> folder.mkdir(parents=True)
+        >>> (folder / "broadcom_icd.aarch64.json").touch()
+        >>> vulkan_drivers(Path())
+        ('broadcom',)
+    """
     folders = ("usr/share/vulkan/icd.d", "etc/vulkan/icd.d", "usr/local/share/vulkan/icd.d")
     found = [path.stem for folder in folders for path in root.glob(f"{folder}/*.json")]
     return tuple(sorted({name.split(".")[0].removesuffix("_icd") for name in found}))
@@ -59,8 +76,8 @@ def _card(device: Path) -> str:
     driver = event.get("DRIVER", "")
     if not driver or driver in _DISPLAYS:
         return ""
-    maker = text_of(device / "vendor")
-    if not maker:
+    vendor = text_of(device / "vendor")
+    if not vendor:
         return driver  # on a system-on-chip, for example v3d of a Raspberry Pi
-    name = f"{_VENDORS.get(maker, maker)} {text_of(device / 'device')}"
+    name = f"{_VENDORS.get(vendor, vendor)} {text_of(device / 'device')}"
     return f"{name} ({driver})"

@@ -1,7 +1,8 @@
-"""How warm and how fast the machine is at this moment."""
+"""Current temperature, clock and throttling of the machine."""
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 from contextlib import suppress
@@ -12,20 +13,26 @@ from typing import Any
 from runtime.proc import ROOT, colon_fields, text_of
 
 _VCGENCMD_SECONDS = 2.0
-_CPU_ZONES = ("cpu", "soc", "x86_pkg_temp", "k10temp", "coretemp")  # words for the processor
+_CPU_ZONES = ("cpu", "soc", "x86_pkg_temp", "k10temp", "coretemp")  # sensors of the processor
+_LOG = logging.getLogger("runtime")
 
 
 @dataclass(frozen=True, slots=True)
 class PowerState:
-    """What decides at this moment how fast the machine can be.
+    """Current state of what limits the speed of the machine.
 
     Attributes:
-        temperature_c: of the processor, in degrees Celsius; None where nothing tells it.
-        clock_mhz: of the first core; None where nothing tells it.
+        temperature_c: temperature of the processor in degrees Celsius; None if unknown.
+        clock_mhz: clock of the first core in MHz; None if unknown.
         governor: how the kernel chooses the clock, for example ``ondemand``.
-        driver: what sets the clock, for example ``cpufreq-dt``; with ``intel_pstate`` and
-            ``amd-pstate-epp`` the governor ``powersave`` does not keep it low.
-        throttled: the bits of ``vcgencmd get_throttled``; None where there is none.
+        driver: the driver that sets the clock, for example ``cpufreq-dt``; with
+            ``intel_pstate`` and ``amd-pstate-epp`` the governor ``powersave`` does not keep
+            it low.
+        throttled: the bits of ``vcgencmd get_throttled``; None if there is no such command.
+
+    Example:
+        >>> PowerState(temperature_c=48.5, throttled=0x50005).to_json()["throttled"]
+        327685
     """
 
     temperature_c: float | None = None
@@ -43,7 +50,11 @@ def power_state(root: Path = ROOT) -> PowerState:
     """Read the sensors of a machine.
 
     Args:
-        root: where ``proc``, ``sys`` and ``usr/bin/vcgencmd`` lie.
+        root: folder that contains ``proc``, ``sys`` and ``usr/bin/vcgencmd``.
+
+    Example:
+        >>> power_state(Path("no-such-root"))
+        PowerState(temperature_c=None, clock_mhz=None, governor=None, driver=None, throttled=None)
     """
     clock = root / "sys/devices/system/cpu/cpu0/cpufreq"
     return PowerState(
@@ -56,7 +67,7 @@ def power_state(root: Path = ROOT) -> PowerState:
 
 
 def _temperature(root: Path) -> float | None:
-    """Return the warmest sensor that is named after the processor."""
+    """Return the highest value of the processor's sensors."""
     zones = root.glob("sys/class/thermal/thermal_zone*")
     sensors = [(text_of(zone / "type"), text_of(zone / "temp")) for zone in zones]
     chips = root.glob("sys/class/hwmon/hwmon*")
@@ -79,27 +90,28 @@ def _clock(root: Path, folder: Path) -> float | None:
 
 
 def _throttled(root: Path) -> int | None:
-    """Ask the firmware; older kernels have its answer as a file, too."""
+    """Query the firmware; older kernels have its reply as a file, too."""
     files = root.glob("sys/devices/platform/soc*/*firmware/get_throttled")
-    for answer in (_vcgencmd(root), *map(text_of, files)):
+    for reply in (_vcgencmd(root), *map(text_of, files)):
         with suppress(ValueError):
-            return int(answer.rpartition("=")[2], 16)
+            return int(reply.rpartition("=")[2], 16)
     return None
 
 
 def _vcgencmd(root: Path) -> str:
-    """Return its answer, like ``throttled=0x0``; empty where it is not there or fails."""
+    """Return the output of vcgencmd, like ``throttled=0x0``; empty if it is missing or fails."""
     command = shutil.which("vcgencmd", path=str(root / "usr/bin"))
     if command is None:
         return ""
     try:
-        done = subprocess.run(  # noqa: S603 - a program of Raspberry Pi OS, no shell
+        completed = subprocess.run(  # noqa: S603 - a program of Raspberry Pi OS, no shell
             [command, "get_throttled"],
             check=True,
             capture_output=True,
             text=True,
             timeout=_VCGENCMD_SECONDS,
         )
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, subprocess.SubprocessError) as error:
+        _LOG.debug("%s get_throttled: %s", command, error)
         return ""
-    return done.stdout.strip()
+    return completed.stdout.strip()

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from PIL import Image, ImageOps
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def stretch(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -67,6 +72,6 @@ def border_is_light(image: Image.Image) -> bool:
     return float(np.median(_border(image.convert("L")))) > 127.5
 
 
-def _border(image: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _border(image: Image.Image) -> NDArray[np.uint8]:
     pixels = np.asarray(image)
     return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])

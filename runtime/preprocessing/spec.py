@@ -94,6 +94,20 @@ class PreprocessSpec:
         if not all(math.isfinite(n) for n in numbers) or self.scale == 0 or 0 in self.std:
             raise InputError("scale and std must be finite and not zero, mean finite")
 
+    @classmethod
+    def check_changes(cls, **changes: Any) -> None:
+        """Check fields that are to replace those of a spec that is not known yet.
+
+        Args:
+            **changes: by the name of the field; None is no change.
+
+        Raises:
+            InputError: a field is out of its range whatever the spec is.
+        """
+        given = {name: value for name, value in changes.items() if value is not None}
+        several = any(len(given.get(name, ())) > 1 for name in ("mean", "std"))
+        cls(**{"height": 1, "width": 1, "channels": 3 if several else 1} | given)
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels of one input."""

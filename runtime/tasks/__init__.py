@@ -1,1 +1,1 @@
-"""What the output of a model means; one module a task."""
+"""Tasks: the meaning of a model's output; one module per task."""

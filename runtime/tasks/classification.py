@@ -1,4 +1,4 @@
-"""The answers of a classifier."""
+"""Predictions of a classifier."""
 
 from __future__ import annotations
 
@@ -12,14 +12,30 @@ if TYPE_CHECKING:
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Turn (n, classes) logits into probabilities, without overflow."""
+    """Convert logits into probabilities, without overflow.
+
+    Args:
+        logits: (n, classes).
+
+    Example:
+        >>> softmax(np.array([[0, 0], [800, 0]], np.float32)).tolist()
+        [[0.5, 0.5], [1.0, 0.0]]
+    """
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     result: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
     return result
 
 
 def margins(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the margin (n,) between the two highest of (n, classes) probabilities."""
+    """Return the difference of the two highest probabilities, (n,).
+
+    Args:
+        probabilities: (n, classes).
+
+    Example:
+        >>> margins(np.array([[0.25, 0.75, 0.0]], np.float32)).tolist()
+        [0.5]
+    """
     best = np.sort(probabilities, axis=1)
     result: NDArray[np.float32] = best[:, -1] - best[:, -2]
     return result
@@ -27,15 +43,21 @@ def margins(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What a classifier answered for one image.
+    """The prediction of a classifier for one image.
 
     Attributes:
         label: name of the most probable class.
-        index: its number.
+        index: its index.
         confidence: its probability, 0…1.
         probabilities: float32 (classes,).
         labels: all class names.
-        steps: what preprocessing did to the image.
+        steps: the steps of preprocessing.
+
+    Example:
+        >>> probabilities = np.array([0.25, 0.75], np.float32)
+        >>> prediction = Prediction.of(probabilities, ("cat", "dog"))
+        >>> prediction.label, prediction.confidence, prediction.top(1)
+        ('dog', 0.75, [('dog', 0.75)])
     """
 
     label: str
@@ -52,17 +74,35 @@ class Prediction:
         labels: tuple[str, ...],
         steps: tuple[str, ...] = (),
     ) -> Prediction:
-        """Read the answer off a row of probabilities; of equal ones the first wins."""
+        """Build a prediction from probabilities; of equal ones the first counts.
+
+        Args:
+            probabilities: float32 (classes,).
+            labels: all class names.
+            steps: the steps of preprocessing.
+        """
         index = int(probabilities.argmax())
         return cls(labels[index], index, float(probabilities[index]), probabilities, labels, steps)
 
     def top(self, k: int = 3) -> list[tuple[str, float]]:
-        """Return the ``k`` most probable classes with their probabilities, best first."""
+        """Return the ``k`` most probable classes with their probabilities, highest first.
+
+        Args:
+            k: number of classes.
+        """
         order = np.argsort(-self.probabilities, kind="stable")[:k]
         return [(self.labels[i], float(self.probabilities[i])) for i in order]
 
     def to_json(self, k: int = 3) -> dict[str, Any]:
-        """Return plain JSON values, with the ``k`` most probable classes."""
+        """Return plain JSON values, with the ``k`` most probable classes.
+
+        Args:
+            k: number of classes in ``top``.
+
+        Example:
+            >>> Prediction.of(np.array([0.25, 0.75], np.float32), ("cat", "dog")).to_json(1)["top"]
+            [{'label': 'dog', 'confidence': 0.75}]
+        """
         top = [{"label": label, "confidence": round(p, 6)} for label, p in self.top(k)]
         return {
             "label": self.label,

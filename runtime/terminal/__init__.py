@@ -1,1 +1,1 @@
-"""What the command lines share: options, errors as exit codes, progress, silent engines."""
+"""Shared by the command lines: options, exit codes of errors, progress, silent engines."""

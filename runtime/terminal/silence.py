@@ -1,4 +1,4 @@
-"""Keeps the chatter of engines and converters off the terminal, C++ parts included."""
+"""Suppression of the messages of engines and converters, those of C++ code included."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ _STREAMS = (1, 2)  # file descriptors of stdout and stderr
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Send stdout and stderr to nowhere, file descriptors included, and drop warnings.
+    """Redirect stdout and stderr to ``os.devnull``, file descriptors included, and drop warnings.
 
     What an engine prints at start (``Created TensorFlow Lite XNNPACK delegate``) or a
-    converter on stdout would otherwise stand between the data a program reads. Errors
-    still arrive as exceptions. It acts on the whole process: use it for short calls.
+    converter on stdout would otherwise be mixed with the data that a program reads. Errors
+    are still raised as exceptions. It affects the whole process: use it for short calls.
+
+    Example::
+
+        with silenced():
+            interpreter = Interpreter(model_path="mnist-cnn.int8.tflite")
     """
-    with warnings.catch_warnings(), Path(os.devnull).open("w") as nowhere:
+    with warnings.catch_warnings(), Path(os.devnull).open("w") as devnull:
         warnings.simplefilter("ignore")
         _flush()
         saved = [os.dup(stream) for stream in _STREAMS]
         try:
             for stream in _STREAMS:
-                os.dup2(nowhere.fileno(), stream)
-            # sys.stdout need not be file descriptor 1: a notebook or a test replaces it
-            with redirect_stdout(nowhere), redirect_stderr(nowhere):
+                os.dup2(devnull.fileno(), stream)
+            # sys.stdout is not always file descriptor 1: a notebook or a test replaces it
+            with redirect_stdout(devnull), redirect_stderr(devnull):
                 yield
         finally:
             _flush()

@@ -47,17 +47,19 @@ class Effort:
     """How much is measured.
 
     Attributes:
-        rounds: of both in turns, after one that is not counted.
+        rounds: of both in turns.
         samples: calibration images.
         formats: which; empty means all.
+        skipped: rounds before them that are not counted: the first pays for imports.
     """
 
     rounds: int = 3
     samples: int = 512
     formats: tuple[str, ...] = ()
+    skipped: int = 1
 
 
-QUICK = Effort(1, 16, ("tflite", "onnx"))
+QUICK = Effort(1, 16, ("tflite", "onnx"), skipped=0)
 
 
 def bare_calls(
@@ -200,14 +202,14 @@ def measure(model: Path, data: DataOptions, what: Effort) -> list[dict[str, Any]
         One row a format, and the sum: the best of all rounds, in seconds.
     """
     found: dict[str, list[Times]] = {"bare": [], "export": []}
-    for _ in range(what.rounds + 1):  # the first pays for imports and is left out
+    for _ in range(what.skipped + what.rounds):
         for kind, timer in (("bare", time_bare), ("export", time_export)):
             trained = resolve(model, data)
             with tempfile.TemporaryDirectory() as folder:
                 calibration = CalibrationOptions(what.samples)
                 options = ExportOptions(what.formats, Path(folder), calibration)
                 found[kind].append(timer(trained, options))
-    best = {kind: _best(times[1:]) for kind, times in found.items()}
+    best = {kind: _best(times[what.skipped :]) for kind, times in found.items()}
     rows = [_row(name, best["bare"][name], best["export"][name]) for name in best["bare"]]
     sums = [tuple(map(sum, zip(*best[kind].values(), strict=True))) for kind in best]
     return [*rows, _row("all formats", sums[0], sums[1])]

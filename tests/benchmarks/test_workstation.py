@@ -16,13 +16,13 @@ pytest.importorskip("tf2onnx", reason="the workstation side is not installed")
 def quick(monkeypatch):
     """Run a script of this folder in its short form and return its JSON."""
 
-    def run(name):
+    def run(name, *options):
         path = Path(__file__).with_name(f"{name}.py")
         spec = importlib.util.spec_from_file_location(f"benchmark_{name}", path)
         module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, spec.name, module)
         spec.loader.exec_module(module)
-        done = CliRunner().invoke(module.command, ["--quick", "--json"])
+        done = CliRunner().invoke(module.command, ["--quick", "--json", *options])
         assert done.exit_code == 0, done.output
         return json.loads(done.stdout)
 
@@ -30,7 +30,8 @@ def quick(monkeypatch):
 
 
 def test_the_race_trains_the_plain_script_and_the_toolkit_side_by_side(quick):
-    plain, *ours = quick("plain_training")["trainings"]
+    recipes = ("--recipe", "float32", "--recipe", "auto:4:0.002")
+    plain, *ours = quick("plain_training", *recipes)["trainings"]
     assert (plain["name"], plain["ratio"]) == ("plain model.fit", 1.0)
     assert ours[0]["name"] == "toolkit, float32"
     for one in (plain, *ours):

@@ -10,7 +10,7 @@ from debian import NotAvailableError
 from wheels import ROOT
 
 from runtime.backends import registry
-from runtime.doctor.diagnoses import ANSWER
+from runtime.doctor.diagnoses import EXPECTED
 
 MODELS = ROOT / "examples" / "models"
 TINY = ROOT / "runtime" / "doctor" / "tiny.onnx"
@@ -48,7 +48,7 @@ def tiny(root, engine, flags):
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_the_doctor_finds_the_engine_right(tmp_path, engine):
     need(engine)
-    assert tiny(tmp_path, engine, older_x86.FLAGS) == pytest.approx(ANSWER, abs=1e-5)
+    assert tiny(tmp_path, engine, older_x86.FLAGS) == pytest.approx(EXPECTED, abs=1e-5)
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
@@ -56,7 +56,7 @@ def test_without_the_setting_the_sums_would_saturate(tmp_path, engine):
     """Or the test above would show nothing: here the processor is said to have VNNI."""
     need(engine)
     predicted = tiny(tmp_path, engine, f"{older_x86.FLAGS} avx_vnni")
-    assert predicted != pytest.approx(ANSWER, abs=0.02)
+    assert predicted != pytest.approx(EXPECTED, abs=0.02)
 
 
 def test_the_shipped_int8_file_passes_its_self_test(tmp_path):

@@ -180,7 +180,7 @@ def test_options_that_do_not_fit_the_model_are_refused(exports, options, words):
 
 
 @pytest.mark.parametrize("name", ["tflite", "tflite-int8", "tflite-int16x8", "onnx", "onnx-int8"])
-def test_without_manifest_the_answers_are_the_same_and_the_guesses_are_told(
+def test_without_manifest_the_predictions_are_the_same_and_assumptions_are_noted(
     exports, stripped, digits, name
 ):
     images = digits.x_test[:20]
@@ -255,7 +255,7 @@ def test_a_manifest_of_another_model_is_refused(make_onnx, manifest, tmp_path):
         runtime.load(path)
 
 
-def test_unknown_backends_and_devices_are_told_the_nearest(exports):
+def test_unknown_backends_and_devices_get_a_suggestion(exports):
     with pytest.raises(UnknownNameError, match=r"unknown backend 'litrt'\. Did you mean 'litert'"):
         runtime.load(exports["tflite"], backend="litrt")
     with pytest.raises(UnknownNameError, match=r"unknown device 'gpuu'\. Did you mean 'gpu'"):
@@ -276,7 +276,7 @@ def test_a_file_for_another_engine_is_refused(exports):
         ("onnx", ["onnxruntime", "openvino"], "onnx"),
     ],
 )
-def test_a_missing_engine_is_told_with_the_command_that_installs_it(
+def test_a_missing_engine_is_reported_with_the_command_that_installs_it(
     exports, monkeypatch, name, modules, extra
 ):
     for module in modules:

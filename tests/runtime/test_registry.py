@@ -59,7 +59,7 @@ def test_helpers_abstract_and_imported_classes_are_no_choice(package):
 
 
 def test_two_classes_of_one_name_are_a_mistake(package):
-    with pytest.raises(TypeError, match="carry the same name"):
+    with pytest.raises(TypeError, match="have the same name"):
         discover(*package(one=plugin("same"), two=plugin("same")))
 
 

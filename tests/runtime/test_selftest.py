@@ -73,6 +73,12 @@ def test_the_file_that_was_made_passes_with_all_that_was_found(sealed):
     assert report.to_json()["reasons"] == []
 
 
+def test_the_verdict_is_logged(sealed, caplog):
+    with caplog.at_level("DEBUG", "runtime"), from_artifact(sealed) as classifier:
+        replay(classifier)
+    assert f"{sealed.path}: 6 golden inputs on onnxruntime (cpu): pass" in caplog.messages
+
+
 @pytest.mark.parametrize(
     "numbers", [{"scale": 1 / 128}, {"scale": 1.0}, {"mean": (0.5,), "std": (0.5,)}]
 )

@@ -32,8 +32,8 @@ def session(tiny):
 
 def test_it_takes_and_returns_arrays_by_the_names_of_the_tensors(session, rng):
     batch = rng.random((5, 8, 8, 1), np.float32)
-    (given,), (output,) = session.inputs, session.outputs
-    assert (given.name, output.name) == ("image", "scores")
+    (expected,), (output,) = session.inputs, session.outputs
+    assert (expected.name, output.name) == ("image", "scores")
     found = session.run({"image": batch})
     assert list(found) == ["scores"]
     np.testing.assert_array_equal(found["scores"], session.backend.run(batch))

@@ -59,7 +59,7 @@ def small_network_can_be_named():
 def no_plots(monkeypatch):
     """Leave out the two pictures of a run folder, half of what a short training costs here."""
     for name in ("plot_history", "plot_confusion"):
-        monkeypatch.setattr(f"toolkit.record.{name}", lambda *_: None)
+        monkeypatch.setattr(f"toolkit.training.results.{name}", lambda *_: None)
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ def test_an_error_that_nobody_expected_is_one_line_too(toolkit_cli, tmp_path, mo
     def broken(*arguments):
         raise ZeroDivisionError("inside")
 
-    monkeypatch.setattr(trained_model, "resolve", broken)
+    monkeypatch.setattr(trained_model, "locate", broken)
     result = toolkit_cli("evaluate", tmp_path)
     assert result.exit_code == 1
     assert "ZeroDivisionError: inside (this is a bug" in result.stderr

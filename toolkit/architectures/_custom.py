@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import sys
 from contextlib import contextmanager
@@ -36,6 +37,18 @@ class Custom(Architecture):
         """Take ``package.module:function``; nothing is imported before :meth:`build`."""
         self._name = name
         self._module, _, self._function = name.partition(":")
+
+    def require(self, padding: str) -> None:
+        """Check that the module exists, without importing it, which may take seconds.
+
+        Raises:
+            InputError: there is none.
+        """
+        del padding
+        top = self._module.partition(".")[0]
+        with _current_folder():
+            if not top or importlib.util.find_spec(top) is None:
+                raise self._no_module(f"no module named '{top}'")
 
     def build(self, options: BuildOptions) -> keras.Model:
         """Call the function, with seeded weights, and check what it returns.
@@ -72,14 +85,17 @@ class Custom(Architecture):
         try:
             module = importlib.import_module(self._module)
         except Exception as error:
-            raise InputError(
-                f"--architecture {self._name}: {self._module} cannot be imported "
-                f"({_line(error)}); the current folder and the installed packages were searched"
-            ) from error
+            raise self._no_module(_line(error)) from error
         function = getattr(module, self._function, None)
         if not callable(function):
             raise InputError(f"{self._module} has no function '{self._function}'")
         return function  # type: ignore[no-any-return]
+
+    def _no_module(self, reason: str) -> InputError:
+        return InputError(
+            f"--architecture {self._name}: {self._module} cannot be imported "
+            f"({reason}); the current folder and the installed packages were searched"
+        )
 
 
 @contextmanager

@@ -80,11 +80,7 @@ class Architecture(ABC):
         """
         import keras
 
-        if options.padding not in self.paddings:
-            raise InputError(
-                f"architecture {self.name} is not made for padding '{options.padding}'. "
-                f"Known: {', '.join(self.paddings)}."
-            )
+        self.require(options.padding)
         keras.utils.set_random_seed(options.seed)
         try:
             return self._build(options)
@@ -96,6 +92,18 @@ class Architecture(ABC):
                 f"architecture {self.name} cannot be built for {height}x{width} images "
                 f"with padding '{options.padding}': {str(error).splitlines()[0]}"
             ) from error
+
+    def require(self, padding: str) -> None:
+        """Check that it can be built with a padding.
+
+        Raises:
+            InputError: it cannot.
+        """
+        if padding not in self.paddings:
+            raise InputError(
+                f"architecture {self.name} is not made for padding '{padding}'. "
+                f"Known: {', '.join(self.paddings)}."
+            )
 
     @abstractmethod
     def _build(self, options: BuildOptions) -> keras.Model: ...

@@ -83,8 +83,11 @@ class CompareOptions:
 
         Raises:
             UnknownNameError: no such scenario.
-            InputError: the batch is out of its range, or not for this scenario.
+            InputError: no time is left for timing, or the batch is out of its range or not
+                for this scenario.
         """
+        if not 0.0 < self.seconds < float("inf"):
+            raise InputError(f"--seconds must be above 0, not {self.seconds:g}")
         own = self.scenario is None or find(self.scenario).samples is not None
         if self.batch is not None and own:
             raise InputError("--batch is for --scenario offline; everything else has its own batch")

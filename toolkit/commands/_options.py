@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import click
 from exporters import formats
 from runtime import backends
 from runtime.commands._options import DEVICE, FIT, POLARITY, gpu_options
+from runtime.errors import InputError
 from runtime.terminal.cli import Existing, Names
 from toolkit.datasets import DataOptions, registry
 from toolkit.engines import check_engine
@@ -19,7 +21,39 @@ from toolkit.engines import check_engine
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATH = click.Path(path_type=Path)  # of something to write
+
+class _Writable(click.Path):
+    """A file or folder to write; checked before the work starts."""
+
+    def __init__(self, *, folder: bool) -> None:
+        """Set whether it is a folder; missing parent folders are created with it."""
+        super().__init__(path_type=Path)
+        self._folder = folder
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path.
+
+        Raises:
+            InputError: nothing can be written there.
+        """
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if reason := self._obstacle(path):
+            raise InputError(f"{param.opts[-1] if param else 'path'} {path} {reason}")
+        return path
+
+    def _obstacle(self, path: Path) -> str:
+        if not self._folder and path.is_dir():
+            return "is a folder"
+        home = path if self._folder else path.parent
+        there = next(one for one in (home, *home.absolute().parents) if one.exists())
+        if not there.is_dir():
+            return "is no folder" if there == path else f"cannot be made: {there} is no folder"
+        return "" if os.access(there, os.W_OK) else f"cannot be written: no right to {there}"
+
+
+PATH = click.Path(path_type=Path)
+FILE = _Writable(folder=False)
+FOLDER = _Writable(folder=True)
 EXISTING = Existing()
 ENGINE = Names(lambda: ("auto", "all", *backends.registry()))
 FORMAT = Names(formats.registry)

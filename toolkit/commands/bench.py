@@ -11,7 +11,7 @@ import click
 from runtime.backends import AUTO, BackendOptions
 from runtime.commands._options import DEVICE, constant, gpu_options
 from runtime.terminal.cli import Output, output_options
-from toolkit.commands._options import ENGINE, EXISTING, PATH
+from toolkit.commands._options import ENGINE, EXISTING
 from toolkit.commands._short_names import short_names
 from toolkit.engines import check_engine
 
@@ -32,7 +32,7 @@ _SCENARIO = constant("toolkit.benchmarking.scenarios", "KNOWN")
 @click.option("--device", type=DEVICE, default="cpu", show_default=True, help="cpu, gpu or auto.")
 @gpu_options
 @click.option("--threads", type=int, default=1, show_default=True, help="Of one inference.")
-@click.option("--baseline", type=PATH, help="Compare with this file [default: first float32].")
+@click.option("--baseline", type=EXISTING, help="Compare with this file [default: first float32].")
 @click.option("--seconds", type=float, default=1.0, show_default=True, help="For each file.")
 @click.option(
     "--scenario", type=_SCENARIO, help="As MLPerf: single-stream, multi-stream or offline."

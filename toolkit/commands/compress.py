@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime.terminal.cli import Output, output_options
-from toolkit.commands._options import EXISTING, PATH, data_options, override_options
+from toolkit.commands._options import EXISTING, FOLDER, data_options, override_options
 
 if TYPE_CHECKING:
     from runtime.modelfile.artifact import Artifact
@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     "--copies", type=int, default=8, show_default=True, help="Moved copies of each image."
 )
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--out", type=PATH, default=Path("runs"), show_default=True, help="Folder for runs.")
+@click.option(
+    "--out", type=FOLDER, default=Path("runs"), show_default=True, help="Folder for runs."
+)
 @data_options
 @override_options
 @output_options
@@ -67,14 +69,14 @@ def command(
     """
     from toolkit.commands._reporter import RichReporter
     from toolkit.compression import CompressOptions, Compressor
-    from toolkit.trained_model import resolve
+    from toolkit.trained_model import locate
     from toolkit.training.train import TrainingInterruptedError
 
     chosen = CompressOptions(**options)
+    teacher = locate(model, data, overrides)
     reporter = RichReporter(output)
     try:
-        trained = resolve(model, data, overrides, reporter)
-        found = Compressor(trained, chosen, reporter).compress(out)
+        found = Compressor(teacher.load(reporter), chosen, reporter).compress(out)
     except TrainingInterruptedError:
         raise KeyboardInterrupt("interrupted; nothing is kept") from None
     _show(found, _exported(found, reporter), output)

@@ -10,14 +10,16 @@ import click
 
 from runtime.errors import EXIT_CHECK_FAILED
 from runtime.terminal.cli import Output, output_options
-from toolkit.commands._options import PATH
+from toolkit.commands._options import FOLDER
 
 if TYPE_CHECKING:
     from runtime.modelfile.artifact import Artifact
 
 
 @click.command()
-@click.option("--out", type=PATH, default=Path("runs"), show_default=True, help="Folder for runs.")
+@click.option(
+    "--out", type=FOLDER, default=Path("runs"), show_default=True, help="Folder for runs."
+)
 @click.option("--epochs", type=int, default=12, show_default=True)
 @output_options
 def command(out: Path, epochs: int, output: Output) -> None:
@@ -25,15 +27,11 @@ def command(out: Path, epochs: int, output: Output) -> None:
 
     The last thing written is a page about all of it, report.html in the run folder.
     """
-    from exporters.keras_model.tensorflow_setup import import_tensorflow
     from toolkit.commands._parity_text import report_text
     from toolkit.commands._reporter import RichReporter
     from toolkit.demo import demo
 
-    reporter = RichReporter(output)
-    with reporter.task("starting TensorFlow", 1):
-        import_tensorflow()
-    result = demo(out, reporter, epochs)
+    result = demo(out, RichReporter(output), epochs)
     record = result.parity.to_json()
     record |= {"run": str(result.training.run.path), "report": str(result.page)}
     output.data(record, f"{report_text(result.parity)}\n\nThe report: {result.page}")

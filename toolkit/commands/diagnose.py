@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime.terminal.cli import Output, output_options
-from toolkit.commands._options import EXISTING, PATH, data_options, override_options
+from toolkit.commands._options import EXISTING, FILE, data_options, override_options
 
 if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
     from toolkit.diagnosis import LayerDiagnosis
-    from toolkit.diagnosis.diagnose import FileDiagnosis
+    from toolkit.diagnosis.file import FileDiagnosis
     from toolkit.trained_model import Overrides
 
 _HEAD = (
@@ -32,7 +32,7 @@ _NUMBERS = {"alone": 5, "in file": 7, "cosine": 6, "range": 5, "clipped": 7}  # 
 )
 @click.option("--images", type=int, default=128, show_default=True, help="Training images to run.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Draws the images.")
-@click.option("--plot", type=PATH, help="Draw the layers into a PNG file.")
+@click.option("--plot", type=FILE, help="Draw the layers into a PNG file.")
 @data_options
 @override_options
 @output_options
@@ -52,12 +52,15 @@ def command(
     worst first: the layer that makes the error, not those that pass it on.
     """
     from toolkit.commands._reporter import RichReporter
-    from toolkit.diagnosis.diagnose import DiagnoseOptions, diagnose_file
-    from toolkit.trained_model import resolve
+    from toolkit.diagnosis.file import DiagnoseOptions, diagnose_file
+    from toolkit.parity.verify import VerifyOptions, find_files
+    from toolkit.trained_model import locate
 
-    reporter = RichReporter(output)
     options = DiagnoseOptions(images, seed)
-    report = diagnose_file(resolve(against, data, overrides, reporter), model, options, reporter)
+    keras = locate(against, data, overrides)
+    find_files(keras.exports, VerifyOptions((model,)))
+    reporter = RichReporter(output)
+    report = diagnose_file(keras.load(reporter), model, options, reporter)
     if plot is not None:
         from toolkit.diagnosis.figures import plot_diagnosis
 

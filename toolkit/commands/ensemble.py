@@ -10,7 +10,7 @@ import click
 
 from runtime.errors import EXIT_CHECK_FAILED
 from runtime.terminal.cli import Output, output_options
-from toolkit.commands._options import EXISTING, FORMAT, PATH
+from toolkit.commands._options import EXISTING, FOLDER, FORMAT
 from toolkit.runs.run import DEFAULT_PARENT
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option("--limit", type=int, help="Verify on the first N test images only.")
 @click.option("--seconds", type=float, default=1.0, show_default=True, help="Of timing a file.")
-@click.option("--out", type=PATH, default=DEFAULT_PARENT, help="Folder of the new run.")
+@click.option("--out", type=FOLDER, default=DEFAULT_PARENT, help="Folder of the new run.")
 @output_options
 def command(
     runs: tuple[Path, ...],
@@ -42,6 +42,7 @@ def command(
     The result is a run folder like any other, and one model file in each format. All RUNS
     must have the same data, labels and preprocessing.
     """
+    from toolkit.benchmarking.bench import CompareOptions
     from toolkit.commands._reporter import RichReporter
     from toolkit.datasets import DataOptions
     from toolkit.evaluation import ensemble
@@ -51,7 +52,8 @@ def command(
     from toolkit.parity.verify import VerifyOptions, verify
     from toolkit.trained_model import resolve
 
-    export.select(formats)  # a mistyped name is told before anything is written
+    export.select(formats)
+    timing = CompareOptions(seconds=seconds, peak=False)
     options = VerifyOptions(limit=limit, golden=True)  # which keeps the verdict in the files
     reporter = RichReporter(output)
     made = ensemble.make(runs, out, reporter)
@@ -59,7 +61,7 @@ def command(
     found = export.export(trained, ExportOptions(formats), reporter)
     files = tuple(one.artifact for one in found)
     report = verify(trained, options, reporter)
-    cost = measure(files, made.best, reporter, seconds)
+    cost = measure(files, made.best, reporter, timing)
     output.data(_record(made, files, report, cost), _text(made, report, cost))
     output.next(f"toolkit evaluate {shlex.quote(str(made.run.path))} --all")
     if report.verdict != "pass":

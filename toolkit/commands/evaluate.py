@@ -9,15 +9,14 @@ import click
 
 from runtime.backends import AUTO
 from runtime.terminal.cli import Output, output_options
-from toolkit.commands._options import ENGINE, EXISTING, PATH, data_options, override_options
-from toolkit.engines import check_engine
+from toolkit.commands._options import ENGINE, EXISTING, FOLDER, data_options, override_options
+from toolkit.engines import check_engine, check_files
 
 if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
     from toolkit.evaluation.evaluate import Comparison, FileEvaluation
     from toolkit.evaluation.metrics import Evaluation
-    from toolkit.progress import Reporter
-    from toolkit.trained_model import Overrides, TrainedModel
+    from toolkit.trained_model import Located, Overrides, TrainedModel
 
 _PICTURE = "confusion_matrix.png"
 _FILES = (".tflite", ".onnx")
@@ -35,7 +34,7 @@ _FILES = (".tflite", ".onnx")
 @click.option("--limit", type=int, help="Use the first N test images only.")
 @click.option(
     "--out",
-    type=PATH,
+    type=FOLDER,
     help="Folder for the confusion matrix as PNG [default: the run folder; of a bare .keras "
     "file none is drawn].",
 )
@@ -67,13 +66,14 @@ def command(
     check_engine(backend)
     file = model if model is not None and model.suffix in _FILES and not model.is_dir() else None
     _require(file, limit, against, everything=everything)
-    reporter = RichReporter(output)
     files = evaluate.read_files([file]) if file else ()
     keras = (against or evaluate.home(file)) if file else model
-    trained = _trained(keras, data, overrides, reporter, homeless=bool(file) and keras is None)
+    located = _located(keras, data, overrides, homeless=bool(file) and keras is None)
     if everything:
-        files = read_exports(trained.exports)
-    trained = as_exported(trained, files, reporter)
+        files = read_exports(located.exports)
+    check_files(files, backend)
+    reporter = RichReporter(output)
+    trained = as_exported(located.load(reporter), files, reporter)
     found = evaluate.evaluate_files(trained, files, limit, backend, reporter)
     one = found.files[0] if file else None
     shown = one.evaluation if one else found.reference
@@ -87,20 +87,15 @@ def command(
         output.say(warning)
 
 
-def _trained(
-    keras: Path | None,
-    data: DataOptions,
-    overrides: Overrides,
-    reporter: Reporter,
-    *,
-    homeless: bool,
-) -> TrainedModel:
-    """Read the Keras model; for a file that lies in no run, say what to name if there is none."""
+def _located(
+    keras: Path | None, data: DataOptions, overrides: Overrides, *, homeless: bool
+) -> Located:
+    """Find the Keras model; for a file outside a run, the error names what is missing."""
     from runtime.errors import InputError
-    from toolkit.trained_model import resolve
+    from toolkit.trained_model import locate
 
     try:
-        return resolve(keras, data, overrides, reporter)
+        return locate(keras, data, overrides)
     except InputError as error:
         if not homeless:
             raise

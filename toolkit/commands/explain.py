@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime.terminal.cli import Output, output_options
-from toolkit.commands._options import EXISTING, PATH, data_options, override_options
+from toolkit.commands._options import EXISTING, FOLDER, data_options, override_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ _PICTURE = "feature_maps.png"
 @click.option("--index", type=int, default=0, show_default=True, help="Without IMAGE: test image.")
 @click.option(
     "--out",
-    type=PATH,
+    type=FOLDER,
     help="Folder for the feature maps as PNG [default: the run folder; of a bare .keras "
     "file the one you are in].",
 )
@@ -59,12 +59,13 @@ def command(
     from toolkit.evaluation.evaluate import home
     from toolkit.explain import DRAWN, describe, draw, feature_maps
     from toolkit.inspection import view
-    from toolkit.trained_model import resolve
+    from toolkit.trained_model import locate
 
     file = _file(model, against)
     sealed = _read(file) if file else None
+    _check(image, index)
     keras = (against or home(file)) if file else model
-    trained = resolve(keras, data, overrides, RichReporter(output))
+    trained = locate(keras, data, overrides).load(RichReporter(output))
     sealed = sealed or _int8_of(trained)
     pixels, rows = _pixels(trained, image, index), describe(trained.source)
     graph = view(sealed.data, ".tflite") if sealed else None
@@ -104,6 +105,17 @@ def _read(path: Path) -> Artifact:
     from runtime.modelfile import artifact as artifacts
 
     return artifacts.read(path)
+
+
+def _check(image: Path | None, index: int) -> None:
+    """Check the image before the model is loaded."""
+    from runtime.errors import InputError
+    from runtime.preprocessing.decode import decode
+
+    if image is not None:
+        decode(image)
+    elif index < 0:
+        raise InputError(f"--index must be at least 0, not {index}")
 
 
 def _pixels(trained: TrainedModel, image: Path | None, index: int) -> NDArray[np.uint8]:

@@ -12,12 +12,12 @@ from exporters import formats
 from exporters.quantization_options import METHODS, MIN_MAX
 from runtime.errors import EXIT_CHECK_FAILED
 from runtime.terminal.cli import Names, Output, output_options
-from toolkit.commands._options import EXISTING, FORMAT, PATH, data_options, override_options
+from toolkit.commands._options import EXISTING, FOLDER, FORMAT, data_options, override_options
 
 if TYPE_CHECKING:
     from runtime.modelfile.artifact import Artifact
     from toolkit.datasets import DataOptions
-    from toolkit.export.attempts import Mending
+    from toolkit.export.attempts import SearchRecord
     from toolkit.trained_model import Overrides, TrainedModel
 
 
@@ -34,7 +34,7 @@ as needed. Formats: {", ".join(formats.registry())} [default: tflite-int8].
 @click.argument("model", type=EXISTING, required=False)
 @click.option("--format", "chosen", type=FORMAT, multiple=True, help="May be given several times.")
 @click.option("--all", "everything", is_flag=True, help="Every format.")
-@click.option("--out", type=PATH, help="Folder [default: exports/ in the run, or this one].")
+@click.option("--out", type=FOLDER, help="Folder [default: exports/ in the run, or this one].")
 @click.option("--calibration-samples", type=int, default=512, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the calibration draw.")
 @click.option(
@@ -73,12 +73,12 @@ def command(
     from toolkit.export import export
     from toolkit.export.request import ExportOptions
     from toolkit.quantization_search.search import SearchOptions, export_within
-    from toolkit.trained_model import resolve
+    from toolkit.trained_model import locate
 
     if chosen and everything:
         raise click.UsageError("use --format or --all, not both")
     names = () if everything else chosen or (export.DEFAULT_FORMAT,)
-    exporters = export.select(names)  # a mistyped format is told before TensorFlow is loaded
+    exporters = export.select(names)
     options = ExportOptions(
         names,
         out,
@@ -87,11 +87,13 @@ def command(
         force,
     )
     search = None if max_drop is None else SearchOptions(options, max_drop)
+    export.check_formats(options)
+    located = locate(model, data, overrides)
     reporter = RichReporter(output)
-    trained = resolve(model, data, overrides, reporter)
+    trained = located.load(reporter)
     proven = export.with_golden(out or trained.exports, trained.name, exporters)
     failed: dict[str, str] = {}
-    mended: dict[str, Mending] = {}
+    mended: dict[str, SearchRecord] = {}
     artifacts = []
     found = (
         export_within(trained, search, reporter)
@@ -161,7 +163,7 @@ def _refusal(artifact: Artifact) -> str | None:
 
 def _show(
     artifacts: list[Artifact],
-    mended: dict[str, Mending],
+    mended: dict[str, SearchRecord],
     failed: dict[str, str],
     output: Output,
 ) -> None:
@@ -184,7 +186,7 @@ def _show(
             )
 
 
-def _entry(artifact: Artifact, mended: dict[str, Mending]) -> dict[str, Any]:
+def _entry(artifact: Artifact, mended: dict[str, SearchRecord]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "format": artifact.format,
         "path": str(artifact.path),

@@ -62,17 +62,19 @@ def command(
     """
     from toolkit.commands._reporter import RichReporter
     from toolkit.parity.budgets import load_budgets
-    from toolkit.parity.verify import VerifyOptions
+    from toolkit.parity.verify import VerifyOptions, find_files
     from toolkit.recommend.choice import Limits
     from toolkit.recommend.explanation import remedy
     from toolkit.recommend.measure import RecommendOptions, recommend
-    from toolkit.trained_model import resolve
+    from toolkit.trained_model import locate
 
     limits = Limits(max_drop, parse_size(max_size) if max_size is not None else None)
     budgets = load_budgets({}, config)
     asked = VerifyOptions(choice.paths, choice.backend, choice.engine, choice.limit, budgets)
+    model = locate(choice.against, data, overrides)
+    find_files(model.exports, asked)
     reporter = RichReporter(output)
-    trained = resolve(choice.against, data, overrides, reporter)
+    trained = model.load(reporter)
     found = recommend(trained, RecommendOptions(asked, limits), reporter)
     output.data(found.to_json(), table(found))
     if found.chosen:
@@ -80,8 +82,8 @@ def command(
         where += "" if choice.engine.device == "cpu" else f" --device {choice.engine.device}"
         output.next(f"runtime predict {shlex.quote(found.chosen.parity.path)} IMAGE{where}")
         return
-    model = " ".join(trained.as_arguments()) if choice.against else ""
-    output.next(remedy(found.entries, limits, model, _typed(choice, config)))
+    name = " ".join(trained.as_arguments()) if choice.against else ""
+    output.next(remedy(found.entries, limits, name, _typed(choice, config)))
     raise click.exceptions.Exit(EXIT_CHECK_FAILED)
 
 

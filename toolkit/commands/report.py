@@ -9,11 +9,11 @@ import click
 
 from runtime.errors import InputError
 from runtime.terminal.cli import Output, output_options
-from toolkit.commands._options import ENGINE, EXISTING, PATH, data_options, override_options
+from toolkit.commands._options import ENGINE, EXISTING, FILE, data_options, override_options
 
 if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
-    from toolkit.trained_model import Overrides, TrainedModel
+    from toolkit.trained_model import Overrides
 
 
 @click.command()
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--seconds", type=float, default=0.5, show_default=True, help="Timing a file.")
 @click.option("--markdown", is_flag=True, help="Markdown instead, for a pull request.")
 @click.option("--card", is_flag=True, help="A model card with YAML front matter instead.")
-@click.option("--out", type=PATH, help="The file to write.  [default: in the run folder]")
+@click.option("--out", type=FILE, help="The file to write.  [default: in the run folder]")
 @data_options
 @override_options
 @output_options
@@ -54,26 +54,23 @@ def command(
     from toolkit import report
     from toolkit.commands._reporter import RichReporter
     from toolkit.engines import check_engine
-    from toolkit.parity.verify import VerifyOptions
+    from toolkit.parity.verify import VerifyOptions, find_files
     from toolkit.recommend.measure import RecommendOptions
-    from toolkit.trained_model import resolve
+    from toolkit.trained_model import locate
 
     if markdown and card:
         raise click.UsageError("--markdown or --card, not both")
     check_engine(backend)
     kind = report.MARKDOWN if markdown else report.CARD if card else report.HTML
-    reporter = RichReporter(output)
-    trained = resolve(model, data, overrides, reporter)
-    path = out or _beside(trained) / kind
-    _require(path)
     asked = RecommendOptions(VerifyOptions(backend=backend, limit=limit), seconds=seconds)
-    contents = report.gather(trained, asked, reporter)
+    found = locate(model, data, overrides)
+    path = out or found.path.parent / kind
+    _require(path)
+    find_files(found.exports, asked.verify)
+    reporter = RichReporter(output)
+    contents = report.gather(found.load(reporter), asked, reporter)
     report.write(contents, kind, path)
     output.data({"path": str(path), "verdict": contents.measured.parity.verdict}, str(path))
-
-
-def _beside(trained: TrainedModel) -> Path:
-    return trained.source.path.parent
 
 
 def _require(path: Path) -> None:

@@ -12,7 +12,7 @@ import click
 from runtime.terminal.cli import Names, Output, output_options
 from toolkit import architectures, datasets
 from toolkit.architectures.base import PADDINGS
-from toolkit.commands._options import EXISTING, PATH, data_options
+from toolkit.commands._options import EXISTING, FOLDER, data_options
 from toolkit.training.options import OPTIMIZERS, PRECISIONS, SCHEDULES
 
 if TYPE_CHECKING:
@@ -110,7 +110,9 @@ def _from_file(context: click.Context, option: click.Parameter, path: Path | Non
     show_default=True,
     help="float32, mixed_bfloat16, or auto: the second where the processor computes in it.",
 )
-@click.option("--out", type=PATH, default=Path("runs"), show_default=True, help="Folder for runs.")
+@click.option(
+    "--out", type=FOLDER, default=Path("runs"), show_default=True, help="Folder for runs."
+)
 @click.option("--resume", type=EXISTING, help="Go on with an interrupted run.")
 @output_options
 def command(
@@ -121,21 +123,19 @@ def command(
     Without options: the tutorial network on MNIST, 30 epochs. A quick try:
     toolkit train --dataset digits --epochs 10
     """
-    from exporters.keras_model.tensorflow_setup import import_tensorflow
     from toolkit.commands._reporter import RichReporter
     from toolkit.training import train
     from toolkit.training.options import TrainOptions
 
     if resume is not None:
         _refuse_new_options()
+    recipe = TrainOptions(**options)
     reporter = RichReporter(output)
-    with reporter.task("starting TensorFlow", 1):
-        import_tensorflow()
     try:
         if resume is not None:
             result = train.resume(resume, reporter, data.path)
         else:
-            result = train.train(TrainOptions(**options), data, out, reporter)
+            result = train.train(recipe, data, out, reporter)
     except train.TrainingInterruptedError as error:
         raise KeyboardInterrupt(_how_to_go_on(error)) from None
     _show(result, output)

@@ -12,7 +12,7 @@ import click
 from runtime.errors import EXIT_CHECK_FAILED
 from runtime.terminal.cli import Output, output_options
 from toolkit.commands._options import (
-    PATH,
+    FOLDER,
     ArtifactChoice,
     artifact_options,
     budget_options,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @artifact_options
 @click.option("--threads", type=int, default=1, show_default=True)
 @click.option("--matrix", is_flag=True, help="Also every engine, batch 1, 7, 64, 1 and 2 threads.")
-@click.option("--flips", type=PATH, help="Folder for a sheet of the images that flip.")
+@click.option("--flips", type=FOLDER, help="Folder for a sheet of the images that flip.")
 @click.option("--golden", is_flag=True, help="Put test images with Keras's answers into the files.")
 @click.option("--self-check", is_flag=True, help="Break files on purpose; the gate must fail each.")
 @click.option("--markdown", is_flag=True, help="Print the report as Markdown.")
@@ -65,19 +65,21 @@ def command(
     for `runtime verify` on the device.
     """
     from toolkit.commands._reporter import RichReporter
-    from toolkit.parity.verify import VerifyOptions, prepare
-    from toolkit.trained_model import resolve
+    from toolkit.parity.verify import VerifyOptions, find_files, prepare
+    from toolkit.trained_model import locate
 
-    reporter = RichReporter(output)
     engine = replace(choice.engine, threads=threads)
     options = VerifyOptions(choice.paths, choice.backend, engine, choice.limit, budgets, golden)
+    found = locate(choice.against, data, overrides)
+    find_files(found.exports, options)
+    reporter = RichReporter(output)
     if budgets.origin:
         reporter.say(f"Limits are taken from {budgets.origin}")
     if flips:
         from toolkit.parity.flips import require_folder
 
         require_folder(flips)
-    job = prepare(resolve(choice.against, data, overrides, reporter), options, reporter)
+    job = prepare(found.load(reporter), options, reporter)
     report = job.compare(reporter)
     cells = job.matrix(reporter) if matrix else ()
     controls = job.self_check(reporter) if self_check else ()

@@ -54,8 +54,12 @@ class CompressOptions:
             raise InputError(f"a shrink is at least 1 and below 1000, not {self.target_shrink:g}")
         if self.max_drop is not None and not 0.0 <= self.max_drop <= 100.0:
             raise InputError(f"--max-drop is in points of accuracy, 0…100, not {self.max_drop:g}")
-        if min(self.epochs, self.batch_size) < 1 or self.copies < 0:
-            raise InputError("epochs and batch size must be at least 1, copies at least 0")
+        for name, least in (("epochs", 1), ("batch_size", 1), ("copies", 0)):
+            if (value := getattr(self, name)) < least:
+                option = name.replace("_", "-")
+                raise InputError(f"--{option} must be at least {least}, not {value}")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"the seed must lie between 0 and 2**32 - 1, not {self.seed}")
         if not 0.0 < self.learning_rate < float("inf") or not 0.0 <= self.truth <= 1.0:
             raise InputError("the learning rate must be positive, the share of the truth in 0…1")
 

@@ -13,7 +13,7 @@ from toolkit.progress import SILENT, Reporter
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["DataOptions", "Dataset", "DatasetSource", "load_dataset", "registry"]
+__all__ = ["DataOptions", "Dataset", "DatasetSource", "check_data", "load_dataset", "registry"]
 
 DEFAULT = "mnist"
 _LOG = logging.getLogger("toolkit")
@@ -48,10 +48,29 @@ def load_dataset(options: DataOptions, reporter: Reporter = SILENT) -> Dataset:
         digits = load_dataset(DataOptions(name="digits"))
         flowers = load_dataset(DataOptions(path=Path("flowers"), image_size=(64, 64)))
     """
-    name = options.name or _recognise(options.path)
-    dataset = pick(registry(), "dataset", name)().load(options, reporter)
-    _LOG.debug("dataset %s (%s) from %s", dataset.name, name, dataset.origin)
+    dataset = _source(options).load(options, reporter)
+    _LOG.debug("dataset %s from %s", dataset.name, dataset.origin)
     return dataset
+
+
+def check_data(options: DataOptions) -> None:
+    """Check the name of a dataset and the headers of its files, without loading it.
+
+    Raises:
+        UnknownNameError: no dataset has that name.
+        DataError: the data is missing or of another kind.
+
+    Example:
+        >>> check_data(DataOptions(name="mnits"))
+        Traceback (most recent call last):
+        runtime.errors.UnknownNameError: unknown dataset 'mnits'. Did you mean 'mnist'...
+    """
+    _source(options).check(options)
+
+
+def _source(options: DataOptions) -> DatasetSource:
+    name = options.name or _recognise(options.path)
+    return pick(registry(), "dataset", name)()
 
 
 def _recognise(path: Path | None) -> str:

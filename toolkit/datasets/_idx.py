@@ -7,6 +7,7 @@ import os
 import struct
 import zipfile
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +19,9 @@ from toolkit.datasets._download import Download, fetch, keras_cache
 from toolkit.datasets.base import DataOptions, Dataset, DatasetSource
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from numpy.lib.npyio import NpzFile
     from numpy.typing import NDArray
 
     from toolkit.progress import Reporter
@@ -43,11 +47,16 @@ class IdxSource(DatasetSource):
         downloads: the files that Keras downloads, with their SHA-256.
     """
 
+    shape: ClassVar[tuple[int, int, int] | None] = (28, 28, 1)
     train_counts: ClassVar[tuple[int, ...]]
     test_counts: ClassVar[tuple[int, ...]]
     labels: ClassVar[tuple[str, ...]]
     fit: ClassVar[str]
     downloads: ClassVar[tuple[Download, ...]]
+
+    def _check(self, options: DataOptions) -> None:
+        if options.path is not None:
+            check_arrays(options.path)
 
     def _load(self, options: DataOptions, reporter: Reporter) -> Dataset:
         path = self._find(options.path) or self._download(reporter)
@@ -118,7 +127,7 @@ def is_idx_folder(path: Path) -> bool:
 def class_counts(path: Path) -> tuple[int, ...] | None:
     """Return the training images per class, or None if they cannot be determined."""
     try:
-        labels = read_arrays(path)[1]
+        labels = _training_labels(path)
         return tuple(np.bincount(labels).tolist())
     except (DataError, ValueError, TypeError):
         return None
@@ -136,10 +145,25 @@ def read_arrays(path: Path) -> Arrays:
     if path.is_dir():
         return _read_idx_folder(path)
     values = read_npz(path)
-    missing = [key for key in _NPZ_KEYS if key not in values]
-    if missing:
-        raise DataError(f"{path}: no array {', '.join(missing)}; found {', '.join(values)}")
+    _require_keys(path, values)
     return values["x_train"], values["y_train"], values["x_test"], values["y_test"]
+
+
+def check_arrays(path: Path) -> None:
+    """Check that :func:`read_arrays` finds its arrays, without reading them.
+
+    Raises:
+        DataError: the file is missing, of another kind, or lacks an array.
+
+    Example::
+
+        check_arrays(Path("mnist.npz"))
+    """
+    if path.is_dir():
+        _idx_files(path)
+    else:
+        with _npz(path) as archive:
+            _require_keys(path, archive.files)
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
@@ -153,12 +177,34 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         >>> read_npz(Path("tiny.npz"))["x_train"].shape
         (2, 28, 28)
     """
+    with _npz(path) as archive:
+        return {key: archive[key] for key in archive.files}
+
+
+def _training_labels(path: Path) -> NDArray[Any]:
+    if path.is_dir():
+        return _read_idx(_idx_files(path)[1])
+    with _npz(path) as archive:
+        _require_keys(path, archive.files)
+        labels: NDArray[Any] = archive["y_train"]
+        return labels
+
+
+def _require_keys(path: Path, found: Collection[str]) -> None:
+    missing = [key for key in _NPZ_KEYS if key not in found]
+    if missing:
+        raise DataError(f"{path}: no array {', '.join(missing)}; found {', '.join(found)}")
+
+
+@contextmanager
+def _npz(path: Path) -> Iterator[NpzFile]:
+    """Open an archive of arrays; errors while it is open become a DataError."""
     try:
         archive = np.load(path, allow_pickle=False)
         if isinstance(archive, np.ndarray):
             raise DataError(f"{path} holds one array; a dataset is a .npz with 4 named arrays")
         with archive:
-            return {key: archive[key] for key in archive.files}
+            yield archive
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, DataError):
             raise
@@ -172,12 +218,16 @@ def _idx_file(folder: Path, stem: str) -> Path | None:
     return None
 
 
-def _read_idx_folder(folder: Path) -> Arrays:
+def _idx_files(folder: Path) -> list[Path]:
     files = [_idx_file(folder, stem) for stem in _STEMS]
     missing = [stem for stem, file in zip(_STEMS, files, strict=True) if file is None]
     if missing:
         raise DataError(f"{folder}: no {', '.join(missing)} (plain or .gz)")
-    x_train, y_train, x_test, y_test = (_read_idx(file) for file in files if file)
+    return [file for file in files if file]
+
+
+def _read_idx_folder(folder: Path) -> Arrays:
+    x_train, y_train, x_test, y_test = map(_read_idx, _idx_files(folder))
     return x_train, y_train, x_test, y_test
 
 

@@ -66,6 +66,21 @@ class DataOptions:
     fit: str | None = None
     polarity: str | None = None
 
+    def __post_init__(self) -> None:
+        """Check what does not depend on the data.
+
+        Raises:
+            InputError: a field is out of its range.
+        """
+        height, width = self.image_size or (None, None)
+        PreprocessSpec.check_changes(
+            height=height,
+            width=width,
+            channels=self.channels,
+            fit=self.fit,
+            polarity=self.polarity,
+        )
+
     def as_arguments(self, *, size: bool = False) -> tuple[str, ...]:
         """Return the command-line options that select this data, quoted.
 
@@ -144,6 +159,7 @@ class DatasetSource(ABC):
     Attributes:
         name: the value of ``--dataset``.
         summary: one line for ``--help`` and the README.
+        shape: height, width and channels of the images, if they are always the same.
 
     Example::
 
@@ -157,6 +173,17 @@ class DatasetSource(ABC):
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    shape: ClassVar[tuple[int, int, int] | None] = None
+
+    def check(self, options: DataOptions) -> None:
+        """Check the options, names and headers of files, without loading the data.
+
+        Raises:
+            DataError: names the first error.
+        """
+        if self.shape is not None:
+            _check_size(self.name, self.shape, options)
+        self._check(options)
 
     def load(self, options: DataOptions, reporter: Reporter = SILENT) -> Dataset:
         """Load the data and check its content.
@@ -164,25 +191,29 @@ class DatasetSource(ABC):
         Raises:
             DataError: it cannot be found or read, or its content is wrong.
         """
+        self.check(options)
         dataset = self._load(options, reporter)
-        _check_size(dataset, options)
+        _check_size(dataset.name, dataset.spec.shape, options)
         check(dataset)
         whole = without_overlap(dataset)
         for array in (whole.x_train, whole.y_train, whole.x_test, whole.y_test):
             array.setflags(write=False)  # shared by many callers
         return whole
 
+    def _check(self, options: DataOptions) -> None:  # noqa: B027 - optional to override
+        """Check the path; the default locations are not checked."""
+
     @abstractmethod
     def _load(self, options: DataOptions, reporter: Reporter) -> Dataset: ...
 
 
-def _check_size(dataset: Dataset, options: DataOptions) -> None:
+def _check_size(name: str, shape: tuple[int, int, int], options: DataOptions) -> None:
     """Refuse a requested size that the data does not have, rather than ignore it."""
-    height, width, channels = dataset.spec.shape
+    height, width, channels = shape
     wanted = (*(options.image_size or (height, width)), options.channels or channels)
-    if wanted != dataset.spec.shape:
+    if wanted != shape:
         raise DataError(
-            f"{dataset.name} has images of {height}x{width}x{channels}, requested "
+            f"{name} has images of {height}x{width}x{channels}, requested "
             f"{'x'.join(map(str, wanted))}; only image folders are resized"
         )
 

@@ -46,6 +46,7 @@ class Cifar10(DatasetSource):
 
     name: ClassVar[str] = "cifar10"
     summary: ClassVar[str] = "animals and vehicles in colour, 50,000 + 10,000 images of 32x32"
+    shape: ClassVar[tuple[int, int, int] | None] = (_SIDE, _SIDE, _CHANNELS)
     labels: ClassVar[tuple[str, ...]] = (
         "airplane",
         "automobile",
@@ -65,6 +66,16 @@ class Cifar10(DatasetSource):
         sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
         path="cifar-10-binary.tar.gz",
     )
+
+    def _check(self, options: DataOptions) -> None:
+        path = options.path
+        if path is None or is_cifar10(path):
+            return
+        if path.is_file() and not tarfile.is_tarfile(path):
+            raise DataError(f"{path} is not the binary version of CIFAR-10: no tar archive")
+        for file in (_inside(path) / name for name in _FILES if path.is_dir()):
+            if not file.is_file():
+                raise DataError(f"{file}: no such file; it is part of CIFAR-10")
 
     def _load(self, options: DataOptions, reporter: Reporter) -> Dataset:
         path = options.path or _find() or fetch(self.download, self.name, reporter)

@@ -34,6 +34,7 @@ class Digits(DatasetSource):
     """
 
     name: ClassVar[str] = "digits"
+    shape: ClassVar[tuple[int, int, int] | None] = (28, 28, 1)
     summary: ClassVar[str] = "1,797 real handwritten digits that come with scikit-learn; offline"
 
     def _load(self, options: DataOptions, reporter: Reporter) -> Dataset:

@@ -42,11 +42,12 @@ class ImageFolder(DatasetSource):
     name: ClassVar[str] = "folder"
     summary: ClassVar[str] = "your own images: --data FOLDER with one sub-folder per class"
 
+    def _check(self, options: DataOptions) -> None:
+        _class_names(_training_folder(options))
+
     def _load(self, options: DataOptions, reporter: Reporter) -> Dataset:
-        if options.path is None or not options.path.is_dir():
-            raise DataError("--dataset folder needs --data FOLDER with one sub-folder per class")
-        root = options.path
-        base = root / "train" if (root / "train").is_dir() else root
+        base = _training_folder(options)
+        root = options.path or base
         labels = _class_names(base)
         files, y = _list(base, labels)
         spec = _spec(options, files)
@@ -64,6 +65,13 @@ class ImageFolder(DatasetSource):
         return Dataset(
             root.resolve().name, x_train, y_train, x_test, y_test, labels, spec, str(root)
         )
+
+
+def _training_folder(options: DataOptions) -> Path:
+    root = options.path
+    if root is None or not root.is_dir():
+        raise DataError("--dataset folder needs --data FOLDER with one sub-folder per class")
+    return root / "train" if (root / "train").is_dir() else root
 
 
 def _class_names(base: Path) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from runtime.errors import DataError
 from runtime.preprocessing.spec import PreprocessSpec, check_float_pixels
-from toolkit.datasets._idx import read_arrays, read_npz
+from toolkit.datasets._idx import check_arrays, read_arrays, read_npz
 from toolkit.datasets.base import DataOptions, Dataset, DatasetSource
 
 if TYPE_CHECKING:
@@ -33,15 +33,17 @@ class Npz(DatasetSource):
         "your own arrays: --data FILE.npz with x_train, y_train, x_test, y_test"
     )
 
+    def _check(self, options: DataOptions) -> None:
+        check_arrays(_file(options))
+
     def _load(self, options: DataOptions, reporter: Reporter) -> Dataset:
         del reporter
-        if options.path is None:
-            raise DataError("--dataset npz needs --data FILE.npz")
-        x_train, y_train, x_test, y_test = read_arrays(options.path)
+        path = _file(options)
+        x_train, y_train, x_test, y_test = read_arrays(path)
         train, test = _pixels(x_train, "x_train"), _pixels(x_test, "x_test")
         y_train, y_test = _classes(y_train, "y_train"), _classes(y_test, "y_test")
         classes = int(max(y_train.max(), y_test.max())) + 1
-        labels = _labels(options.path, classes) or _numbers(y_train, y_test)
+        labels = _labels(path, classes) or _numbers(y_train, y_test)
         spec = PreprocessSpec(
             height=train.shape[1],
             width=train.shape[2],
@@ -49,9 +51,13 @@ class Npz(DatasetSource):
             fit=options.fit or "pad",
             polarity=options.polarity or "as-is",
         )
-        return Dataset(
-            options.path.stem, train, y_train, test, y_test, labels, spec, str(options.path)
-        )
+        return Dataset(path.stem, train, y_train, test, y_test, labels, spec, str(path))
+
+
+def _file(options: DataOptions) -> Path:
+    if options.path is None:
+        raise DataError("--dataset npz needs --data FILE.npz")
+    return options.path
 
 
 def _pixels(array: NDArray[Any], key: str) -> NDArray[np.uint8]:

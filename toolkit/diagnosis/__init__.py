@@ -1,4 +1,4 @@
-"""Which layer of a quantized file is at fault: each one alone, and all of them together."""
+"""Which layer of a quantized file is at fault: each layer alone, and all of them together."""
 
 from __future__ import annotations
 

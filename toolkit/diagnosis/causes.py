@@ -1,4 +1,4 @@
-"""Why a layer is off, where weights and ranges tell it."""
+"""Why a layer differs from float, if its weights or ranges show it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _BIAS = 0.1  # of an output step: a shift that small is rounded away
 _BIAS_STEP = 1.01  # of its own step: some quantizers cut off instead of rounding
 _BIAS_FLOAT = 2e-3  # relative to the largest bias or weight, where the output is float
 _SAME = 0.02  # relative: TFLite's own tolerance for the scale of a bias
-_CLIPPED = 0.001  # share of values; less is what percentile calibration cuts on purpose
+_CLIPPED = 0.001  # share of values; percentile calibration clips less than that on purpose
 _LITTLE = 0.25  # of the range
 _APART = 8.0  # times; three of eight bits are lost
 _FIXED = "softmax"  # its range is 0…1 in both formats, whatever the values
-_NOISY_DB = 40.0  # above this nobody asks for a cause
+_NOISY_DB = 40.0  # above this no cause is needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,10 @@ class Finding:
     Attributes:
         remark: in words; empty if nothing is.
         wrong: whether weights or biases are not those of the Keras model.
+
+    Example:
+        >>> Finding("1 of 72 weights is not the Keras model's", wrong=True).wrong
+        True
     """
 
     remark: str = ""
@@ -52,9 +56,15 @@ def find(
         kind: its operator.
         kernels: its weights in the file and in float; None if it has none.
         held: what its output can hold; None in float.
-        saturated: share of real values beyond that.
-        use: share of that which real values use.
+        saturated: share of real values beyond that range.
+        use: share of that range which real values use.
         own_sqnr: dB, of the layer alone.
+
+    Example:
+        >>> from toolkit.inspection import TensorRange
+        >>> held = TensorRange(-1.0, 1.0, 2 / 255)
+        >>> find("Conv", None, held, saturated=0.2, use=1.0, own_sqnr=5.0).remark
+        '20% of its values are clipped: calibration'
     """
     texts = constants(*kernels, held) if kernels else []
     wrong = bool(texts)
@@ -77,6 +87,10 @@ def wrong_weights(stored: Kernel, model: Kernel) -> int:
     Args:
         stored: in the file.
         model: in the float graph of the same format.
+
+    Example::
+
+        count = wrong_weights(quantized.kernels()[0], original.kernels()[0])
     """
     return int(unexplained(stored.matrix, model.matrix, stored.step).sum())
 
@@ -87,7 +101,11 @@ def expected_step(stored: Kernel, model: Kernel) -> float | None:
     The bias is stored in steps of the input times steps of the weights.
 
     Returns:
-        None where the bias or the weights are float, or the weights are not the model's.
+        None if the bias or the weights are float, or the weights are not the model's.
+
+    Example::
+
+        step = expected_step(quantized.kernels()[0], original.kernels()[0])
     """
     if stored.bias_step is None or not stored.bias_step.all() or not stored.step.all():
         return None
@@ -97,7 +115,12 @@ def expected_step(stored: Kernel, model: Kernel) -> float | None:
 
 
 def differs(step: float, expected: float) -> bool:
-    """Whether two steps are not the same within what formats allow."""
+    """Whether two steps differ by more than formats allow.
+
+    Example:
+        >>> differs(0.0101, 0.01), differs(0.02, 0.01)
+        (False, True)
+    """
     return abs(step - expected) > _SAME * expected
 
 
@@ -108,6 +131,10 @@ def constants(stored: Kernel, model: Kernel, held: TensorRange | None) -> list[s
         stored: in the file.
         model: in the float graph of the same format.
         held: what the layer's output can hold; None in float.
+
+    Example::
+
+        texts = constants(stored, model, quantized.output_range(layer))
     """
     if stored.values.shape != model.values.shape:
         return ["its weights have another shape than those of the Keras model"]
@@ -121,12 +148,12 @@ def constants(stored: Kernel, model: Kernel, held: TensorRange | None) -> list[s
 
 def _wrong_biases(stored: Kernel, model: Kernel, held: TensorRange | None) -> int:
     zero: NDArray[np.float32] = np.zeros(len(stored.step), np.float32)
-    ours = zero if stored.bias is None else stored.bias
-    wanted = zero if model.bias is None else model.bias
-    largest = float(np.abs(wanted).max(initial=0.0))
+    actual = zero if stored.bias is None else stored.bias
+    expected = zero if model.bias is None else model.bias
+    largest = float(np.abs(expected).max(initial=0.0))
     allowed = _BIAS * held.step if held else _BIAS_FLOAT * (largest or 1.0)
     rounding = 0.0 if stored.bias_step is None else _BIAS_STEP * stored.bias_step
-    return int((np.abs(ours - wanted) > np.maximum(allowed, rounding)).sum())
+    return int((np.abs(actual - expected) > np.maximum(allowed, rounding)).sum())
 
 
 def _not_theirs(count: int, total: int, what: str) -> str:

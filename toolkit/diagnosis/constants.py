@@ -1,6 +1,6 @@
-"""Weights, biases and scales in a file that conversion did not make of the Keras model.
+"""Weights, biases and scales in a file that do not come from converting the Keras model.
 
-Answers cannot show that one weight of a hundred thousand is wrong; the constants can.
+Outputs cannot show that one weight of a hundred thousand is wrong; the constants can.
 """
 
 from __future__ import annotations
@@ -14,22 +14,27 @@ from toolkit.inspection.alignment import align
 if TYPE_CHECKING:
     from toolkit.inspection import GraphView, Kernel
 
-_FOREIGN = 0.5  # share of layers with wrong constants that speaks for another model
+_FOREIGN = 0.5  # share of layers with wrong constants that indicates another model
 
 
 def changed(
     quantized: GraphView, reference: GraphView, *, allow_foreign: bool = False
 ) -> tuple[str, ...]:
-    """Return what was changed after conversion, a text for each layer; or one for all.
+    """Return what was changed after conversion, one text per layer or one for all.
 
     Args:
         quantized: the file.
         reference: the float model in the same format.
-        allow_foreign: return nothing where most layers differ; a tool that chooses weights
+        allow_foreign: return nothing if most layers differ; a tool that chooses weights
             in another way makes such files, and so does another training.
 
     Raises:
         ArtifactError: the graphs are not of the same network.
+
+    Example::
+
+        for text in changed(view(file.data, ".tflite"), float_view(graphs, ".tflite")):
+            print(text)  # layer conv2d: 1 of 72 weights is not the Keras model's; …
     """
     reference, aligned = align(quantized, reference)
     names = {theirs.name: ours.name for ours, theirs in aligned}
@@ -58,13 +63,32 @@ def pair_kernels(
         quantized: the file.
         reference: the float model.
         names: of the file's layers, by the name in the float model.
+
+    Example::
+
+        stored, model = pair_kernels(quantized, reference, {"conv2d": "conv2d"})["conv2d"]
     """
     model = {names[kernel.layer]: kernel for kernel in reference.kernels()}
-    return {k.layer: (k, model[k.layer]) for k in quantized.kernels() if k.layer in model}
+    return {
+        stored.layer: (stored, model[stored.layer])
+        for stored in quantized.kernels()
+        if stored.layer in model
+    }
 
 
 def foreign(wrong: int, kernels: int) -> str | None:
-    """Recognise a file of the same network after another training."""
+    """Recognise a file of the same network after another training.
+
+    Args:
+        wrong: how many layers have wrong constants.
+        kernels: how many layers have weights.
+
+    Example:
+        >>> foreign(wrong=1, kernels=4) is None
+        True
+        >>> print(foreign(wrong=4, kernels=4))
+        the weights of 4 of 4 layers are not those of the Keras model: ...
+    """
     if wrong <= max(1, _FOREIGN * kernels):
         return None
     return (

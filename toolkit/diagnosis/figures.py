@@ -1,4 +1,4 @@
-"""The layers of a diagnosis as a picture."""
+"""The layers of a diagnosis as a bar chart."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from toolkit.diagnosis import Diagnosis
 
 
-_MOST_DB = 80.0  # a bar that long: no noise worth speaking of
+_MOST_DB = 80.0  # the longest bar: the noise is negligible
 
 
 def plot_diagnosis(diagnosis: Diagnosis, title: str, path: Path) -> None:
-    """Draw a bar a layer, in order of execution: alone, and in the whole file.
+    """Draw bars per layer, in order of execution: alone, and in the whole file.
 
     Layers with wrong weights are red; a layer without any noise has a full bar.
 
@@ -24,6 +24,10 @@ def plot_diagnosis(diagnosis: Diagnosis, title: str, path: Path) -> None:
         diagnosis: the layers.
         title: above the bars.
         path: of the PNG file.
+
+    Example::
+
+        plot_diagnosis(diagnosis.found, "mnist-cnn.int8.tflite", Path("layers.png"))
     """
     layers = diagnosis.in_order
     figure = new_figure(8.0, 1.2 + 0.36 * len(layers))

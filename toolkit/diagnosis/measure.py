@@ -1,4 +1,4 @@
-"""Runs a file and its float model side by side, layer by layer."""
+"""Comparison of a file with its float model, layer by layer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CLIPPED, _LITTLE = 0.01, 1 / 3  # of the image's values; of the input's range
 
 @dataclass(slots=True)
 class _Layer:
-    """One layer of both graphs, and what is known of it so far."""
+    """One layer of both graphs, with running sums."""
 
     quantized: Layer
     reference: Layer
@@ -48,20 +48,26 @@ def diagnose(
     """Compare each layer of a file with the same layer of its float model.
 
     Each layer is also run alone, in both graphs, on the same values: those of the float
-    model as far as the quantized layer can read them. So an error is blamed on the layer
-    that makes it, and not on those behind it.
+    model as far as the quantized layer can read them. So an error is attributed to the layer
+    that makes it, and not to the following ones.
 
     Args:
         quantized: the file.
         reference: the float model in the same format; for ONNX as converted, or prepared
             for the quantizer.
         batch: float32 (n, height, width, channels), real images in model units.
-        reporter: told how far it is.
+        reporter: shows progress.
 
     Raises:
         InputError: there are no images.
         ArtifactError: the graphs are not of the same model.
         BackendError: an engine refuses one of them.
+
+    Example::
+
+        quantized, original = view(file.data, ".tflite"), float_view(graphs, ".tflite")
+        worst = diagnose(quantized, original, spec.apply(images)).worst
+        print(f"{worst.name}: {worst.own_sqnr:.0f} dB, {worst.remark}")
     """
     if len(batch) == 0:
         raise InputError("a diagnosis needs at least one image")
@@ -77,7 +83,7 @@ def diagnose(
 
 
 def _parts(reference: GraphView, batch: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    """Cut the images into parts whose activations fit into the memory set aside."""
+    """Split the images into chunks whose activations fit into the memory limit."""
     one = sum(values.nbytes for values in reference.activations(batch[:1]).values())
     size = min(max(1, _MEMORY // max(one, 1)), _MOST)
     for start in range(0, len(batch), size):
@@ -87,18 +93,18 @@ def _parts(reference: GraphView, batch: NDArray[np.float32]) -> Iterator[NDArray
 def _add(
     quantized: GraphView, reference: GraphView, layers: list[_Layer], part: NDArray[np.float32]
 ) -> None:
-    """Run one part of the images through both graphs and through each layer alone."""
-    given, wanted = quantized.activations(part), reference.activations(part)
+    """Run one chunk of the images through both graphs and through each layer alone."""
+    actual, expected = quantized.activations(part), reference.activations(part)
     for layer in layers:
         ours, theirs = layer.quantized, layer.reference
-        if given[ours.key].size != wanted[theirs.key].size:
+        if actual[ours.key].size != expected[theirs.key].size:
             raise ArtifactError(
-                f"layer {ours.name} gives {given[ours.key].shape[1:]}, in the Keras model "
-                f"{wanted[theirs.key].shape[1:]}: it was made from another model"
+                f"layer {ours.name} has the output shape {actual[ours.key].shape[1:]}, in the "
+                f"Keras model {expected[theirs.key].shape[1:]}: it was made from another model"
             )
-        layer.whole.add(wanted[theirs.key], given[ours.key])
-        layer.extent.add(wanted[theirs.key], quantized.output_range(ours))
-        inputs = [part if key == INPUT else wanted[key] for key in theirs.inputs]
+        layer.whole.add(expected[theirs.key], actual[ours.key])
+        layer.extent.add(expected[theirs.key], quantized.output_range(ours))
+        inputs = [part if key == INPUT else expected[key] for key in theirs.inputs]
         read = quantized.as_read(ours, inputs)
         layer.alone.add(reference.run_layer(theirs, read), quantized.run_layer(ours, read))
 

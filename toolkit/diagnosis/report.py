@@ -16,21 +16,26 @@ class LayerDiagnosis:
     """How one layer of a file compares with the same layer in float.
 
     Attributes:
-        name: the Keras layer's name where it can be told.
+        name: the Keras layer's name if it is known.
         key: what a quantizer calls it (for leaving it in float).
         kind: the operator.
         position: its place in order of execution, from 0.
-        own_sqnr: signal to quantization noise, dB, of the layer alone: both are fed the
-            same values, those that the quantized layer can read. Infinite where equal.
-        sqnr: the same as it comes in the whole file, with the noise of all layers before.
+        own_sqnr: signal to quantization noise, dB, of the layer alone: both get the
+            same values, those that the quantized layer can read. Infinite if equal.
+        sqnr: the same in the whole file, with the noise of all layers before.
         cosine: similarity of the two outputs in the whole file, -1…1.
         range_use: share of the representable range that real values use, 0…1; None
-            where the output is float.
-        saturated: share of real values beyond that range, 0…1; None where it is float.
+            if the output is float.
+        saturated: share of real values beyond that range, 0…1; None if it is float.
         bits: of one value.
         is_float: whether it computes in float.
         wrong: whether its weights, biases or output scale were changed after conversion.
-        remark: the likely cause in words; empty where none can be told.
+        remark: the likely cause in words; empty if none is recognised.
+
+    Example::
+
+        for layer in diagnosis.in_order:
+            print(layer.name, f"{layer.own_sqnr:.0f} dB", layer.remark)
     """
 
     name: str
@@ -74,6 +79,11 @@ class Diagnosis:
         layers: the worst first: those that were changed, then by ``own_sqnr``.
         images: how many real images were run.
         notes: what concerns the file as a whole, in words.
+
+    Example::
+
+        diagnosis = diagnose(quantized, original, batch)
+        print(diagnosis.worst.name, diagnosis.is_good)
     """
 
     layers: tuple[LayerDiagnosis, ...]
@@ -82,7 +92,7 @@ class Diagnosis:
 
     @property
     def worst(self) -> LayerDiagnosis:
-        """The layer to look at first."""
+        """The layer to inspect first."""
         return self.layers[0]
 
     @property
@@ -92,7 +102,7 @@ class Diagnosis:
 
     @property
     def is_exact(self) -> bool:
-        """Whether there is nothing to diagnose: every layer gives what the float one gives."""
+        """Whether there is nothing to diagnose: every layer computes what the float one does."""
         return self.worst.own_sqnr > _EXACT_DB and not self.worst.wrong
 
     @property

@@ -1,4 +1,4 @@
-"""Finds output scales that were changed after conversion, by the biases behind them."""
+"""Output scales that were changed after conversion, found by the biases that follow them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def rescaled(graph: GraphView, kernels: Mapping[str, tuple[Kernel, Kernel]]) -> dict[str, str]:
     """Return the layers whose output scale is not the one that the next layer was made for.
 
-    Without this the next layer would be blamed: its bias is stored in steps of its input,
-    so it is wrong too.
+    Without this the error would be attributed to the next layer: its bias is stored in steps
+    of its input, so it is wrong as well.
 
     Args:
         graph: the file.
@@ -25,6 +25,10 @@ def rescaled(graph: GraphView, kernels: Mapping[str, tuple[Kernel, Kernel]]) -> 
 
     Returns:
         What is wrong, in words, by layer key; INPUT for the image.
+
+    Example::
+
+        problems = rescaled(quantized, pair_kernels(quantized, reference, names))
     """
     found: dict[str, str] = {}
     for layer in graph.layers:
@@ -41,11 +45,11 @@ def _origin(graph: GraphView, layer: Layer) -> str:
     """Return the key of the layer that set the scale: pooling and reshaping pass it on."""
     key = layer.inputs[0]
     while key != INPUT:
-        behind = graph.layer(key)
-        if len(behind.inputs) != 1:
+        before = graph.layer(key)
+        if len(before.inputs) != 1:
             break
-        (read,) = graph.read_ranges(behind)
-        if read is None or read != graph.output_range(behind):
+        (read,) = graph.read_ranges(before)
+        if read is None or read != graph.output_range(before):
             break
-        key = behind.inputs[0]
+        key = before.inputs[0]
     return key

@@ -14,23 +14,30 @@ if TYPE_CHECKING:
     from toolkit.inspection import TensorRange
 
 _LOWEST_DB = -200.0
-_BEYOND = 1.01  # steps; a softmax of 1.0 lies one step above what int8 holds
+_BEYOND = 1.01  # steps; a softmax of 1.0 is one step above what int8 holds
 
 
 @dataclass(slots=True)
 class Difference:
-    """Sums of squares of a signal and of what was made of it."""
+    """Sums of squares of a signal, of its quantized version, and of their difference.
+
+    Example:
+        >>> difference = Difference()
+        >>> difference.add(np.array([3.0, 4.0], np.float32), np.array([3.0, 3.5], np.float32))
+        >>> round(difference.sqnr, 6), round(difference.cosine, 4)
+        (20.0, 0.9979)
+    """
 
     signal: float = 0.0
-    made: float = 0.0
+    quantized: float = 0.0
     product: float = 0.0
     noise: float = 0.0
 
-    def add(self, wanted: NDArray[np.float32], given: NDArray[np.float32]) -> None:
+    def add(self, expected: NDArray[np.float32], actual: NDArray[np.float32]) -> None:
         """Add one batch; both have the same number of values."""
-        a, b = (values.ravel().astype(np.float64) for values in (wanted, given))
+        a, b = (values.ravel().astype(np.float64) for values in (expected, actual))
         self.signal += float(a @ a)
-        self.made += float(b @ b)
+        self.quantized += float(b @ b)
         self.product += float(a @ b)
         self.noise += float(((a - b) ** 2).sum())
 
@@ -44,15 +51,23 @@ class Difference:
 
     @property
     def cosine(self) -> float:
-        """Cosine of the angle between the two, -1…1; 1 where both are zero."""
-        if self.signal == 0 or self.made == 0:
-            return 1.0 if self.signal == self.made else 0.0
-        return self.product / math.sqrt(self.signal) / math.sqrt(self.made)
+        """Cosine of the angle between the two, -1…1; 1 if both are zero."""
+        if self.signal == 0 or self.quantized == 0:
+            return 1.0 if self.signal == self.quantized else 0.0
+        return self.product / math.sqrt(self.signal) / math.sqrt(self.quantized)
 
 
 @dataclass(slots=True)
 class Extent:
-    """Which values a tensor takes, against those that it can hold."""
+    """Which values a tensor takes, compared with those that it can hold.
+
+    Example:
+        >>> from toolkit.inspection import TensorRange
+        >>> held, extent = TensorRange(0.0, 4.0, 0.1), Extent()
+        >>> extent.add(np.array([0.0, 1.0, 2.0, 9.0], np.float32), held)
+        >>> extent.saturated, extent.use(held)
+        (0.25, 1.0)
+    """
 
     low: float = math.inf
     high: float = -math.inf
@@ -70,7 +85,7 @@ class Extent:
 
     @property
     def saturated(self) -> float:
-        """Share of the values that lie beyond what can be held, 0…1."""
+        """Share of the values beyond what can be held, 0…1."""
         return self.beyond / max(self.count, 1)
 
     def use(self, held: TensorRange) -> float:

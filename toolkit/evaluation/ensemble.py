@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -104,6 +105,7 @@ def make(paths: Sequence[Path], parent: Path, reporter: Reporter = SILENT) -> En
     """
     found = [runs.open_run(path) for path in paths]
     require_compatible(found)
+    _require_different(found)
     members = _evaluated(found, reporter)
     models = [member.trained.source for member in members]
     first = members[0]
@@ -181,10 +183,13 @@ def _evaluated(found: Sequence[runs.Run], reporter: Reporter) -> tuple[Member, .
             trained = resolve(run.path, DataOptions(), reporter=reporter)
             members.append(Member(run, trained, evaluate_keras(trained).accuracy))
             tick(1)
-    digests = [member.trained.source.sha256 for member in members]
-    if len(set(digests)) < len(digests):
-        raise InputError("the same model is given twice; an ensemble needs different runs")
     return tuple(members)
+
+
+def _require_different(found: Sequence[runs.Run]) -> None:
+    digests = {hashlib.sha256(run.model.read_bytes()).digest() for run in found}
+    if len(digests) < len(found):
+        raise InputError("the same model is given twice; an ensemble needs different runs")
 
 
 def _difference(first: runs.Run, other: runs.Run) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,10 @@ class Cost:
 
 
 def measure(
-    files: Sequence[Artifact], best: Member, reporter: Reporter, seconds: float = 1.0
+    files: Sequence[Artifact],
+    best: Member,
+    reporter: Reporter,
+    timing: CompareOptions,
 ) -> Cost:
     """Time the ensemble's int8 file (or its first one) against its best member in turns.
 
@@ -59,7 +62,7 @@ def measure(
         files: the model files of the ensemble.
         best: its best member; it is exported to a temporary folder for this.
         reporter: receives the progress.
-        seconds: of timing for each file.
+        timing: settings of the timing; the files are set here.
 
     Raises:
         EdgeError: the member cannot be exported, or no engine runs the files.
@@ -75,7 +78,7 @@ def measure(
         (exported,) = export(best.trained, options, reporter)
         single = exported.artifact
         paths = (chosen.path, single.path)
-        comparison = CompareOptions(paths, baseline=single.path, seconds=seconds, peak=False)
+        comparison = replace(timing, paths=paths, baseline=single.path)
         ensemble, member = compare_speed(comparison, reporter).entries
         return Cost(
             format=chosen.format,

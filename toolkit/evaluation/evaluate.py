@@ -11,7 +11,7 @@ from runtime.model import open_silently
 from runtime.modelfile import artifact as artifacts
 from runtime.session import LoadOptions
 from toolkit.evaluation.metrics import evaluate
-from toolkit.parity.compare import answers_in_order
+from toolkit.parity.compare import outputs_in_order
 from toolkit.parity.reference import Reference
 from toolkit.progress import SILENT, Reporter
 from toolkit.runs.run import CONFIG, MODEL
@@ -136,7 +136,7 @@ def evaluate_keras(trained: TrainedModel) -> Evaluation:
         print(evaluate_keras(trained).report)
     """
     images, truth = _test_images(trained, None)
-    return evaluate(Reference.of(trained).answer(images), truth, trained.labels)
+    return evaluate(Reference.of(trained).predict_images(images), truth, trained.labels)
 
 
 def evaluate_files(
@@ -167,7 +167,7 @@ def evaluate_files(
     """
     images, truth = _test_images(trained, limit)
     reference = Reference.of(trained)
-    expected = reference.answer(images, reporter)
+    expected = reference.predict_images(images, reporter)
     keras = evaluate(expected, truth, trained.labels)
     found: list[FileEvaluation] = []
     refused: list[tuple[str, BackendError]] = []
@@ -176,14 +176,14 @@ def evaluate_files(
             opened = open_silently(file, backend, options=_load_options(file, trained))
             with opened:
                 _require(opened, trained)
-                answers = answers_in_order(opened, reference, images, reporter)
+                outputs = outputs_in_order(opened, reference, images, reporter)
         except MissingDependencyError:
             raise
         except BackendError as error:
             refused.append((f"{file.path.name}: {error}", error))
             continue
-        same = float((answers.argmax(axis=1) == expected.argmax(axis=1)).mean())
-        result = evaluate(answers, truth, trained.labels)
+        same = float((outputs.argmax(axis=1) == expected.argmax(axis=1)).mean())
+        result = evaluate(outputs, truth, trained.labels)
         name, notes = opened.backend.name, (*_foreign(file, trained), *opened.notes)
         found.append(FileEvaluation(file.format, file.path, name, result, keras, same, notes))
     if refused and not found:

@@ -1,4 +1,4 @@
-"""Explains a network: what each layer does, what it costs, and what it sees of an image."""
+"""Explanation of a network: what each layer does, its cost, and its receptive field."""
 
 from __future__ import annotations
 

@@ -25,17 +25,22 @@ class LayerRow:
     """One layer.
 
     Attributes:
-        name: in the Keras model; layers of a nested model carry its name in front.
+        name: in the Keras model; the name of a nested model precedes those of its layers.
         kind: the Keras class.
         output_shape: without the batch.
         parameters: all weights, also those that are not trained.
-        multiply_adds: of one image; None where they cannot be counted.
+        multiply_adds: per image; None if they cannot be counted.
         bytes_float32: of the weights, 4 each.
         bytes_int8: of the weights in an int8 file: 1 each, and 4 for a bias (int32). 0 for
             batch normalization, which is folded into its neighbour. Scales not counted.
         receptive_field: height and width in pixels of what one value depends on, padding
-            included; the whole image where it depends on all of it; None if not known.
+            included; the whole image if it depends on all of it; None if not known.
         explanation: what such a layer does, in one line.
+
+    Example:
+        >>> row = LayerRow("conv2d", "Conv2D", (26, 26, 8), 80, 48_672, 320, 104, (3, 3), "…")
+        >>> row.to_json()["multiply_adds"]
+        48672
     """
 
     name: str
@@ -54,16 +59,26 @@ class LayerRow:
 
 
 def describe(source: KerasSource) -> tuple[LayerRow, ...]:
-    """Return the layers of a model in their order."""
+    """Return the layers of a model in their order.
+
+    Example::
+
+        for row in describe(load_keras(Path("mnist-cnn.keras"))):
+            print(row.name, row.parameters, row.receptive_field)
+    """
     return tuple(_rows(source.model, _PIXEL, source.image_shape, ""))
 
 
 def fields(model: keras.Model, start: Field | str | None = _PIXEL) -> dict[str, Field | str | None]:
-    """Return what :func:`field_of` says of each layer, by the layer's name.
+    """Return what :func:`field_of` returns for each layer, by the layer's name.
 
     Args:
         model: functional or sequential.
         start: the field of its input.
+
+    Example::
+
+        fields(keras.models.load_model("mnist-cnn.keras"))["conv2d"].size  # (3, 3)
     """
     found: dict[str, Field | str | None] = {}
     for layer in _operations(model):
@@ -124,7 +139,7 @@ def _multiply_adds(layer: keras.layers.Layer) -> int | None:
 
 
 def _operations(model: keras.Model) -> list[Any]:
-    """Return the layers in an order in which each stands behind those that feed it."""
+    """Return the layers in topological order."""
     inner = getattr(model, "_functional", None) or model
     return list(inner.operations) if hasattr(inner, "operations") else list(model.layers)
 

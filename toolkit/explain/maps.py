@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SHOWN = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "MaxPooling2D", "AveragePooling2D")
 _AFTER = (*_SHOWN, "ReLU", "Activation", "Add", "Concatenate", "BatchNormalization")
-_CHANNELS, _SIDE, _GAP, _TEXT = 8, 56, 4, 14  # maps a row; pixels
+_CHANNELS, _SIDE, _GAP, _TEXT = 8, 56, 4, 14  # maps per row; pixels
 DRAWN = 16  # layers on a sheet
 
 
@@ -32,8 +32,13 @@ class MapRow:
     Attributes:
         layer: the Keras layer.
         keras: float32 (height, width, channels).
-        file: the same of the model file, as real values; None where the file has no such
-            layer (it was fused into another one), or where there is no file.
+        file: the same of the model file, as real values; None if the file has no such
+            layer (it was fused into another one), or if there is no file.
+
+    Example:
+        >>> values = np.zeros((2, 2, 1), np.float32)
+        >>> MapRow("conv2d", values, values + 0.5).max_difference
+        0.5
     """
 
     layer: str
@@ -55,7 +60,7 @@ class MapRow:
 def feature_maps(
     source: KerasSource, batch: NDArray[np.float32], graph: GraphView | None = None
 ) -> tuple[MapRow, ...]:
-    """Return the maps of one image behind convolutions, poolings, sums and activations.
+    """Return the maps of one image after convolutions, poolings, sums and activations.
 
     A file fuses some layers. Each of its layers belongs to that Keras layer of the same
     shape whose values are nearest.
@@ -63,7 +68,11 @@ def feature_maps(
     Args:
         source: the Keras model.
         batch: float32 (1, height, width, channels) in model units.
-        graph: the model file, taken apart; None shows Keras only.
+        graph: the layers of the model file; None shows Keras only.
+
+    Example::
+
+        rows = feature_maps(source, spec.apply(images[:1]), view(file.data, file.suffix))
     """
     expected = _keras_maps(source, batch)
     paired = _paired(expected, graph.activations(batch)) if graph else {}
@@ -80,6 +89,13 @@ def draw(image: NDArray[np.uint8], rows: Sequence[MapRow], path: Path, file: str
         rows: at least one.
         path: the PNG file.
         file: name of the model file.
+
+    Example:
+        >>> image = np.zeros((4, 4, 1), np.uint8)
+        >>> from pathlib import Path
+        >>> draw(image, [MapRow("conv2d", np.ones((2, 2, 1), np.float32))], Path("maps.png"))
+        >>> Path("maps.png").is_file()
+        True
     """
     from PIL import Image, ImageDraw
 
@@ -133,7 +149,7 @@ def _keras_maps(source: KerasSource, batch: NDArray[np.float32]) -> dict[str, ND
 def _paired(
     expected: dict[str, NDArray[np.float32]], found: dict[str, NDArray[np.float32]]
 ) -> dict[str, NDArray[np.float32]]:
-    """Give each map of the file to the nearest of Keras's maps."""
+    """Assign each map of the file to the nearest of Keras's maps."""
     paired: dict[str, NDArray[np.float32]] = {}
     for values in found.values():
         maps = values[0]

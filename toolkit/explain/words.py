@@ -1,4 +1,4 @@
-"""One plain line for each kind of layer."""
+"""One line of explanation for each kind of layer."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
-UNKNOWN = "A layer that this page has no words for."
+UNKNOWN = "A layer without an explanation here."
 _WORDS = {
     "InputLayer": "The image, as numbers.",
     "Conv2D": "Slides small filters over the image; each looks for one pattern.",
-    "DepthwiseConv2D": "A convolution with one filter a channel: far cheaper.",
-    "SeparableConv2D": "One filter a channel, then a mix of the channels: cheaper.",
+    "DepthwiseConv2D": "A convolution with one filter per channel: far cheaper.",
+    "SeparableConv2D": "One filter per channel, then a mix of the channels: cheaper.",
     "MaxPooling2D": "Keeps the strongest value of each window: smaller maps, less to compute.",
     "AveragePooling2D": "Takes the mean of each window: smaller maps, less to compute.",
-    "GlobalAveragePooling2D": "Takes the mean of each whole map: one number a channel.",
-    "GlobalMaxPooling2D": "Takes the strongest value of each whole map: one number a channel.",
+    "GlobalAveragePooling2D": "Takes the mean of each whole map: one number per channel.",
+    "GlobalMaxPooling2D": "Takes the strongest value of each whole map: one number per channel.",
     "ZeroPadding2D": "Puts zeros around the map, so that filters also see its border.",
-    "Dropout": "Switches values off at random in training, against learning by heart.",
-    "SpatialDropout2D": "Switches whole maps off at random in training.",
-    "BatchNormalization": "Brings each channel to one scale; an export folds it away.",
-    "Flatten": "Writes all maps into one long row of numbers.",
+    "Dropout": "Sets values to zero at random in training, against overfitting.",
+    "SpatialDropout2D": "Sets whole maps to zero at random in training.",
+    "BatchNormalization": "Normalizes each channel; an export folds it into its neighbour.",
+    "Flatten": "Turns all maps into one vector.",
     "Dense": "Each output is a weighted sum of all inputs.",
-    "Activation": "Bends the values; without it, all layers together would be one weighted sum.",
+    "Activation": "A nonlinear function; without it, all layers would be one weighted sum.",
     "ReLU": "Sets negative values to zero.",
     "Softmax": "Turns scores into probabilities that sum to 1.",
-    "Add": "Adds maps: a shortcut past the layers between.",
-    "Average": "Takes the mean of several answers.",
-    "Concatenate": "Puts the maps of several branches behind each other.",
-    "Rescaling": "Brings the pixels to the range that the network learned with.",
+    "Add": "Adds maps: a shortcut past the layers between them.",
+    "Average": "Takes the mean of several inputs.",
+    "Concatenate": "Joins the maps of several branches along the channels.",
+    "Rescaling": "Scales the pixels to the range that the network was trained on.",
 }
 _PADDED = {
     "same": " Padding same: zeros around it keep the size.",
@@ -38,7 +38,12 @@ _PADDED = {
 
 
 def explain(layer: keras.layers.Layer) -> str:
-    """Return what a layer does, in one line; with its padding and its softmax, if any."""
+    """Return what a layer does, in one line; with its padding and its softmax, if any.
+
+    Example::
+
+        explain(keras.layers.ReLU())  # 'Sets negative values to zero.'
+    """
     kind = type(layer).__name__
     text = _WORDS.get(kind, UNKNOWN)
     if kind in ("Conv2D", "DepthwiseConv2D", "SeparableConv2D"):

@@ -1,4 +1,4 @@
-"""Exports a model to one or more formats."""
+"""The export of a model to one or more formats."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runtime.modelfile.artifact import Artifact
-    from toolkit.export.attempts import Mending
+    from toolkit.export.attempts import SearchRecord
     from toolkit.trained_model import TrainedModel
 
 DEFAULT_FORMAT = "tflite-int8"
@@ -28,17 +28,22 @@ DEFAULT_FORMAT = "tflite-int8"
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What became of one format.
+    """The result for one format.
 
     Attributes:
         format: its name.
         outcome: the file, once it is on disk, or why there is none.
         search: the settings that were tried for it; None without a search.
+
+    Example:
+        >>> result = Exported("onnx", ExportError("no converter for Lambda"))
+        >>> str(result.error)
+        'no converter for Lambda'
     """
 
     format: str
     outcome: Artifact | EdgeError
-    search: Mending | None = None
+    search: SearchRecord | None = None
 
     @property
     def error(self) -> EdgeError | None:
@@ -60,19 +65,24 @@ class Exported:
 def export(
     trained: TrainedModel, options: ExportOptions, reporter: Reporter = SILENT
 ) -> Iterator[Exported]:
-    """Write one artifact a format.
+    """Write one artifact per format.
 
     Args:
         trained: the model with its data.
         options: what to write.
-        reporter: told what is at work.
+        reporter: shows progress.
 
     Yields:
-        What became of each format; one that fails does not stop the others.
+        The result for each format; one that fails does not stop the others.
 
     Raises:
         UnknownNameError: no such format; nothing has been written then.
         EdgeError: no format can be written; see :func:`build_request`.
+
+    Example::
+
+        for one in export(trained, ExportOptions(("tflite-int8", "onnx"))):
+            print(one.format, one.error or one.artifact.path)
     """
     exporters = select(options.formats)
     needed = any(exporter.needs_calibration for exporter in exporters)
@@ -92,6 +102,10 @@ def each(
         write: writes one file; a file that fails its check or a model that cannot be
             converted is yielded as an error.
         reporter: shows progress.
+
+    Example::
+
+        results = each(select(()), lambda one: Exported(one.name, one.export(request)), SILENT)
     """
     with reporter.task("exporting", len(exporters)) as tick:
         for exporter in exporters:
@@ -104,10 +118,14 @@ def each(
 
 
 def select(names: Sequence[str]) -> list[type[Exporter]]:
-    """Return the exporters called so, or all if no name is given.
+    """Return the exporters with these names, or all if no name is given.
 
     Raises:
         UnknownNameError: no format has one of the names.
+
+    Example:
+        >>> [exporter.name for exporter in select(("onnx", "tflite-int8", "onnx"))]
+        ['onnx', 'tflite-int8']
     """
     registry = formats.registry()
     if not names:
@@ -115,13 +133,36 @@ def select(names: Sequence[str]) -> list[type[Exporter]]:
     return [pick(registry, "format", name) for name in dict.fromkeys(names)]
 
 
+def check_formats(options: ExportOptions) -> None:
+    """Check that at least one of the formats supports the settings.
+
+    Raises:
+        UnknownNameError: no such format.
+        ExportError: none does; names the setting and what the formats take.
+    """
+    refusals = []
+    for exporter in select(options.formats):
+        try:
+            exporter.require(options.quantization)
+        except ExportError as error:
+            refusals.append(str(error))
+        else:
+            return
+    raise ExportError("; ".join(refusals))
+
+
 def with_golden(folder: Path, name: str, exporters: Iterable[type[Exporter]]) -> frozenset[Path]:
-    """Return which files hold golden inputs; a file that cannot be read holds none.
+    """Return which files contain golden inputs; a file that cannot be read contains none.
 
     Args:
         folder: where files are written.
         name: of the model.
-        exporters: what writes them.
+        exporters: of the formats.
+
+    Example:
+        >>> from pathlib import Path
+        >>> with_golden(Path("exports"), "mnist-cnn", select(()))  # nothing is there yet
+        frozenset()
     """
     found = set()
     for exporter in exporters:
@@ -139,6 +180,10 @@ def read_exports(folder: Path) -> tuple[Artifact, ...]:
     Raises:
         InputError: there are none.
         ArtifactError: one is damaged.
+
+    Example::
+
+        sizes = {file.format: len(file.data) for file in read_exports(Path("runs/1/exports"))}
     """
     found = export_paths(folder)
     if not found:

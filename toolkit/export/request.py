@@ -1,4 +1,4 @@
-"""What an exporter needs of a trained model: options, calibration and check images."""
+"""The request to an exporter: options, calibration images and check images of a model."""
 
 from __future__ import annotations
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 
 _CHECK_IMAGES = 256
-
-
 _LINEAGE = ("teacher", "teacher_sha256")
 
 
@@ -39,8 +37,13 @@ class ExportOptions:
         formats: format names; empty means all.
         out: folder; None means that of the run, or the current one.
         calibration: how calibration images are drawn.
-        quantization: choices that some formats leave; the others refuse them.
-        force: write a file that fails the check all the same.
+        quantization: settings of some formats; the others refuse them.
+        force: write a file even if it fails the check.
+
+    Example:
+        >>> options = ExportOptions(("tflite-int8",), calibration=CalibrationOptions(samples=128))
+        >>> options.calibration.samples
+        128
     """
 
     formats: tuple[str, ...]
@@ -53,12 +56,17 @@ class ExportOptions:
 def build_request(
     trained: TrainedModel, options: ExportOptions, *, calibrate: bool
 ) -> ExportRequest:
-    """Return what an exporter needs of a model.
+    """Return the request to export a model.
 
     Args:
         trained: the model with its data.
         options: what to write.
         calibrate: whether to draw calibration images.
+
+    Example::
+
+        request = build_request(trained, ExportOptions(("tflite-int8",)), calibrate=True)
+        artifact = formats.registry()["tflite-int8"]().export(request)
     """
     return ExportRequest(
         graphs=trained.graphs,
@@ -77,10 +85,14 @@ def build_request(
 
 
 def draw_calibration(trained: TrainedModel, options: CalibrationOptions) -> CalibrationSet:
-    """Draw calibration images out of the training part.
+    """Draw calibration images from the training images.
 
     Raises:
         CalibrationError: there is nothing to draw from, or all images are equal.
+
+    Example::
+
+        calibration = draw_calibration(trained, CalibrationOptions(samples=128, seed=0))
     """
     dataset = trained.dataset
     source = TrainingImages(dataset.x_train, dataset.y_train, trained.training, dataset.name)
@@ -88,7 +100,7 @@ def draw_calibration(trained: TrainedModel, options: CalibrationOptions) -> Cali
 
 
 def _check_images(trained: TrainedModel) -> CheckImages:
-    """Take test images, every class in its share, in mixed order."""
+    """Draw test images, stratified by class, in random order."""
     dataset = trained.dataset
     everything = np.arange(len(dataset.y_test))
     options = CalibrationOptions(samples=_CHECK_IMAGES)

@@ -1,4 +1,4 @@
-"""Looks inside model files: layers, weights, ranges, and what each layer computes."""
+"""Inspection of model files: layers, weights, ranges, and what each layer computes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ __all__ = ["INPUT", "Coding", "GraphView", "Kernel", "Layer", "TensorRange", "vi
 
 
 def view(payload: bytes, suffix: str) -> GraphView:
-    """Take a model file apart.
+    """Return a model file as layers.
 
     Args:
         payload: the file's bytes, with or without manifest and seal.
         suffix: ``.tflite`` or ``.onnx``.
 
     Raises:
-        ArtifactError: another suffix, a damaged file, or a graph that this cannot read.
+        ArtifactError: another suffix, a damaged file, or a graph that cannot be read.
         MissingDependencyError: the package that reads it is not installed.
+
+    Example::
+
+        graph = view(Path("mnist-cnn.int8.tflite").read_bytes(), ".tflite")
+        print([layer.name for layer in graph.layers])
     """
     import toolkit.inspection as package
 

@@ -19,13 +19,13 @@ RESHAPING = ("Flatten", "Reshape")
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """A node with the bias and the activation behind it.
+    """A node with the bias and the activation that follow it.
 
     Attributes:
         nodes: in order of execution.
-        reads: the tensors that depend on the image, as stored (behind QuantizeLinear).
+        reads: the tensors that depend on the image, as stored (after QuantizeLinear).
         codings: how these are stored, None in float.
-        writes: the tensor that the layers behind see, as stored.
+        writes: the tensor that the following layers read, as stored.
         coding: how that is stored, None in float.
     """
 
@@ -55,7 +55,7 @@ def groups(graph: OnnxGraph) -> dict[str, Group]:
 
 
 def source(graph: OnnxGraph, tensor: str) -> str:
-    """Return the tensor that a computing node (or nothing but the file) wrote."""
+    """Return the tensor that a computing node wrote, or the input of the graph."""
     maker = graph.makers.get(tensor)
     while maker is not None and graph.converts(maker):
         tensor = maker.input[0]
@@ -64,12 +64,12 @@ def source(graph: OnnxGraph, tensor: str) -> str:
 
 
 def has_kernel(graph: OnnxGraph, node: Any) -> bool:
-    """Whether a node is a convolution or dense layer with weights of its own."""
+    """Whether a node is a convolution or dense layer with its own weights."""
     return node.op_type in KERNELS and node.input[1] in graph.constants
 
 
 def input_quantizer(graph: OnnxGraph) -> Any | None:
-    """Return the QuantizeLinear of the image, which may have been reordered before."""
+    """Return the QuantizeLinear of the image, which may follow a transposition or reshape."""
     return next((node for node in graph.nodes if _quantizes_image(graph, node)), None)
 
 
@@ -86,7 +86,7 @@ def _quantizes_image(graph: OnnxGraph, node: Any) -> bool:
 
 
 def _chain(graph: OnnxGraph, node: Any) -> tuple[Any, ...]:
-    """Return a node with the bias and activation that follow it and nothing else does."""
+    """Return a node with the bias and activation that follow it, if nothing else reads it."""
     chain = [node]
     while True:
         users = _readers(graph, chain[-1].output[0])

@@ -1,4 +1,4 @@
-"""An ONNX graph as objects: what feeds what, constants, and cutting a part out."""
+"""An ONNX graph as objects: its edges, its constants, and extraction of a part."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class OnnxGraph:
         try:
             import onnx
         except ImportError as error:
-            raise MissingDependencyError("onnx", "export", "look into .onnx files") from error
+            raise MissingDependencyError("onnx", "export", "inspect .onnx files") from error
         try:
             self.model: Any = onnx.load_model_from_string(payload)
         except Exception as error:  # protobuf's DecodeError has no public base
@@ -65,7 +65,7 @@ class OnnxGraph:
 
     @cached_property
     def constants(self) -> frozenset[str]:
-        """Tensors that do not depend on the image: weights, and what is made of them alone."""
+        """Tensors that do not depend on the image: weights, and what is computed from them only."""
         found = set(self.weights)
         for node in self.nodes:
             if all(name in found for name in node.input if name):
@@ -74,7 +74,7 @@ class OnnxGraph:
 
     @cached_property
     def _types(self) -> dict[str, int]:
-        """The element type of each tensor, where shape inference tells it."""
+        """The element type of each tensor that shape inference finds."""
         with silenced():
             inferred = self._onnx.shape_inference.infer_shapes(self.model).graph
         values = (*inferred.value_info, *inferred.input, *inferred.output)
@@ -89,10 +89,10 @@ class OnnxGraph:
         return node.op_type in _CONVERTING
 
     def constant(self, tensor: str) -> NDArray[Any]:
-        """Return what a constant tensor stores.
+        """Return the values of a constant tensor.
 
         Raises:
-            ArtifactError: it is made by an operator that only an engine can run.
+            ArtifactError: its operator can only be run by an engine.
         """
         helper = self._onnx.numpy_helper
         if tensor in self.weights:
@@ -113,7 +113,7 @@ class OnnxGraph:
         """Return a constant as real numbers, and the step of each output channel.
 
         Args:
-            tensor: weights or bias, behind a DequantizeLinear where quantized.
+            tensor: weights or bias, after a DequantizeLinear if quantized.
             channels: how many output channels it serves.
         """
         maker = self.makers.get(tensor)
@@ -128,7 +128,7 @@ class OnnxGraph:
         return (real * scales.reshape(shape)).astype(np.float32), per_channel(scales, channels)
 
     def cut(self, inputs: Mapping[str, Coding | None], outputs: Iterable[str]) -> bytes:
-        """Return a model of what leads from some tensors to others, constants included.
+        """Return a model of the nodes between some tensors and others, constants included.
 
         Args:
             inputs: tensors to feed, and how they store real values.
@@ -150,7 +150,7 @@ class OnnxGraph:
         return bytes(model.SerializeToString())
 
     def dtype(self, tensor: str) -> np.dtype[Any]:
-        """Return what a tensor stores; float32 where that is not known."""
+        """Return the element type of a tensor; float32 if it is not known."""
         known = self._types.get(tensor) or self._onnx.TensorProto.FLOAT
         return np.dtype(self._onnx.helper.tensor_dtype_to_np_dtype(known))
 
@@ -159,7 +159,7 @@ class OnnxGraph:
         return self._onnx.helper.make_tensor_value_info(tensor, kind, None)
 
     def _between(self, known: set[str], wanted: list[str]) -> list[Any]:
-        """Return the nodes that compute ``wanted`` out of ``known``, in their order."""
+        """Return the nodes that compute ``wanted`` from ``known``, in their order."""
         needed, open_ = set(), list(wanted)
         while open_:
             tensor = open_.pop()

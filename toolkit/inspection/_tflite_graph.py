@@ -1,4 +1,4 @@
-"""A TFLite flatbuffer as objects: what feeds what, constants, and cutting a part out."""
+"""A TFLite flatbuffer as objects: its edges, its constants, and extraction of a part."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class TfliteGraph:
         self.outputs: list[int] = [int(i) for i in self._model.subgraphs[0].outputs]
 
     def _fetch(self, payload: bytes) -> None:
-        """Take in the weights that lie behind the flatbuffer, as litert-quantizer writes them."""
+        """Read the weights that follow the flatbuffer, as litert-quantizer writes them."""
         for buffer in self._model.buffers:
             if buffer.offset > 1 and buffer.size:
                 end = buffer.offset + buffer.size
@@ -81,7 +81,7 @@ class TfliteGraph:
 
     @cached_property
     def constants(self) -> frozenset[int]:
-        """Tensors that do not depend on the image: weights, and what is made of them alone."""
+        """Tensors that do not depend on the image: weights, and what is computed from them only."""
         found = {i for i, tensor in enumerate(self.tensors) if self._stored(tensor) is not None}
         for operator in self.operators:
             if all(int(i) in found or i < 0 for i in operator.inputs):
@@ -110,23 +110,27 @@ class TfliteGraph:
 
     def users(self, tensor: int) -> list[Any]:
         """Return the operators that read a tensor."""
-        return [o for o in self.operators if tensor in [int(i) for i in o.inputs]]
+        return [
+            operator
+            for operator in self.operators
+            if tensor in [int(index) for index in operator.inputs]
+        ]
 
     def dtype(self, tensor: int) -> np.dtype[Any]:
-        """Return what a tensor stores.
+        """Return the element type of a tensor.
 
         Raises:
             ArtifactError: numpy has no such type.
         """
         number = self.tensors[tensor].type
         if number == _INT4:
-            return np.dtype(np.int8)  # numpy has none that small
+            return np.dtype(np.int8)  # numpy has no int4
         if number not in self._dtypes:
             raise ArtifactError(f"tensor {self.name(tensor)} has a type that cannot be read")
         return self._dtypes[number]
 
     def coding(self, tensor: int) -> Coding | None:
-        """Return how an activation is quantized, None for a float one."""
+        """Return how an activation is quantized; None if it is float."""
         quantization = self.tensors[tensor].quantization
         if quantization is None or quantization.scale is None or not len(quantization.scale):
             return None
@@ -138,7 +142,7 @@ class TfliteGraph:
         """Return a constant as real numbers, and the step of each output channel.
 
         Args:
-            tensor: weights or bias; float16 weights behind a DEQUANTIZE too.
+            tensor: weights or bias; also float16 weights after a DEQUANTIZE.
             channels: how many output channels it serves.
         """
         while self._stored(self.tensors[tensor]) is None:
@@ -156,7 +160,7 @@ class TfliteGraph:
         return real, per_channel(scales, channels)
 
     def cut(self, operators: Sequence[Any], inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
-        """Return a model of these operators alone, with what they need of the constants."""
+        """Return a model of these operators only, with the constants that they need."""
         tensors: dict[int, int] = {}
         buffers = [self._schema.BufferT()]
         graph = self._schema.SubGraphT(tensors=[])
@@ -182,7 +186,7 @@ class TfliteGraph:
 
     def _values(self, tensor: int) -> NDArray[Any]:
         data, shape = self._stored(self.tensors[tensor]), self.shape(tensor)
-        assert data is not None  # noqa: S101 - the caller looked for a constant
+        assert data is not None  # noqa: S101 - the caller found a constant
         if self.tensors[tensor].type != _INT4:
             return np.frombuffer(data.tobytes(), self.dtype(tensor)).reshape(shape)
         halves = np.stack([data & 0xF, data >> 4], axis=1).reshape(-1).astype(np.int8)

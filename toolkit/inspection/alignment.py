@@ -1,4 +1,4 @@
-"""Which layer of a quantized graph is which of the float graph it was made from."""
+"""Which layer of a quantized graph is which layer of the float graph it was made from."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SAME = {"Gemm": "MatMul"}  # a MatMul with its bias fused
 def align(
     quantized: GraphView, reference: GraphView
 ) -> tuple[GraphView, tuple[tuple[Layer, Layer], ...]]:
-    """Pair the layers of two graphs: by name where both use the same ones, else in order.
+    """Pair the layers of two graphs: by name if both use the same names, else in order.
 
-    A quantizer may compute parallel branches in another order than the float graph.
+    A quantizer may compute parallel branches in another order than the float graph does.
 
     Args:
         quantized: a model file.
@@ -28,7 +28,12 @@ def align(
         The reference that fits, and the pairs (quantized layer, float layer).
 
     Raises:
-        ArtifactError: the graphs differ, and where.
+        ArtifactError: the graphs differ; the message names the first difference.
+
+    Example::
+
+        reference, pairs = align(view(file.data, ".tflite"), float_view(graphs, ".tflite"))
+        names = {ours.name: theirs.name for ours, theirs in pairs}
     """
     if quantized.suffix != reference.suffix:
         raise ArtifactError(f"a {quantized.suffix} file is compared with a {reference.suffix} one")
@@ -48,7 +53,7 @@ def _prepared(reference: GraphView) -> GraphView | None:
     try:
         return reference.prepared()
     except EdgeError:
-        return None  # what differs before is told
+        return None  # the difference found before is reported
 
 
 def _ordered(quantized: GraphView, reference: GraphView) -> tuple[Layer, ...]:
@@ -63,7 +68,7 @@ def _difference(quantized: GraphView, reference: GraphView) -> str | None:
     ours, theirs = quantized.layers, _ordered(quantized, reference)
     for mine, other in zip(ours, theirs, strict=False):
         if _kind(mine) != _kind(other) or len(mine.inputs) != len(other.inputs):
-            return f"{mine.name} is {mine.kind}, in the model stands {other.name}, {other.kind}"
+            return f"{mine.name} is {mine.kind}, in the model it is {other.name}, {other.kind}"
     if len(ours) != len(theirs):
         return f"{len(ours)} layers in the file, {len(theirs)} in the model"
     return None

@@ -1,4 +1,4 @@
-"""What is inside a model file: its layers, weights, ranges and activations."""
+"""The content of a model file: its layers, weights, ranges and activations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike, NDArray
 
-INPUT = ""  # stands for the image among a layer's inputs
+INPUT = ""  # the image among a layer's inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,11 @@ class TensorRange:
     Attributes:
         low: the lowest.
         high: the highest.
-        step: the distance between two neighbours.
+        step: the distance between two neighbouring values.
+
+    Example:
+        >>> TensorRange(low=-1.28, high=1.27, step=0.01).high
+        1.27
     """
 
     low: float
@@ -41,8 +45,12 @@ class Coding:
 
     Attributes:
         scale: positive.
-        zero_point: the integer that stands for 0.0.
+        zero_point: the integer that represents 0.0.
         dtype: an integer type.
+
+    Example:
+        >>> Coding(scale=0.5, zero_point=-128, dtype=np.dtype(np.int8)).range
+        TensorRange(low=0.0, high=127.5, step=0.5)
     """
 
     scale: float
@@ -51,7 +59,7 @@ class Coding:
 
     @property
     def range(self) -> TensorRange:
-        """Return the values that it can hold."""
+        """The values that it can hold."""
         limits = np.iinfo(self.dtype)
         low, high = (self.scale * (int(q) - self.zero_point) for q in (limits.min, limits.max))
         return TensorRange(low, high, self.scale)
@@ -64,12 +72,16 @@ class Layer:
     Attributes:
         key: what a quantizer calls it, for leaving it in float (TFLite: the operator's
             output tensor; ONNX: the node).
-        name: the Keras layer's name where it can be told; unique within a graph.
+        name: the Keras layer's name if it is known; unique within a graph.
         kind: the operator: ``CONV_2D``, ``Conv`` …
         nodes: all nodes that belong to it, by the same kind of name as ``key``.
         inputs: keys of the layers that feed it, :data:`INPUT` for the image.
         is_float: whether it computes in float, with float weights.
         bits: of one value: 32 or 16 in float, 16 or 8 quantized.
+
+    Example::
+
+        quantized = [layer.name for layer in graph.layers if not layer.is_float]
     """
 
     key: str
@@ -93,9 +105,13 @@ class Kernel:
         step: float32 (out channels,), distance of two neighbouring values; 0 in float.
         bias: float32 (out channels,), or None.
         bias_step: float32 (out channels,), like ``step``; engines take it to be the step
-            of the input times that of the weights, whatever the file says.
-        keras_order: False where the rows of a dense layer behind a flattening may
-            stand in another order than Keras's (ONNX flattens in NCHW).
+            of the input times that of the weights, whatever the file contains.
+        keras_order: False if the rows of a dense layer after a flattening may be in
+            another order than Keras's (ONNX flattens in NCHW).
+
+    Example::
+
+        largest = {kernel.layer: abs(kernel.values).max() for kernel in graph.kernels()}
     """
 
     layer: str
@@ -114,18 +130,23 @@ class Kernel:
 
 
 class GraphView(ABC):
-    """A model file, taken apart; a file in this package with one such class adds a format.
+    """The layers of a model file; a module in this package with one such class adds a format.
 
     Attributes:
         name: the kind of file.
         suffix: of its files, with the dot.
+
+    Example::
+
+        graph = view(Path("mnist-cnn.int8.tflite").read_bytes(), ".tflite")
+        print(graph.input_range(), [layer.kind for layer in graph.layers])
     """
 
     name: ClassVar[str]
     suffix: ClassVar[str]
 
     def __init__(self, payload: bytes) -> None:
-        """Parse the file; a subclass keeps what it needs of it.
+        """Parse the file; subclasses keep the parts that they need.
 
         Args:
             payload: the file's bytes, with or without manifest and seal.
@@ -142,6 +163,10 @@ class GraphView(ABC):
 
         Raises:
             InputError: there is none.
+
+        Example::
+
+            bits = graph.layer("conv2d").bits
         """
         for layer in self.layers:
             if key in (layer.key, layer.name):
@@ -150,39 +175,65 @@ class GraphView(ABC):
         raise InputError(f"no layer '{key}'; there are {known}")
 
     def kernels(self) -> tuple[Kernel, ...]:
-        """Return the weights of convolutions and dense layers, in order of execution."""
+        """Return the weights of convolutions and dense layers, in order of execution.
+
+        Example::
+
+            shapes = [kernel.values.shape for kernel in graph.kernels()]
+        """
         found = (self._kernel(layer) for layer in self.layers)
         return tuple(kernel for kernel in found if kernel is not None)
 
     def input_range(self) -> TensorRange | None:
-        """Return what the quantized input can hold; None where the input stays float."""
+        """Return what the quantized input can hold; None if the input is float.
+
+        Example::
+
+            held = graph.input_range()
+            clipped = 0.0 if held is None else (batch > held.high).mean()
+        """
         coding = self._input_coding()
         return coding.range if coding else None
 
     def output_range(self, layer: Layer) -> TensorRange | None:
-        """Return what a layer's output can hold; None where it stays float."""
+        """Return what a layer's output can hold; None if it is float.
+
+        Example::
+
+            steps = {layer.name: graph.output_range(layer) for layer in graph.layers}
+        """
         coding = self._output_coding(layer)
         return coding.range if coding else None
 
     def read_ranges(self, layer: Layer) -> tuple[TensorRange | None, ...]:
-        """Return what a layer can read of each of its inputs; None where that is float."""
+        """Return what a layer can read of each of its inputs; None for a float input.
+
+        Example::
+
+            (held,) = graph.read_ranges(graph.layer("conv2d"))
+        """
         codings = self._input_codings(layer)
         return tuple(None if coding is None else coding.range for coding in codings)
 
     def activations(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Run the whole graph in its ordinary engine and return all layers' outputs.
+        """Run the whole graph in its default engine and return the outputs of all layers.
 
         Args:
             batch: float32 (n, height, width, channels) in model units. All outputs are
                 held in memory: use few images at a time.
 
         Returns:
-            Layer key to float32 (n, …), as the layers behind see them.
+            Layer key to float32 (n, …), as the following layers read them.
+
+        Example::
+
+            outputs = graph.activations(spec.apply(images[:16]))
+            first = outputs[graph.layers[0].key]
         """
         return self._activations(batch)
 
     def run_layer(self, layer: Layer, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Run one layer alone, with its own weights, in the ordinary engine.
+        """Run one layer alone, with its own weights, in the default engine.
 
         Args:
             layer: one of :attr:`layers`.
@@ -194,6 +245,11 @@ class GraphView(ABC):
 
         Raises:
             InputError: another number of inputs.
+
+        Example::
+
+            layer = graph.layer("conv2d")
+            output = graph.run_layer(layer, [spec.apply(images)])
         """
         if len(inputs) != len(layer.inputs):
             raise InputError(f"layer {layer.name} takes {len(layer.inputs)}, not {len(inputs)}")
@@ -202,7 +258,13 @@ class GraphView(ABC):
     def as_read(
         self, layer: Layer, inputs: Sequence[NDArray[np.float32]]
     ) -> tuple[NDArray[np.float32], ...]:
-        """Return what is left of the inputs once the layer has read them, as real values."""
+        """Return inputs as the layer reads them: quantized and dequantized, as real values.
+
+        Example::
+
+            (read,) = graph.as_read(graph.layer("conv2d"), [batch])
+            error = abs(read - batch).max()  # of the quantization of the input
+        """
         codings = self._input_codings(layer)
         return tuple(
             decode(encode(values, coding), coding)
@@ -210,7 +272,7 @@ class GraphView(ABC):
         )
 
     def prepared(self) -> GraphView:
-        """Return the graph as its quantizer sees it, after that tool's own preparation."""
+        """Return the graph as its quantizer reads it, after that tool's own preparation."""
         return self
 
     @abstractmethod
@@ -240,20 +302,42 @@ class GraphView(ABC):
 def encode(
     values: NDArray[np.float32], coding: Coding | None, dtype: DTypeLike = np.float32
 ) -> NDArray[Any]:
-    """Turn real values into what a tensor stores; ``dtype`` is that of a float tensor."""
+    """Convert real values to the stored values of a tensor.
+
+    Args:
+        values: float32.
+        coding: how the tensor stores them; None for a float tensor.
+        dtype: of a float tensor.
+
+    Example:
+        >>> coding = Coding(scale=0.5, zero_point=10, dtype=np.dtype(np.int8))
+        >>> encode(np.array([0.0, 1.0], np.float32), coding)
+        array([10, 12], dtype=int8)
+    """
     if coding is None:
         return values.astype(dtype, copy=False)
     return quantize(values, coding.scale, coding.zero_point, coding.dtype)
 
 
 def decode(values: NDArray[Any], coding: Coding | None) -> NDArray[np.float32]:
-    """Turn what a tensor stores into real values."""
+    """Convert the stored values of a tensor to real values.
+
+    Example:
+        >>> coding = Coding(scale=0.5, zero_point=10, dtype=np.dtype(np.int8))
+        >>> decode(np.array([10, 12], np.int8), coding)
+        array([0., 1.], dtype=float32)
+    """
     if coding is None:
         return values.astype(np.float32, copy=False)
     return dequantize(values, coding.scale, coding.zero_point)
 
 
 def per_channel(scales: NDArray[Any], channels: int) -> NDArray[np.float32]:
-    """Return one step an output channel, from one scale or one a channel."""
+    """Return one step per output channel, from one scale per tensor or per channel.
+
+    Example:
+        >>> per_channel(np.array([0.5]), channels=3)
+        array([0.5, 0.5, 0.5], dtype=float32)
+    """
     flat = np.asarray(scales, np.float32).reshape(-1)
     return np.full(channels, flat.max(), np.float32) if len(flat) != channels else flat

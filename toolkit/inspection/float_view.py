@@ -1,4 +1,4 @@
-"""The float graph of a Keras model, as its files would hold it."""
+"""The float graph of a Keras model, as its model files contain it."""
 
 from __future__ import annotations
 
@@ -15,5 +15,9 @@ def float_view(graphs: FloatGraphs, suffix: str) -> GraphView:
 
     Raises:
         ExportError: the model cannot be converted.
+
+    Example::
+
+        original = float_view(trained.graphs, ".onnx")
     """
     return view(graphs.to_bytes(suffix), suffix)

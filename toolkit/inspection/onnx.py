@@ -1,4 +1,4 @@
-"""ONNX files: the graph is cut and rewritten, ONNX Runtime runs the parts."""
+"""ONNX files: parts of the graph are extracted, and ONNX Runtime runs them."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ class OnnxView(GraphView):
 
     ONNX Runtime's quantizer drops a Relu or Clip whose limits the quantized range holds,
     and fuses the bias; so these belong to the layer before them in every graph.
+
+    Example::
+
+        graph = OnnxView(Path("mnist-cnn.int8.onnx").read_bytes())
+        print([layer.kind for layer in graph.layers])  # ['Conv', …]
     """
 
     name: ClassVar[str] = "onnx"
@@ -61,11 +66,18 @@ class OnnxView(GraphView):
 
     def _layers(self) -> tuple[Layer, ...]:
         found = list(self._groups.values())
-        makers = {source(self._graph, g.nodes[-1].output[0]): g.nodes[0].name for g in found}
+        makers = {
+            source(self._graph, group.nodes[-1].output[0]): group.nodes[0].name for group in found
+        }
         makers[self._graph.image.name] = INPUT
-        feeders = [tuple(makers[source(self._graph, t)] for t in group.reads) for group in found]
+        feeders = [
+            tuple(makers[source(self._graph, tensor)] for tensor in group.reads) for group in found
+        ]
         names = unique_names(
-            [self._wanted(group, inputs) for group, inputs in zip(found, feeders, strict=True)],
+            [
+                self._proposed_name(group, inputs)
+                for group, inputs in zip(found, feeders, strict=True)
+            ],
             [group.nodes[0].op_type for group in found],
             [has_kernel(self._graph, group.nodes[0]) for group in found],
         )
@@ -85,8 +97,8 @@ class OnnxView(GraphView):
         nodes = tuple(node.name for node in group.nodes)
         return Layer(main.name, name, main.op_type, nodes, inputs, is_float, 8 * stored.itemsize)
 
-    def _wanted(self, group: Group, inputs: tuple[str, ...]) -> str:
-        """Name a layer by its node, its weights or its output, whatever tells most."""
+    def _proposed_name(self, group: Group, inputs: tuple[str, ...]) -> str:
+        """Return a name from the node, its weights or its output, whichever is known."""
         main = group.nodes[0]
         if inputs == (INPUT,) and main.op_type in (*RESHAPING, "Transpose"):
             return "input"
@@ -107,9 +119,9 @@ class OnnxView(GraphView):
         bias = self._bias(group, channels)
         if layer.kind != "Conv":
             values = stored.T if rows_out else stored
-            behind = self._flattened(layer)
+            keras_order = not self._flattened(layer)
             return Kernel(
-                layer.name, "dense", np.ascontiguousarray(values), step, *bias, not behind
+                layer.name, "dense", np.ascontiguousarray(values), step, *bias, keras_order
             )
         groups = attribute(node, "group", 1)
         if groups > 1 and stored.shape[1] == 1:
@@ -126,7 +138,7 @@ class OnnxView(GraphView):
     def _bias(
         self, group: Group, channels: int
     ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
-        """Return bias and its step, as an input of the node or added behind it."""
+        """Return bias and its step, as an input of the node or added after it."""
         node = group.nodes[0]
         names = [node.input[2]] if node.op_type != "MatMul" and len(node.input) > 2 else []
         if len(group.nodes) > 1 and group.nodes[1].op_type == "Add":
@@ -174,11 +186,11 @@ class OnnxView(GraphView):
             for name, values, coding in zip(group.reads, inputs, group.codings, strict=True)
         }
         payload = self._graph.cut(codings, [group.writes])
-        (answer,) = run(payload, stored, self._graph.batch)
-        return decode(answer, group.coding)
+        (output,) = run(payload, stored, self._graph.batch)
+        return decode(output, group.coding)
 
     def _as_input(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Bring images into the order of the graph's input."""
+        """Return images in the layout of the graph's input."""
         dims = self._graph.image.type.tensor_type.shape.dim
         shape = tuple(dim.dim_value or -1 for dim in dims)
         return batch.transpose(0, 3, 1, 2) if image_layout(shape) == "NCHW" else batch

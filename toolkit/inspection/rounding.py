@@ -1,4 +1,4 @@
-"""Which stored weights are not the model's, and not what rounding makes of them either."""
+"""Which stored weights differ from the model's by more than rounding explains."""
 
 from __future__ import annotations
 
@@ -16,22 +16,29 @@ _LIMIT = 126.5  # steps; a weight stored at the end of int8 may be a clipped one
 
 
 def unexplained(
-    stored: NDArray[np.float32], wanted: NDArray[np.float32], step: NDArray[np.float32]
+    stored: NDArray[np.float32], expected: NDArray[np.float32], step: NDArray[np.float32]
 ) -> NDArray[np.bool_]:
     """Mark the weights that neither rounding nor clipping explains.
 
     Args:
         stored: in the file, (inputs, output channels).
-        wanted: of the model, in the same order.
+        expected: of the model, in the same order.
         step: (output channels,), distance of two neighbouring values; 0 in float.
+
+    Example:
+        >>> stored = np.array([[0.5], [1.0]], np.float32)
+        >>> expected = np.array([[0.52], [0.7]], np.float32)
+        >>> unexplained(stored, expected, step=np.array([0.1], np.float32))
+        array([[False],
+               [ True]])
     """
-    off, largest = np.abs(stored - wanted), np.abs(wanted).max(axis=0)
+    off, largest = np.abs(stored - expected), np.abs(expected).max(axis=0)
     if (step > 0).any():
-        clipped = (np.abs(stored) >= _LIMIT * step) & (np.abs(wanted) >= np.abs(stored))
-        clipped &= np.sign(stored) == np.sign(wanted)
+        clipped = (np.abs(stored) >= _LIMIT * step) & (np.abs(expected) >= np.abs(stored))
+        clipped &= np.sign(stored) == np.sign(expected)
         return np.asarray((off > _ROUNDING * step + _FLOAT32 * largest) & ~clipped)
     with np.errstate(over="ignore"):  # a damaged weight may be beyond float16
         half = stored.astype(np.float16).astype(np.float32)
     if np.array_equal(stored, half):
-        return np.asarray(off > _FLOAT16 * np.abs(wanted) + 1e-7)
+        return np.asarray(off > _FLOAT16 * np.abs(expected) + 1e-7)
     return np.asarray(off > _FLOAT32 * largest)

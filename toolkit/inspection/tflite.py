@@ -1,4 +1,4 @@
-"""TFLite files: the flatbuffer is cut and rewritten, LiteRT runs the parts."""
+"""TFLite files: parts of the flatbuffer are extracted, and LiteRT runs them."""
 
 from __future__ import annotations
 
@@ -31,8 +31,13 @@ _KERNELS = {"CONV_2D": "conv", "DEPTHWISE_CONV_2D": "depthwise", "FULLY_CONNECTE
 class TfliteView(GraphView):
     """A model in TFLite's schema.
 
-    A layer's identity is the name of its operator's output tensor. Where all that read
-    it quantize it first, the layer counts that step as its own.
+    A layer is identified by the name of its operator's output tensor. If all operators that
+    read this tensor quantize it first, that step belongs to the layer.
+
+    Example::
+
+        graph = TfliteView(Path("mnist-cnn.int8.tflite").read_bytes())
+        print([layer.kind for layer in graph.layers])  # ['CONV_2D', …]
     """
 
     name: ClassVar[str] = "tflite"
@@ -66,11 +71,11 @@ class TfliteView(GraphView):
     def _layers(self) -> tuple[Layer, ...]:
         graph = self._graph
         kinds = [graph.kind(operator) for operator in self._computing.values()]
-        wanted = [
+        proposed = [
             kind.lower() if layer_of(key) is None else short_name(key)
             for key, kind in zip(self._computing, kinds, strict=True)
         ]
-        names = unique_names(wanted, kinds, [kind in _KERNELS for kind in kinds])
+        names = unique_names(proposed, kinds, [kind in _KERNELS for kind in kinds])
         return tuple(
             Layer(key, name, kind, (key,), self._feeders(operator), *self._precision(operator))
             for (key, operator), name, kind in zip(
@@ -86,13 +91,13 @@ class TfliteView(GraphView):
         return [int(i) for i in operator.inputs if i >= 0 and int(i) not in self._graph.constants]
 
     def _maker(self, tensor: int) -> str:
-        """Return the key of the layer behind a tensor."""
+        """Return the key of the layer that computes a tensor."""
         while tensor in self._graph.makers and self._graph.converts(self._graph.makers[tensor]):
             tensor = int(self._graph.makers[tensor].inputs[0])
         return INPUT if tensor in self._graph.inputs else self._graph.name(tensor)
 
     def _writes(self, operator: Any) -> tuple[int, list[Any]]:
-        """Return the tensor that the layers behind see, and the operators that make it."""
+        """Return the tensor that the following layers read, and the operators that make it."""
         out = int(operator.outputs[0])
         users = self._graph.users(out)
         quantized = users and all(self._graph.kind(user) == "QUANTIZE" for user in users)
@@ -167,8 +172,8 @@ class TfliteView(GraphView):
             encode(values, self._graph.coding(tensor), self._graph.dtype(tensor))
             for values, tensor in zip(inputs, reads, strict=True)
         ]
-        (answer,) = run(payload, stored)
-        return decode(answer, self._graph.coding(out))
+        (output,) = run(payload, stored)
+        return decode(output, self._graph.coding(out))
 
     def _preparing(self, operator: Any) -> list[Any]:
         """Return the operators that make the layer's constants (float16 weights)."""

@@ -1,4 +1,4 @@
-"""Parity: proof that a model file answers as the Keras model does."""
+"""Parity: proof that a model file predicts what the Keras model predicts."""
 
 from __future__ import annotations
 

@@ -21,7 +21,11 @@ def flip_weight_byte(payload: bytes, suffix: str) -> bytes | None:
     """Invert the bits of the highest byte of one weight in the first convolution.
 
     Returns:
-        The broken file; None where it has no layer with weights.
+        The broken file; None if it has no layer with weights.
+
+    Example::
+
+        broken = flip_weight_byte(artifacts.payload(artifact), artifact.suffix)
     """
     return _flip_tflite(payload) if suffix == ".tflite" else _flip_onnx(payload)
 
@@ -30,7 +34,11 @@ def shift_zero_point(payload: bytes, suffix: str) -> bytes | None:
     """Move the zero point of the quantized input by a quarter of the int8 range.
 
     Returns:
-        The broken file; None where the input is not quantized to int8.
+        The broken file; None if the input is not quantized to int8.
+
+    Example::
+
+        broken = shift_zero_point(artifacts.payload(artifact), artifact.suffix)
     """
     return _shift_tflite(payload) if suffix == ".tflite" else _shift_onnx(payload)
 
@@ -50,7 +58,7 @@ def _flip_tflite(payload: bytes) -> bytes | None:
             continue
         weights = np.array(buffer.data, np.uint8)
         tensor = graph.tensors[operator.inputs[1]]
-        weights[_middle(weights, _bytes_a_weight(weights, tensor))] ^= _ALL_BITS
+        weights[_middle(weights, _bytes_per_weight(weights, tensor))] ^= _ALL_BITS
         buffer.data = weights
         return pack(model)
     return None
@@ -63,7 +71,7 @@ def _constant(graph: Any, tensor: int) -> int:
     return int(graph.tensors[source].buffer)
 
 
-def _bytes_a_weight(weights: NDArray[np.uint8], tensor: Any) -> int:
+def _bytes_per_weight(weights: NDArray[np.uint8], tensor: Any) -> int:
     return max(1, len(weights) // int(np.prod(tensor.shape)))
 
 
@@ -99,7 +107,7 @@ def _flip_onnx(payload: bytes) -> bytes | None:
         if node.op_type not in _ONNX_KERNELS:
             continue
         name = node.input[1]
-        while name in makers:  # DequantizeLinear or Cast stands before the weights
+        while name in makers:  # DequantizeLinear or Cast precedes the weights
             name = makers[name].input[0]
         if name in stored:
             weights = onnx.numpy_helper.to_array(stored[name]).copy()

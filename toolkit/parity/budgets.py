@@ -27,6 +27,10 @@ class Budgets:
         by_format: limits from a TOML file for single formats.
         gpu: limits from a TOML file for whatever runs on a GPU.
         origin: the TOML file; None if there was none.
+
+    Example:
+        >>> Budgets(options={"max_drop": 0.2}).of("tflite-int8").max_drop
+        0.2
     """
 
     options: Mapping[str, float] = field(default_factory=dict)
@@ -35,11 +39,25 @@ class Budgets:
     gpu: Mapping[str, float] = field(default_factory=dict)
     origin: Path | None = None
 
+    def __post_init__(self) -> None:
+        """Check the limits, whatever the format.
+
+        Raises:
+            InputError: a limit is out of its range.
+        """
+        for name in formats.registry():
+            self.of(name)
+            self.on_gpu(name, "float32")
+
     def of(self, format_name: str) -> ParityBudget:
         """Return the limits of one format on a CPU.
 
         Raises:
             InputError: a limit is out of its range.
+
+        Example:
+            >>> Budgets(by_format={"onnx": {"max_drop": 0.3}}).of("onnx").max_drop
+            0.3
         """
         changes = {**self.table, **self.by_format.get(format_name, {}), **self.options}
         return replace(budget_for(format_name), **changes)
@@ -53,25 +71,35 @@ class Budgets:
 
         Raises:
             InputError: a limit is out of its range.
+
+        Example:
+            >>> Budgets().on_gpu("tflite", "float16").max_abs_error
+            0.05
         """
         changes = {**self.table, **self.by_format.get(format_name, {}), **self.gpu, **self.options}
         return replace(budget_for(format_name).or_looser(ON_GPU[precision]), **changes)
 
 
 def load_budgets(options: Mapping[str, float], path: Path | None = None) -> Budgets:
-    """Read the limits of a TOML file and put those of the command line over them.
+    """Read the limits of a TOML file; those of the command line replace them.
 
     The table ``[tool.edge-toolkit.parity]`` holds limits by their name, for example
     ``max-drop = 0.2``; ``[tool.edge-toolkit.parity.tflite-int8]`` those of one format;
     ``[tool.edge-toolkit.parity.gpu]`` those of every format on a GPU, before the format's.
 
     Args:
-        options: limits by name; only those that were given.
+        options: limits by name; only those that the user set.
         path: the file; None takes ``pyproject.toml`` of the current folder, if that has
             the table.
 
     Raises:
         InputError: the file cannot be read, has no such table, or an unknown or wrong limit.
+
+    Example:
+        >>> file = Path("limits.toml")
+        >>> size = file.write_text("tool.edge-toolkit.parity.max-drop = 0.3")
+        >>> load_budgets({}, file).of("tflite-int8").max_drop
+        0.3
     """
     table = _table(path or _HERE, needed=path is not None)
     if table is None:
@@ -83,11 +111,8 @@ def load_budgets(options: Mapping[str, float], path: Path | None = None) -> Budg
             single[_format(key)] = dict(_limit(name, number) for name, number in value.items())
         else:
             common |= [_limit(key, value)]
-    budgets = Budgets(options, common, single, single.pop(GPU, {}), path or _HERE)
-    for name in formats.registry():
-        budgets.of(name)  # a limit out of range is told now
-        budgets.on_gpu(name, "float32")
-    return budgets
+    gpu = single.pop(GPU, {})
+    return Budgets(options, common, single, gpu, path or _HERE)
 
 
 def _table(path: Path, *, needed: bool) -> dict[str, Any] | None:
@@ -101,7 +126,7 @@ def _table(path: Path, *, needed: bool) -> dict[str, Any] | None:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         if not needed:
-            return None  # somebody else's file, which was not asked for
+            return None  # the file of another project, found by default only
         raise InputError(f"{path} is no TOML: {error}") from error
     if values is None and needed:
         raise InputError(f"{path} has no table {TABLE}")
@@ -128,6 +153,11 @@ def _format(name: str) -> str:
 
 
 def budget_for(format_name: str) -> ParityBudget:
-    """Return the budget of a format; a file of unknown format gets that of int8."""
+    """Return the budget of a format; a file of unknown format gets that of int8.
+
+    Example:
+        >>> budget_for("tflite-int8").max_drop, budget_for("onnx").max_drop
+        (0.5, 0.06)
+    """
     exporter = formats.registry().get(format_name)
     return exporter.budget if exporter else INTEGER

@@ -1,4 +1,4 @@
-"""Parity: does an artifact, in its real engine, answer as the Keras model did?"""
+"""The comparison of model files, each in its real engine, with the Keras model."""
 
 from __future__ import annotations
 
@@ -46,7 +46,11 @@ class Candidate:
         backend: the engine's name, or ``auto``.
         options: device and threads.
         budget: its limits; None takes those of its format.
-        gpu_budget: its limits where a GPU runs it; None takes ``budget``.
+        gpu_budget: its limits if a GPU runs it; None takes ``budget``.
+
+    Example::
+
+        candidate = Candidate(artifacts.read("mnist-cnn.int8.tflite"), "litert")
     """
 
     artifact: Artifact
@@ -56,21 +60,32 @@ class Candidate:
     gpu_budget: ParityBudget | None = None
 
     def limits(self, device: str) -> ParityBudget:
-        """Return its limits on a device, ``cpu`` or ``gpu``."""
+        """Return its limits on a device, ``cpu`` or ``gpu``.
+
+        Example::
+
+            limits = Candidate(artifact).limits("cpu")  # those of its format
+        """
         chosen = self.gpu_budget if device == "gpu" else None
         return chosen or self.budget or budget_for(self.artifact.format)
 
 
 @dataclass(frozen=True, eq=False)
-class Questions:
-    """What every artifact is asked, and what Keras answers.
+class Comparison:
+    """The images that every artifact runs, and what Keras predicts for them.
 
     Attributes:
         reference: the Keras model.
         images: uint8 (n, height, width, channels).
         truth: int64 (n,).
         expected: Keras's probabilities (n, classes).
-        teacher: the network that the Keras model learned from, or None.
+        teacher: the network that the Keras model was distilled from, or None.
+
+    Example::
+
+        comparison = Comparison.of(reference, images, labels)
+        entries = [one.entry for one in compare_each(comparison, candidates)]
+        report = comparison.report(entries)
     """
 
     reference: Reference
@@ -87,36 +102,57 @@ class Questions:
         truth: NDArray[np.int64],
         teacher: Teacher | None = None,
         reporter: Reporter = SILENT,
-    ) -> Questions:
-        """Ask Keras.
+    ) -> Comparison:
+        """Run the Keras model.
+
+        Args:
+            reference: the Keras model.
+            images: uint8 (n, height, width, channels).
+            truth: int64 (n,), the labels.
+            teacher: the network that the Keras model was distilled from, or None.
+            reporter: shows progress.
 
         Raises:
             InputError: no images.
+
+        Example::
+
+            comparison = Comparison.of(reference, dataset.x_test, dataset.y_test)
         """
         if len(images) == 0:
             raise InputError("nothing to compare: no images or no artifacts")
-        return cls(reference, images, truth, reference.answer(images, reporter), teacher)
+        return cls(reference, images, truth, reference.predict_images(images, reporter), teacher)
 
     def report(self, entries: Sequence[ArtifactParity]) -> ParityReport:
-        """Put the verdicts on artifacts together."""
+        """Return the report on all artifacts.
+
+        Example::
+
+            verdict = comparison.report(entries).verdict
+        """
         count = len(self.images)
         return ParityReport(
             verdict=overall(tuple(entries)),
             reference_accuracy=float((self.expected.argmax(axis=1) == self.truth).mean()),
             images=count,
             artifacts=tuple(entries),
-            notes=words.unseen(count, (e.budget.max_drop for e in entries if e.budget)),
+            notes=words.unseen(count, (entry.budget.max_drop for entry in entries if entry.budget)),
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compared:
-    """One artifact in one engine.
+    """The result of one artifact in one engine.
 
     Attributes:
         entry: the verdict.
         outputs: its probabilities (n, classes), in Keras's order of classes; None if
             there are none.
+
+    Example::
+
+        for one in compare_each(comparison, candidates):
+            print(one.entry.path, one.entry.verdict)
     """
 
     entry: ArtifactParity
@@ -141,22 +177,34 @@ def compare(
         labels: int64 (n,), the truth.
         budget: the limits for all; None takes those of each candidate.
         reporter: shows progress.
-        teacher: the network that the Keras model learned from, if it is to be heard too.
+        teacher: the network that the Keras model was distilled from, if files are compared
+            with it as well.
 
     Returns:
-        One verdict each, and one for all.
+        One verdict for each, and one for all.
 
     Raises:
         InputError: no images or no candidates.
-        DeviceUnavailableError: not one of them runs on the device that was asked for.
+        DeviceUnavailableError: none of them runs on the requested device.
+
+    Example::
+
+        trained = resolve(None, DataOptions())  # the latest run
+        report = compare(
+            Reference.of(trained),
+            [Candidate(artifacts.read("mnist-cnn.int8.tflite"))],
+            trained.dataset.x_test,
+            trained.dataset.y_test,
+        )
+        print(report.verdict, report.artifacts[0].sentence)
     """
-    questions = Questions.of(reference, images, labels, teacher, reporter)
-    found = compare_each(questions, candidates, budget, reporter)
-    return questions.report([one.entry for one in found])
+    comparison = Comparison.of(reference, images, labels, teacher, reporter)
+    found = compare_each(comparison, candidates, budget, reporter)
+    return comparison.report([one.entry for one in found])
 
 
 def compare_each(
-    questions: Questions,
+    comparison: Comparison,
     candidates: Sequence[Candidate],
     budget: ParityBudget | None = None,
     reporter: Reporter = SILENT,
@@ -164,7 +212,7 @@ def compare_each(
     """Run the images through one artifact after the other, each in its real engine.
 
     Args:
-        questions: the images, and what Keras answers.
+        comparison: the images, and what Keras predicts for them.
         candidates: what to judge.
         budget: the limits for all; None takes those of each candidate.
         reporter: shows progress.
@@ -174,18 +222,26 @@ def compare_each(
 
     Raises:
         InputError: no candidates.
-        DeviceUnavailableError: not one of them runs on the device that was asked for.
+        DeviceUnavailableError: none of them runs on the requested device.
+
+    Example::
+
+        failed = [
+            one.entry.path
+            for one in compare_each(comparison, candidates)
+            if one.entry.verdict == FAIL
+        ]
     """
     if not candidates:
         raise InputError("nothing to compare: no images or no artifacts")
     lacking: list[DeviceUnavailableError] = []
     for candidate in candidates:
-        yield _judge(candidate, questions, budget, reporter, lacking)
+        yield _judge(candidate, comparison, budget, reporter, lacking)
     if len(lacking) == len(candidates):
         raise lacking[0]
 
 
-def answers_in_order(
+def outputs_in_order(
     classifier: Classifier,
     reference: Reference,
     images: NDArray[np.uint8],
@@ -193,25 +249,30 @@ def answers_in_order(
 ) -> NDArray[np.float32]:
     """Return an artifact's probabilities (n, classes), its classes in Keras's order.
 
-    Classes are matched by name; where the two do not use the same names, by position.
+    Classes are matched by name; if the two do not use the same names, by position.
+
+    Example::
+
+        with load("mnist-cnn.int8.tflite") as classifier:
+            outputs = outputs_in_order(classifier, reference, images)
     """
     title = f"{classifier.artifact.path.name} on {classifier.backend.name}"
-    parts = []
+    chunks = []
     with reporter.task(title, len(images)) as tick:
         for start in range(0, len(images), _CHUNK):
-            parts.append(classifier.predict_batch(images[start : start + _CHUNK]))
-            tick(len(parts[-1]))
-    answers = np.concatenate(parts)
+            chunks.append(classifier.predict_batch(images[start : start + _CHUNK]))
+            tick(len(chunks[-1]))
+    outputs = np.concatenate(chunks)
     ours, theirs = reference.labels, classifier.labels
     if ours == theirs or sorted(ours) != sorted(theirs) or len(set(ours)) != len(ours):
-        return answers
-    ordered: NDArray[np.float32] = answers[:, [theirs.index(name) for name in ours]]
+        return outputs
+    ordered: NDArray[np.float32] = outputs[:, [theirs.index(name) for name in ours]]
     return ordered
 
 
 def _judge(
     candidate: Candidate,
-    questions: Questions,
+    comparison: Comparison,
     budget: ParityBudget | None,
     reporter: Reporter,
     lacking: list[DeviceUnavailableError],
@@ -224,23 +285,25 @@ def _judge(
         raise
     except BackendError as error:
         lacking += [error] if isinstance(error, DeviceUnavailableError) else []
-        return Compared(_unanswered(entry, str(error)))
+        return Compared(_without_outputs(entry, str(error)))
     entry = _opened(entry, classifier)
     limits = budget or candidate.limits(classifier.backend.device)
     with classifier:
-        classes = questions.expected.shape[1]
-        if not classifier.spec.matches(questions.images) or len(classifier.labels) != classes:
+        classes = comparison.expected.shape[1]
+        if not classifier.spec.matches(comparison.images) or len(classifier.labels) != classes:
             what = f"{classifier.spec.shape}, {len(classifier.labels)} classes"
-            return Compared(_unanswered(entry, f"made for other data: {what}"))
+            return Compared(_without_outputs(entry, f"made for other data: {what}"))
         try:
-            answers = answers_in_order(classifier, questions.reference, questions.images, reporter)
+            outputs = outputs_in_order(
+                classifier, comparison.reference, comparison.images, reporter
+            )
         except BackendError as error:
-            inside = audits.look_inside(candidate.artifact)
-            causes = _constant(classifier, questions.reference, inside)
-            entry = _unanswered(entry, str(error))
+            graph = audits.read_graph(candidate.artifact)
+            causes = _constant(classifier, comparison.reference, graph)
+            entry = _without_outputs(entry, str(error))
             return Compared(replace(entry, causes=causes, reasons=(*entry.reasons, *causes)))
-        entry = _verdict(entry, classifier, questions, answers, limits)
-    return Compared(entry, answers)
+        entry = _verdict(entry, classifier, comparison, outputs, limits)
+    return Compared(entry, outputs)
 
 
 def _opened(entry: ArtifactParity, classifier: Classifier) -> ArtifactParity:
@@ -260,42 +323,42 @@ def _opened(entry: ArtifactParity, classifier: Classifier) -> ArtifactParity:
     )
 
 
-def _unanswered(entry: ArtifactParity, reason: str) -> ArtifactParity:
+def _without_outputs(entry: ArtifactParity, reason: str) -> ArtifactParity:
     name = Path(entry.path).name
-    what = f"refuses {name}" if entry.verdict == REFUSED else f"gives no answers with {name}"
+    what = f"refuses {name}" if entry.verdict == REFUSED else f"returns no outputs for {name}"
     return replace(entry, reasons=(reason,), sentence=f"{entry.backend} {what}: {reason}")
 
 
 def _verdict(
     entry: ArtifactParity,
     classifier: Classifier,
-    questions: Questions,
-    answers: NDArray[np.float32],
+    comparison: Comparison,
+    outputs: NDArray[np.float32],
     limits: ParityBudget,
 ) -> ArtifactParity:
-    reference, images = questions.reference, questions.images
+    reference, images = comparison.reference, comparison.images
     found = measure(
-        questions.expected, answers, questions.truth, reference.labels, limits.tie_margin
+        comparison.expected, outputs, comparison.truth, reference.labels, limits.tie_margin
     )
     failure = Failure(
         classifier=classifier,
-        inside=audits.look_inside(classifier.artifact),
+        graph=audits.read_graph(classifier.artifact),
         reference=reference,
         images=images,
-        expected=questions.expected,
-        answers=answers,
+        expected=comparison.expected,
+        outputs=outputs,
         budget=limits,
     )
     over = words.reasons(found, limits)
-    taught = None
-    if questions.teacher:
-        taught = against(questions.teacher, answers, questions.truth, reference.labels)
-    causes = _causes(failure, answered_wrong=bool(over))
+    teacher = None
+    if comparison.teacher:
+        teacher = against(comparison.teacher, outputs, comparison.truth, reference.labels)
+    causes = _causes(failure, over_budget=bool(over))
     return replace(
         entry,
-        verdict=FAIL if over or causes or (taught and taught.reasons) else PASS,
-        reasons=(*over, *causes, *(taught.reasons if taught else ())),
-        teacher=taught,
+        verdict=FAIL if over or causes or (teacher and teacher.reasons) else PASS,
+        reasons=(*over, *causes, *(teacher.reasons if teacher else ())),
+        teacher=teacher,
         causes=causes,
         notes=entry.notes + words.notes(found, limits) + _remarks(classifier, reference.labels),
         sentence=words.sentence(entry.format, found, limits),
@@ -304,23 +367,23 @@ def _verdict(
     )
 
 
-def _causes(case: Failure, *, answered_wrong: bool) -> tuple[str, ...]:
-    """Return what is wrong with the file, even where the answers do not show it."""
-    found = _constant(case.classifier, case.reference, case.inside)
-    found += preprocessing(case, answered_wrong=answered_wrong)
+def _causes(case: Failure, *, over_budget: bool) -> tuple[str, ...]:
+    """Return what is wrong with the file, even if the outputs do not show it."""
+    found = _constant(case.classifier, case.reference, case.graph)
+    found += preprocessing(case, over_budget=over_budget)
     found += audits.pictures(case.classifier, case.reference, case.images, case.budget)
     if found:
         return found
-    return explain(case) if answered_wrong else input_range(case)
+    return explain(case) if over_budget else input_range(case)
 
 
 def _constant(
-    classifier: Classifier, reference: Reference, inside: GraphView | None
+    classifier: Classifier, reference: Reference, graph: GraphView | None
 ) -> tuple[str, ...]:
-    """Return what can be seen without an answer: names, weights, biases, scales."""
+    """Return what is wrong with names, weights, biases or scales; nothing is run for it."""
     found = audits.label_names(reference.labels, classifier.labels)
-    if inside is not None:
-        found += audits.weights(inside, classifier.artifact, reference)
+    if graph is not None:
+        found += audits.weights(graph, classifier.artifact, reference)
     return found
 
 

@@ -36,15 +36,20 @@ _NOISE_IMAGES, _DARK = 128, 26  # noise in a tenth of the pixel range
 
 @dataclass(frozen=True, slots=True)
 class ControlResult:
-    """What the gate said of one broken file.
+    """The verdict of the gate on one broken file.
 
     Attributes:
         control: how the file was broken.
         format: of the file.
-        caught: whether the gate failed it; None where the file cannot be broken this way.
-        reasons: what the gate said; or why the control does not apply.
+        caught: whether the gate failed it; None if the file cannot be broken this way.
+        reasons: those of the gate; or why the control does not apply.
         allclose: whether an element-wise comparison of the outputs, on the same arrays,
             would have let the file pass, by tolerance; empty if nothing was run.
+
+    Example:
+        >>> result = ControlResult("wrong zero point", "tflite", None, ("does not apply",))
+        >>> result.to_json()["caught"] is None
+        True
     """
 
     control: str
@@ -60,12 +65,16 @@ class ControlResult:
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """A correct file, and what is needed to make it again.
+    """A correct file, and what is needed to export it again.
 
     Attributes:
         artifact: the file, with a manifest.
         request: for exporting it once more with other calibration images.
         budget: the limits; None takes those of the format.
+
+    Example::
+
+        base = Base(file, build_request(trained, ExportOptions(()), calibrate=True))
     """
 
     artifact: Artifact
@@ -91,7 +100,7 @@ def self_check(
     labels: NDArray[np.int64],
     reporter: Reporter = SILENT,
 ) -> tuple[ControlResult, ...]:
-    """Break a correct file in every way known and let the gate judge each.
+    """Break a correct file in each known way, and let the gate judge the broken ones.
 
     Args:
         base: a file that passes the gate.
@@ -102,6 +111,11 @@ def self_check(
 
     Raises:
         InputError: another tool made the file.
+
+    Example::
+
+        results = self_check(base, reference, images, labels)
+        missed = [result.control for result in results if result.caught is False]
     """
     kind = base.manifest.format
     if compare(reference, [Candidate(base.artifact)], images, labels, base.budget).verdict != PASS:
@@ -110,7 +124,7 @@ def self_check(
     results = []
     with reporter.task("negative controls", len(CONTROLS)) as tick:
         for name, broken in CONTROLS.items():
-            results.append(_try(name, broken, base, reference, (images, labels)))
+            results.append(_try(name, broken, base, reference, images, labels))
             tick(1)
     return tuple(results)
 
@@ -120,7 +134,8 @@ def _try(
     broken: Callable[[Base], Artifact | None],
     base: Base,
     reference: Reference,
-    data: tuple[NDArray[np.uint8], NDArray[np.int64]],
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
 ) -> ControlResult:
     kind = base.manifest.format
     try:
@@ -129,17 +144,20 @@ def _try(
         return ControlResult(name, kind, caught=True, reasons=(str(error),))
     if artifact is None:
         return ControlResult(name, kind, caught=None, reasons=("does not apply to this file",))
-    (entry,) = compare(reference, [Candidate(artifact)], *data, base.budget).artifacts
-    caught = entry.verdict != PASS
+    (entry,) = compare(reference, [Candidate(artifact)], images, labels, base.budget).artifacts
     return ControlResult(
-        name, kind, caught, entry.reasons, _element_wise(artifact, reference, data[0])
+        control=name,
+        format=kind,
+        caught=entry.verdict != PASS,
+        reasons=entry.reasons,
+        allclose=_element_wise(artifact, reference, images),
     )
 
 
 def _element_wise(
     artifact: Artifact, reference: Reference, images: NDArray[np.uint8]
 ) -> dict[str, bool]:
-    """Compare as other tools do: output arrays for the same input arrays, no names, no files."""
+    """Compare as other tools do: output arrays of the same input arrays, no names, no files."""
     batch = reference.spec.apply(images)
     with silenced():
         classifier = from_artifact(artifact)
@@ -189,7 +207,7 @@ def _restated(base: Base, manifest: Manifest) -> Artifact:
 
 
 def _packed(base: Base, payload: bytes | None) -> Artifact | None:
-    """Seal a broken payload with a manifest that tells of its tensors as they are now."""
+    """Seal a broken payload with a manifest that describes its tensors as they are now."""
     if payload is None:
         return None
     draft = replace(base.artifact, data=payload, manifest=None)

@@ -1,4 +1,4 @@
-"""The sheet of flipped images: what Keras and a model file answer differently."""
+"""The sheet of flips: images on which a model file predicts another label than Keras."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write_flips(report: ParityReport, images: NDArray[np.uint8], folder: Path) -
     Args:
         report: with the flips.
         images: uint8 (n, height, width, channels), those that were compared.
-        folder: is made if it is not there.
+        folder: created if missing.
 
     Returns:
         The page; it needs no other file.
@@ -38,22 +38,31 @@ def write_flips(report: ParityReport, images: NDArray[np.uint8], folder: Path) -
     Raises:
         InputError: the folder cannot be made.
         MissingDependencyError: jinja2 or matplotlib is not installed.
+
+    Example::
+
+        page = write_flips(compare(reference, candidates, images, labels), images, Path("flips"))
     """
     require_folder(folder)
-    answered = [entry for entry in report.artifacts if entry.metrics]
+    measured = [entry for entry in report.artifacts if entry.metrics]
     page = folder / PAGE
-    entries = [sheet(entry, images) for entry in answered]
+    entries = [sheet(entry, images) for entry in measured]
     write_atomically(page, render(PAGE, report=report, entries=entries).encode())
-    for entry in answered:
+    for entry in measured:
         _write_sheet(entry, images, folder)
     return page
 
 
 def require_folder(folder: Path) -> None:
-    """Make the folder, and see that something can be written there.
+    """Create the folder, and check that it is writable.
 
     Raises:
-        InputError: it cannot be made or written to.
+        InputError: it cannot be created or written to.
+
+    Example:
+        >>> require_folder(Path("sheets"))
+        >>> Path("sheets").is_dir()
+        True
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +73,12 @@ def require_folder(folder: Path) -> None:
 
 
 def sheet(entry: ArtifactParity, images: NDArray[np.uint8]) -> dict[str, Any]:
-    """Return what a page shows of one file in one engine: verdict and flips with pictures."""
+    """Return what a page shows of one file in one engine: verdict and flips with images.
+
+    Example::
+
+        flips = sheet(report.artifacts[0], dataset.x_test)["flips"]
+    """
     flips = entry.metrics.flips if entry.metrics else ()
     return {
         "name": Path(entry.path).name,

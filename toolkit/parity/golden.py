@@ -2,7 +2,7 @@
 
 ``toolkit verify --golden`` does so for every file that passed the gate, and
 ``runtime verify`` replays them on the device. They are test images of the user, and
-whoever gets the file can look at them.
+everyone who has the file can view them.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 MAX_IMAGES = 40
 MAX_BYTES = 256 * 1024  # of the PNG file
-_MAX_NUMBERS = 20_000  # probabilities of all answers: about 200 kB of JSON
+_MAX_NUMBERS = 20_000  # probabilities in all: about 200 kB of JSON
 _DIGITS = 6  # of a probability
 
 
 @dataclass(frozen=True, slots=True)
 class GoldenRule:
-    """What a choice of golden inputs has to heed.
+    """Limits on a choice of golden inputs.
 
     Attributes:
         rounding: how far the arithmetic of another machine may move a probability, 0…1.
@@ -46,6 +46,10 @@ class GoldenRule:
         dataset: which images are chosen from, in words.
         max_images: how many at most.
         max_bytes: of the PNG file that holds them.
+
+    Example:
+        >>> GoldenRule(rounding=0.1, limit=0.5, dataset="mnist test images").max_images
+        40
     """
 
     rounding: float
@@ -66,13 +70,19 @@ class GoldenRule:
             format_name: for example ``tflite-int8``.
             budget: what the file was judged by.
             dataset: which images, in words.
+
+        Example:
+            >>> from exporters.budget import INTEGER
+            >>> rule = GoldenRule.of("tflite-int8", INTEGER, "mnist test images")
+            >>> rule.rounding, rule.limit
+            (0.1, 0.5)
         """
         return cls(budget_for(format_name).tie_margin, budget.max_abs_error, dataset)
 
 
 def add_golden(
     artifact: Artifact,
-    answers: NDArray[np.float32],
+    outputs: NDArray[np.float32],
     expected: NDArray[np.float32],
     images: NDArray[np.uint8],
     truth: NDArray[np.int64],
@@ -84,12 +94,12 @@ def add_golden(
 
     Args:
         artifact: the file; made by this toolkit.
-        answers: its probabilities, (n, classes).
+        outputs: its probabilities, (n, classes).
         expected: the Keras model's probabilities, (n, classes).
         images: uint8 (n, height, width, channels), of the model's size.
         truth: (n,), the true classes.
         labels: the class names, in the order of the Keras model's output.
-        accuracy: what was measured on all images; replaces what the file says, if these
+        accuracy: what was measured on all images; replaces the record in the file, if these
             are images of the data that the model was trained on.
         budget: what the file was judged by.
 
@@ -98,8 +108,12 @@ def add_golden(
 
     Raises:
         ArtifactError: another tool made the file.
-        ParityError: its class names are not the model's, or it answers too differently.
-        InputError: not one image can be used.
+        ParityError: its class names are not the model's, or it is too far from Keras.
+        InputError: no image can be used.
+
+    Example::
+
+        file = add_golden(file, outputs, expected, images, truth, labels, accuracy, budget)
     """
     if artifact.manifest is None:
         raise ArtifactError(
@@ -112,7 +126,7 @@ def add_golden(
             f"{artifact.path} names its classes {', '.join(artifact.manifest.labels)}, the Keras "
             f"model {', '.join(labels)}; export it again: toolkit export"
         )
-    golden = choose(images, truth, expected, answers, labels, rule)
+    golden = choose(images, truth, expected, outputs, labels, rule)
     return seal(artifact, golden, accuracy)
 
 
@@ -126,13 +140,17 @@ def seal(artifact: Artifact, golden: Golden, accuracy: Accuracy) -> Artifact:
         ArtifactError: another tool made the file.
         InputError: the golden inputs are not of the model's size.
         OSError: it cannot be written.
+
+    Example::
+
+        file = seal(file, golden, found.as_accuracy("mnist test images"))
     """
     if artifact.manifest is None:
         raise ArtifactError(f"{artifact.path} has no manifest; export it: toolkit export")
     golden.check_fits(artifact.manifest.preprocess.shape, len(artifact.manifest.labels))
     own = accuracy.dataset.startswith(artifact.manifest.created.dataset)
     if artifact.manifest.accuracy and not own:
-        accuracy = artifact.manifest.accuracy  # other data says less than the model's own
+        accuracy = artifact.manifest.accuracy  # other data proves less than the model's own
     manifest = replace(artifact.manifest, golden=golden, accuracy=accuracy)
     write_atomically(artifact.path, artifacts.restate(artifact, manifest).data)
     return artifacts.read(artifact.path)
@@ -142,35 +160,45 @@ def choose(
     images: NDArray[np.uint8],
     truth: NDArray[np.int64],
     expected: NDArray[np.float32],
-    answers: NDArray[np.float32],
+    outputs: NDArray[np.float32],
     labels: Sequence[str],
     rule: GoldenRule,
 ) -> Golden:
     """Choose images near the decision boundary and far from it, of every class.
 
-    The same arguments give the same record.
+    The choice is deterministic: the same arguments give the same record.
 
     Args:
         images: uint8 (n, height, width, channels).
         truth: (n,), the true classes.
         expected: the Keras model's probabilities, (n, classes).
-        answers: the file's probabilities, (n, classes).
+        outputs: the file's probabilities, (n, classes).
         labels: the class names.
         rule: sizes and limits.
 
     Returns:
-        The record. Its tolerance is the file's own error on these images and what
+        The record. Its tolerance is the file's own error on these images plus what
         another machine may add.
 
     Raises:
-        InputError: not one image can be used.
+        InputError: no image can be used.
         ParityError: the file is further from Keras than the limit allows.
+
+    Example:
+        >>> images = np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1)
+        >>> outputs = np.array([[0.9, 0.1], [0.7, 0.3], [0.1, 0.9], [0.2, 0.8]], np.float32)
+        >>> rule = GoldenRule(rounding=0.05, limit=0.5, dataset="four pixels")
+        >>> golden = choose(
+        ...     images, np.array([0, 0, 1, 1]), outputs, outputs, ("dark", "light"), rule
+        ... )
+        >>> golden.truth, golden.tolerance
+        ((0, 1, 0, 1), 0.05)
     """
-    first, second = _ranked(expected, answers, rule.rounding)
+    first, second = _ranked(expected, outputs, rule.rounding)
     chosen, png = _fit(first, second, images, rule, expected.shape[1])
-    error = float(np.abs(expected[chosen] - answers[chosen]).max())
+    error = float(np.abs(expected[chosen] - outputs[chosen]).max())
     golden = _record(png, truth[chosen], expected[chosen], labels, error, rule)
-    if reasons := judge(golden, answers[chosen], labels):
+    if reasons := judge(golden, outputs[chosen], labels):
         raise ParityError(f"the file would fail its own golden inputs: {'; '.join(reasons)}")
     return golden
 
@@ -195,30 +223,30 @@ def _record(
 
 
 def _ranked(
-    expected: NDArray[np.float32], answers: NDArray[np.float32], rounding: float
+    expected: NDArray[np.float32], outputs: NDArray[np.float32], rounding: float
 ) -> tuple[list[int], list[int]]:
-    """Return the indices to take first, one a class, and those to take after them.
+    """Return the indices to take first, one per class, and those to take after them.
 
-    A class is what Keras answers. Of each, one image is taken on which Keras is nearly
-    undecided, but not so nearly that rounding on another machine could turn it, and
-    then one on which both are as sure as can be. The first kind shows small damage, the
-    second kind is right on any machine that works.
+    Classes are those that Keras predicts. Of each, one image is taken on which Keras is
+    nearly undecided, but sure enough that rounding on another machine cannot change the
+    label, and then one on which both are as sure as possible. The first kind shows small
+    damage, the second kind is right on any machine that works.
 
     Raises:
-        InputError: not one image can be used.
+        InputError: no image can be used.
     """
     first: list[int] = []
     second: list[int] = []
     margin = margins(expected)
-    errors = np.abs(expected - answers).max(axis=1)
+    errors = np.abs(expected - outputs).max(axis=1)
     # Both of the two best may move, towards each other, by the error and the rounding.
     safety = margin - 2 * (errors + rounding)
     keras = expected.argmax(axis=1)
-    usable = (keras == answers.argmax(axis=1)) & ((safety >= 0) | (margin < 2 * rounding))
+    usable = (keras == outputs.argmax(axis=1)) & ((safety >= 0) | (margin < 2 * rounding))
     for index in range(expected.shape[1]):
         own = np.flatnonzero(usable & (keras == index))
         if len(own) == 0:
-            continue  # Keras never answers so, or the file never agrees
+            continue  # Keras never predicts it, or the file never agrees
         safe = own[safety[own] >= 0]
         near = safe[margin[safe].argmin()] if len(safe) else own[safety[own].argmax()]
         first.append(int(near))
@@ -237,8 +265,8 @@ def _fit(
 ) -> tuple[list[int], bytes]:
     """Take as many as the limits allow; return their indices and their PNG file.
 
-    Where not all fit, every class gets its first image before any gets two; and if not
-    even these fit, classes are taken evenly.
+    If not all fit, every class gets its first image before any gets two; if not even
+    these fit, classes are taken evenly.
     """
     count = max(1, min(rule.max_images, _MAX_NUMBERS // classes))
     while True:

@@ -19,7 +19,13 @@ _HEADINGS = (
 
 
 def markdown(report: ParityReport) -> str:
-    """Return head, table, sentences and reasons."""
+    """Return head, table, sentences and reasons.
+
+    Example:
+        >>> from toolkit.parity.report import ParityReport
+        >>> markdown(ParityReport("pass", 0.9958, 10_000, ())).splitlines()[2]
+        'Keras is right on 99.58% of 10,000 test images.'
+    """
     head = (
         f"## Parity: {report.verdict}\n\nKeras is right on {report.reference_accuracy:.2%} of "
         f"{report.images:,} test images."

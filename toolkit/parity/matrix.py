@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 BATCHES, THREADS = (1, 7, 64), (1, 2)
 _IMAGES, _IMAGES_OF_SLOW_FILES = 256, 64
-_SLOW = 0.005  # seconds an image; int16x8 without XNNPACK takes four times that
+_SLOW = 0.005  # seconds per image; int16x8 without XNNPACK takes four times that
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class MatrixCell:
         format: of the artifact.
         path: of the artifact.
         backend: the engine.
-        batch: images handed over at a time; None if the engine refuses the file.
+        batch: images per call; None if the engine refuses the file.
         threads: of one inference; None if the engine refuses the file.
-        images: how many were answered.
+        images: how many were run.
         different: on how many the label differs from that of the first cell of the file.
         near_ties: on how many of those the first cell was itself unsure.
         max_difference: largest difference of a probability to the first cell; None if
@@ -46,6 +46,11 @@ class MatrixCell:
         verdict: ``pass`` if the labels are the same, near ties aside, ``fail``, or
             ``refused``.
         reason: why it is not ``pass``.
+
+    Example::
+
+        failed = [cell.backend for cell in engine_matrix(files, images, budget_for)
+                  if cell.verdict == FAIL]
     """
 
     format: str
@@ -71,21 +76,26 @@ def engine_matrix(
     budget_of: Callable[[str], ParityBudget],
     reporter: Reporter = SILENT,
 ) -> tuple[MatrixCell, ...]:
-    """Answer the same images in every installed engine, at batch 1, 7 and 64, 1 and 2 threads.
+    """Run the same images in every installed engine, at batch 1, 7 and 64, 1 and 2 threads.
 
     Args:
         files: the artifacts.
         images: uint8 (n, height, width, channels); the first 256 are used, 64 of them
-            for files that take more than 5 ms an image.
+            for files that take more than 5 ms per image.
         budget_of: returns the budget of a format, for its ``tie_margin``.
         reporter: shows progress.
 
     Returns:
-        One cell each. The first of a file (first engine, batch 1, 1 thread) is what the
-        others are compared with.
+        One cell each. The first of a file (first engine, batch 1, 1 thread) is the one that
+        the others are compared with.
 
     Raises:
-        InputError: no files, no images, or images that are not for a file.
+        InputError: no files, no images, or images of another size than a file takes.
+
+    Example::
+
+        cells = engine_matrix(read_exports(folder), dataset.x_test, budget_for)
+        verdicts = {(cell.backend, cell.batch): cell.verdict for cell in cells}
     """
     if not files or len(images) == 0:
         raise InputError("nothing to compare: no images or no artifacts")
@@ -112,10 +122,9 @@ def _rows(file: Artifact, images: NDArray[np.uint8], tie_margin: float) -> Itera
                 if first is None:
                     images = _bounded(classifier, images)
                 for batch in BATCHES:
-                    answers = _in_batches(classifier, images, batch)
-                    first = answers if first is None else first
-                    of = (file, backend.name)
-                    yield _cell(of, (batch, threads), (first, answers), tie_margin)
+                    outputs = _in_batches(classifier, images, batch)
+                    first = outputs if first is None else first
+                    yield _cell(file, backend.name, batch, threads, first, outputs, tie_margin)
 
 
 def _bounded(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -140,15 +149,15 @@ def _in_batches(
 
 
 def _cell(
-    of: tuple[Artifact, str],
-    setting: tuple[int, int],
-    pair: tuple[NDArray[np.float32], NDArray[np.float32]],
+    file: Artifact,
+    backend: str,
+    batch: int,
+    threads: int,
+    first: NDArray[np.float32],
+    outputs: NDArray[np.float32],
     tie_margin: float,
 ) -> MatrixCell:
-    file, backend = of
-    batch, threads = setting
-    first, answers = pair
-    moved = first.argmax(axis=1) != answers.argmax(axis=1)
+    moved = first.argmax(axis=1) != outputs.argmax(axis=1)
     unsure = moved & (margins(first) < tie_margin)
     different, near_ties = int(moved.sum()), int(unsure.sum())
     return MatrixCell(
@@ -157,15 +166,26 @@ def _cell(
         backend=backend,
         batch=batch,
         threads=threads,
-        images=len(answers),
+        images=len(outputs),
         different=different,
         near_ties=near_ties,
-        max_difference=float(np.abs(first - answers).max()),
+        max_difference=float(np.abs(first - outputs).max()),
         verdict=PASS if different == near_ties else FAIL,
         reason="" if different == near_ties else f"other labels on {different - near_ties} images",
     )
 
 
 def _refused(file: Artifact, backend: str, reason: str) -> MatrixCell:
-    path = str(file.path)
-    return MatrixCell(file.format, path, backend, None, None, 0, 0, 0, None, REFUSED, reason)
+    return MatrixCell(
+        format=file.format,
+        path=str(file.path),
+        backend=backend,
+        batch=None,
+        threads=None,
+        images=0,
+        different=0,
+        near_ties=0,
+        max_difference=None,
+        verdict=REFUSED,
+        reason=reason,
+    )

@@ -1,4 +1,4 @@
-"""What the gate returns: a verdict per artifact and engine, and one for all."""
+"""The result of the gate: a verdict per artifact and engine, and one for all."""
 
 from __future__ import annotations
 
@@ -26,16 +26,21 @@ class ArtifactParity:
         path: of the artifact.
         backend: the engine that ran it.
         device: where it ran, ``cpu`` or ``gpu``; empty if it did not.
-        accelerator: what of the GPU ran it; empty on a CPU.
-        teacher: how it compares with the network that the Keras model learned from; None
-            where there is none.
+        accelerator: which GPU or provider ran it; empty on a CPU.
+        teacher: how it compares with the network that the Keras model was distilled from;
+            None if there is none.
         verdict: ``pass``, ``fail``, or ``refused`` (the engine does not take the file).
         reasons: why it is not ``pass``; empty if it is.
-        causes: what most likely made it fail, where that can be told.
+        causes: what most likely made it fail, if that is recognised.
         notes: what does not decide, but should be known.
         sentence: the verdict in words.
-        metrics: the numbers; None if nothing was answered.
-        budget: the limits that were applied; None if nothing was answered.
+        metrics: the numbers; None without outputs.
+        budget: the limits that were applied; None without outputs.
+
+    Example:
+        >>> entry = ArtifactParity("tflite", "a.tflite", "litert", PASS, device="gpu")
+        >>> entry.engine, entry.accuracy
+        ('litert (gpu)', None)
     """
 
     format: str
@@ -54,32 +59,32 @@ class ArtifactParity:
 
     @property
     def engine(self) -> str:
-        """The engine and, where it is a GPU, the device."""
+        """The engine and, if it is a GPU, the device."""
         return f"{self.backend} (gpu)" if self.device == "gpu" else self.backend
 
     @property
     def accuracy(self) -> float | None:
-        """Share of right answers, 0…1; None if nothing was answered."""
+        """Share of correct predictions, 0…1; None without outputs."""
         return self.metrics.accuracy if self.metrics else None
 
     @property
     def accuracy_delta(self) -> float | None:
-        """Artifact minus Keras; None if nothing was answered."""
+        """Accuracy of the artifact minus that of Keras; None without outputs."""
         return self.metrics.accuracy_delta if self.metrics else None
 
     @property
     def agreement(self) -> float | None:
-        """Share of images with Keras's label; None if nothing was answered."""
+        """Share of images with Keras's label; None without outputs."""
         return self.metrics.agreement if self.metrics else None
 
     @property
     def max_abs_error(self) -> float | None:
-        """Largest difference of a probability; None if nothing was answered."""
+        """Largest difference of a probability; None without outputs."""
         return self.metrics.max_abs_error if self.metrics else None
 
     @property
     def mcnemar_p(self) -> float | None:
-        """P-value of the exact McNemar test; None if nothing was answered."""
+        """P-value of the exact McNemar test; None without outputs."""
         return self.metrics.mcnemar_p if self.metrics else None
 
     def to_json(self) -> dict[str, Any]:
@@ -88,8 +93,8 @@ class ArtifactParity:
         always = {name: getattr(self, name) for name in names}
         texts = {name: list(getattr(self, name)) for name in ("reasons", "causes", "notes")}
         numbers = self.metrics.to_json() if self.metrics else {}
-        taught = {"teacher": self.teacher.to_json()} if self.teacher else {}
-        return always | numbers | texts | taught | {"budget": self._budget()}
+        teacher = {"teacher": self.teacher.to_json()} if self.teacher else {}
+        return always | numbers | texts | teacher | {"budget": self._budget()}
 
     def _budget(self) -> dict[str, float | None] | None:
         if self.budget is None:
@@ -106,8 +111,14 @@ class ParityReport:
         verdict: ``pass`` if every artifact passes in at least one engine and none fails.
         reference_accuracy: of the Keras model, 0…1.
         images: how many were compared.
-        artifacts: one entry an artifact and engine.
+        artifacts: one entry per artifact and engine.
         notes: what should be known of all of them.
+
+    Example:
+        >>> entry = ArtifactParity("onnx", "a.onnx", "onnxruntime", PASS, notes=("note",))
+        >>> report = ParityReport(overall((entry,)), 0.99, 1000, (entry,), notes=("note",))
+        >>> report.verdict, report.all_notes
+        ('pass', ('note',))
     """
 
     verdict: str
@@ -124,12 +135,12 @@ class ParityReport:
 
     @property
     def alike(self) -> tuple[tuple[ArtifactParity, ...], ...]:
-        """The artifacts, those together of which the same is to be said, and nothing else."""
+        """The artifacts in groups that share one sentence; those with details stay alone."""
         groups: dict[str | int, tuple[ArtifactParity, ...]] = {}
         for number, entry in enumerate(self.artifacts):
             more = entry.metrics is None or entry.metrics.flips or entry.reasons or entry.teacher
-            said = number if more else entry.sentence.removeprefix(entry.format)
-            groups[said] = (*groups.get(said, ()), entry)
+            key = number if more else entry.sentence.removeprefix(entry.format)
+            groups[key] = (*groups.get(key, ()), entry)
         return tuple(groups.values())
 
     def to_json(self) -> dict[str, Any]:
@@ -144,7 +155,14 @@ class ParityReport:
 
 
 def overall(entries: tuple[ArtifactParity, ...]) -> str:
-    """Fail if an artifact fails somewhere, or is refused everywhere."""
+    """Return the verdict on all: ``fail`` if an artifact fails somewhere or passes nowhere.
+
+    Example:
+        >>> refused = ArtifactParity("tflite", "a.tflite", "tflite-runtime", REFUSED)
+        >>> passed = ArtifactParity("tflite", "a.tflite", "litert", PASS)
+        >>> overall((refused, passed)), overall((refused,))
+        ('pass', 'fail')
+    """
     passed = {entry.path for entry in entries if entry.verdict == PASS}
     failed = any(entry.verdict == FAIL for entry in entries)
     return FAIL if failed or any(entry.path not in passed for entry in entries) else PASS
@@ -156,16 +174,28 @@ def listed(entries: Iterable[ArtifactParity], name: Callable[[ArtifactParity], s
     Args:
         entries: of the files.
         name: returns what to call a file.
+
+    Example:
+        >>> engines = ("litert", "openvino")
+        >>> entries = [ArtifactParity("tflite", "a.tflite", name, PASS) for name in engines]
+        >>> listed(entries, lambda entry: entry.format)
+        'tflite (litert, openvino)'
     """
     engines: dict[str, list[ArtifactParity]] = {}
     for entry in entries:
         engines.setdefault(entry.path, []).append(entry)
     return ", ".join(
-        f"{name(one)} ({', '.join(e.engine for e in (one, *others))})"
+        f"{name(one)} ({', '.join(entry.engine for entry in (one, *others))})"
         for one, *others in engines.values()
     )
 
 
 def of_several(entries: Sequence[ArtifactParity]) -> str:
-    """Return the sentence of artifacts of which the same is said, without their names."""
+    """Return the sentence that several artifacts share, without their names.
+
+    Example:
+        >>> entry = ArtifactParity("onnx", "a.onnx", "onnxruntime", PASS, sentence="onnx is equal")
+        >>> of_several([entry, entry])
+        'each is equal'
+    """
     return f"each{entries[0].sentence.removeprefix(entries[0].format)}"

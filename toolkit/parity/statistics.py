@@ -1,4 +1,4 @@
-"""The statistics of two classifiers that answered the same images; all from scipy."""
+"""The statistics of two classifiers that ran on the same images; all from scipy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,18 @@ def mcnemar(reference_right: NDArray[np.bool_], artifact_right: NDArray[np.bool_
     """Return the exact two-sided p-value of McNemar's test for two paired classifiers.
 
     Source: McNemar, Psychometrika 12 (1947); exact form: a binomial test on the images
-    that only one of the two answers rightly.
+    that only one of the two classifies correctly.
+
+    Args:
+        reference_right: (n,), whether the reference is right on each image.
+        artifact_right: (n,), the same of the artifact.
+
+    Example:
+        >>> import numpy as np
+        >>> reference, artifact = np.ones(10, bool), np.ones(10, bool)
+        >>> artifact[:6] = False  # six images that only the reference gets right: 2 / 2**6
+        >>> mcnemar(reference, artifact)
+        0.03125
     """
     only_reference = int((reference_right & ~artifact_right).sum())
     only_artifact = int((artifact_right & ~reference_right).sum())
@@ -33,6 +44,11 @@ def wilson(successes: int, images: int) -> Interval:
     """Return the 95 % Wilson interval of a share.
 
     Source: Wilson, JASA 22 (1927).
+
+    Example:
+        >>> low, high = wilson(98, 100)
+        >>> f"{low:.3f} … {high:.3f}"
+        '0.930 … 0.994'
     """
     test = _scipy_stats().binomtest(successes, images)
     interval = test.proportion_ci(_CONFIDENCE, method="wilson")
@@ -44,11 +60,22 @@ def paired_interval(
 ) -> Interval:
     """Return the 95 % interval of the difference in accuracy, artifact minus reference.
 
-    Both answered the same images, so the interval is that of paired shares: narrower
-    than two intervals side by side, and of some width even where no answer differs.
+    Both ran on the same images, so the interval is that of paired shares: narrower than
+    two separate intervals, and of some width even if no prediction differs.
 
     Source: Newcombe, Statistics in Medicine 17 (1998) 2635-2650: Wilson intervals of both
     shares, squared and added, with the correlation (phi) of the two.
+
+    Args:
+        reference_right: (n,), whether the reference is right on each image.
+        artifact_right: (n,), the same of the artifact.
+
+    Example:
+        >>> import numpy as np
+        >>> right = np.arange(100) < 98
+        >>> low, high = paired_interval(right, right)  # no prediction differs
+        >>> f"{low:+.3f} … {high:+.3f}"
+        '-0.036 … +0.036'
     """
     images = len(reference_right)
     artifact, reference = float(artifact_right.mean()), float(reference_right.mean())
@@ -62,11 +89,14 @@ def paired_interval(
 
 
 def unseen_drop(images: int) -> float:
-    """Return the drop of accuracy, 0…1, below which so many images cannot show one.
+    """Return the smallest drop of accuracy, 0…1, that a number of images can show.
 
-    The exact McNemar test calls a loss significant (p < 0.05) from a certain number of
-    images on which only Keras is right, even if there is none the other way round. Fewer
-    than that can never count, however true they are.
+    The exact McNemar test calls a loss significant (p < 0.05) from six images on which only
+    Keras is right, even if there is none the other way round. Fewer are never significant.
+
+    Example:
+        >>> unseen_drop(1000)
+        0.006
     """
     stats, lost = _scipy_stats(), 1
     while stats.binomtest(lost, lost, 0.5).pvalue >= 1 - _CONFIDENCE:

@@ -1,4 +1,4 @@
-"""The gate of a compressed model: its files against the network that taught it."""
+"""The gate of a compressed model: its files against the teacher it was distilled from."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-DEFAULT_DROP = 0.5  # points; what int8 may lose against its own Keras model, too
+DEFAULT_DROP = 0.5  # points; also what int8 may lose against its own Keras model
 _KEYS = ("accuracy_delta", "accuracy_delta_interval", "mcnemar_p", "agreement")
 
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
-    """The larger network, and what it answers to the same images.
+    """The larger network, with its outputs on the same images.
 
     Attributes:
         name: of its run.
         probabilities: float32 (n, classes).
         max_drop: highest loss of accuracy against it, in points; a loss that chance alone
             would explain does not count.
+
+    Example::
+
+        teacher = Teacher("mnist-cnn", source.predict(spec.apply(images)), max_drop=0.5)
     """
 
     name: str
@@ -42,6 +46,11 @@ class TeacherParity:
         metrics: the numbers.
         reasons: what is beyond the limit; empty if nothing is.
         sentence: the comparison in words.
+
+    Example::
+
+        parity = against(teacher, outputs, truth, labels)
+        print(parity.sentence, *parity.reasons)
     """
 
     name: str
@@ -58,22 +67,29 @@ class TeacherParity:
 
 def against(
     teacher: Teacher,
-    answers: NDArray[np.float32],
+    outputs: NDArray[np.float32],
     truth: NDArray[np.int64],
     labels: tuple[str, ...],
 ) -> TeacherParity:
-    """Compare a file's answers with the teacher's.
+    """Compare a file's predictions with those of the teacher.
 
-    Only the accuracy decides: a student is meant to answer alike, not the same.
+    Only the accuracy decides: a student may differ from its teacher on single images.
 
     Args:
-        teacher: with its answers.
-        answers: the file's probabilities (n, classes), in the same order of classes.
+        teacher: with its outputs.
+        outputs: the file's probabilities (n, classes), in the same order of classes.
         truth: int64 (n,).
         labels: the class names.
+
+    Example:
+        >>> import numpy as np
+        >>> outputs = np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)
+        >>> against(Teacher("large", outputs), outputs, np.array([0, 1]), ("a", "b")).sentence
+        'against its teacher large: same label on 100.00% of 2 images; accuracy 100.00% like its
+        teacher'
     """
     limits = replace(budget.INTEGER, max_drop=teacher.max_drop)
-    found = measure(teacher.probabilities, answers, truth, labels, limits.tie_margin)
+    found = measure(teacher.probabilities, outputs, truth, labels, limits.tie_margin)
     drop = words.drop(found, limits)
     reasons = (f"against its teacher {teacher.name}: {drop}",) if drop else ()
     same = f"same label on {found.agreement:.2%} of {found.images:,} images"

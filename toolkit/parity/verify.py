@@ -1,4 +1,4 @@
-"""Gathers what ``toolkit verify`` compares: which files, in which engines, on which images."""
+"""The comparison of ``toolkit verify``: which files, in which engines, on which images."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from exporters.keras_model.source import load_keras
 from runtime.backends import AUTO, BackendOptions, for_suffix
 from runtime.errors import ArtifactError, DeviceUnavailableError, InputError, ParityError
 from runtime.modelfile import artifact as artifacts
-from toolkit.engines import engines_for
+from toolkit.engines import check_files, engines_for
 from toolkit.export.export import read_exports
 from toolkit.export.request import ExportOptions, build_request
 from toolkit.parity import FAIL, PASS, Candidate, ParityReport, Reference
 from toolkit.parity.budgets import Budgets
-from toolkit.parity.compare import Compared, Questions, compare_each
+from toolkit.parity.compare import Compared, Comparison, compare_each
 from toolkit.parity.controls import Base, ControlResult, self_check
 from toolkit.parity.golden import add_golden
 from toolkit.parity.matrix import MatrixCell, engine_matrix
@@ -50,6 +50,10 @@ class VerifyOptions:
         limit: use only the first n test images.
         budgets: the limits.
         golden: put golden inputs into the files that pass.
+
+    Example:
+        >>> VerifyOptions((Path("mnist-cnn.int8.tflite"),), limit=1000).backend
+        'auto'
     """
 
     paths: tuple[Path, ...] = ()
@@ -77,6 +81,11 @@ class Verification:
         trained: the Keras model with its data.
         files: the model files.
         options: what to compare.
+
+    Example::
+
+        verification = prepare(trained, VerifyOptions())
+        report, cells = verification.compare(), verification.matrix()
     """
 
     trained: TrainedModel
@@ -85,7 +94,7 @@ class Verification:
 
     @cached_property
     def reference(self) -> Reference:
-        """The Keras model as the gate sees it; its float graphs are made once for all checks."""
+        """The Keras model as the gate uses it; its float graphs are made once for all checks."""
         return Reference.of(self.trained)
 
     @property
@@ -101,23 +110,27 @@ class Verification:
     def compare(self, reporter: Reporter = SILENT) -> ParityReport:
         """Judge each file in each engine; with ``golden``, seal those that pass.
 
-        Where a file cannot take golden inputs, a note of the report says why.
+        If a file cannot take golden inputs, a note of the report states why.
+
+        Example::
+
+            report = prepare(trained, VerifyOptions(golden=True)).compare()
         """
         teacher, missing = self._teacher()
-        questions = Questions.of(self.reference, self.images, self.labels, teacher, reporter)
+        comparison = Comparison.of(self.reference, self.images, self.labels, teacher, reporter)
         candidates = [one for file in self.files for one in self._candidates(file)]
         entries: list[ArtifactParity] = []
-        answered: dict[str, Compared] = {}  # of each file in the first engine that runs it
-        for one in compare_each(questions, candidates, reporter=reporter):
+        first: dict[str, Compared] = {}  # of each file in the first engine that runs it
+        for one in compare_each(comparison, candidates, reporter=reporter):
             entries.append(one.entry)
             if self.options.golden and one.outputs is not None:
-                answered.setdefault(one.entry.path, one)
-        report = questions.report(entries)
+                first.setdefault(one.entry.path, one)
+        report = comparison.report(entries)
         failed = {entry.path for entry in entries if entry.verdict == FAIL}
         notes = [
-            self._seal(file, answered[str(file.path)], questions.expected)
+            self._seal(file, first[str(file.path)], comparison.expected)
             for file in self.files
-            if str(file.path) in answered.keys() - failed
+            if str(file.path) in first.keys() - failed
         ]
         classes = len(self.trained.labels)
         warning = chance_warning(report.reference_accuracy, classes, report.images)
@@ -125,14 +138,24 @@ class Verification:
         return replace(report, notes=(*report.notes, *filter(None, notes)))
 
     def matrix(self, reporter: Reporter = SILENT) -> tuple[MatrixCell, ...]:
-        """Run each file in every engine, batch size and number of threads."""
+        """Run each file in every engine, batch size and number of threads.
+
+        Example::
+
+            cells = prepare(trained, VerifyOptions()).matrix()
+        """
         return engine_matrix(self.files, self.images, self.options.budgets.of, reporter)
 
     def self_check(self, reporter: Reporter = SILENT) -> tuple[ControlResult, ...]:
-        """Break one file of each kind, the int8 one if there is one, and judge each.
+        """Break one file of each kind, the int8 one if there is one, and judge the results.
 
         Raises:
             InputError: another tool made a file.
+
+        Example::
+
+            results = prepare(trained, VerifyOptions()).self_check()
+            assert all(result.caught is not False for result in results)
         """
         request = build_request(self.trained, ExportOptions(()), calibrate=True)
         images, labels = self.images[:_CONTROL_IMAGES], self.labels[:_CONTROL_IMAGES]
@@ -145,7 +168,7 @@ class Verification:
         )
 
     def _teacher(self) -> tuple[Teacher | None, str | None]:
-        """Ask the network that the Keras model learned from; or say why it cannot be asked."""
+        """Run the network that the Keras model was distilled from, or return why it cannot be."""
         lineage = self.trained.lineage
         if not lineage:
             return None, None
@@ -153,8 +176,8 @@ class Verification:
         if not path.is_file() or (found := load_keras(path)).sha256 != lineage["teacher_sha256"]:
             return None, f"not compared with its teacher {name}: it is no longer {path}"
         limit = lineage["options"]["max_drop"]
-        answers = found.predict(self.trained.spec.apply(self.images))
-        return Teacher(name, answers, DEFAULT_DROP if limit is None else limit), None
+        outputs = found.predict(self.trained.spec.apply(self.images))
+        return Teacher(name, outputs, DEFAULT_DROP if limit is None else limit), None
 
     def _candidates(self, file: Artifact) -> list[Candidate]:
         options, budget = self.options, self._budget(file)
@@ -184,17 +207,33 @@ class Verification:
 def prepare(
     trained: TrainedModel, options: VerifyOptions, reporter: Reporter = SILENT
 ) -> Verification:
-    """Read the files and find out how the Keras model wants its images.
+    """Read the files, and determine the preprocessing of the Keras model.
+
+    Raises:
+        EdgeError: see :func:`find_files`.
+    """
+    files = find_files(trained.exports, options)
+    return Verification(as_exported(trained, files, reporter), files, options)
+
+
+def find_files(exports: Path, options: VerifyOptions) -> tuple[Artifact, ...]:
+    """Read the files and check that they can be run as requested, without Keras.
+
+    Args:
+        exports: where they are, if the options name none.
+        options: what to compare.
 
     Raises:
         InputError: there are no files.
         ArtifactError: a file is damaged.
-        DeviceUnavailableError: a GPU is asked for, and no engine of the files can use one here.
+        BackendError: the requested engine runs none of them.
+        DeviceUnavailableError: a GPU is requested, and no engine of the files can use one here.
     """
-    files = tuple(artifacts.read(path) for path in options.paths) or read_exports(trained.exports)
+    files = tuple(map(artifacts.read, options.paths)) or read_exports(exports)
+    check_files(files, options.backend)
     if options.engine.device == "gpu":
         _require_gpu(files, options.engine.providers)
-    return Verification(as_exported(trained, files, reporter), files, options)
+    return files
 
 
 def verify(
@@ -205,14 +244,19 @@ def verify(
     Raises:
         InputError: there are no files.
         ArtifactError: a file is damaged.
+
+    Example::
+
+        report = verify(resolve(None, DataOptions()), VerifyOptions())
+        print(report.verdict)
     """
     return prepare(trained, options, reporter).compare(reporter)
 
 
 def _require_gpu(files: tuple[Artifact, ...], providers: tuple[str, ...]) -> None:
-    """Tell of a GPU that cannot be used before Keras answers thousands of images."""
+    """Raise if no GPU can be used, before Keras runs on thousands of images."""
     engines = {engine.name: engine for file in files for engine in for_suffix(file.suffix)}
-    able = [e for e in engines.values() if e.uses_gpu and e.installed()]
+    able = [engine for engine in engines.values() if engine.uses_gpu and engine.installed()]
     obstacles = [engine.gpu_obstacle(providers) for engine in able]
     if all(obstacles):
         reason = "; ".join(obstacles) or "no engine that uses one is installed"
@@ -227,5 +271,5 @@ def _one_of_each_kind(files: tuple[Artifact, ...]) -> list[Artifact]:
         exporter = registry.get(file.format)
         return exporter is not None and exporter.needs_calibration
 
-    kinds = ([f for f in files if f.suffix == suffix] for suffix in SUFFIXES)
+    kinds = ([file for file in files if file.suffix == suffix] for suffix in SUFFIXES)
     return [next(filter(calibrated, kind), kind[0]) for kind in kinds if kind]

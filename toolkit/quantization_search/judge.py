@@ -1,4 +1,4 @@
-"""Judges a file that a search made: how much accuracy it loses on validation images."""
+"""The judge of candidate files: how much accuracy they lose on validation images."""
 
 from __future__ import annotations
 
@@ -34,10 +34,16 @@ class Judge:
         held_out: the validation images.
         trained: the model, without these images for its calibration.
         max_drop: highest loss of accuracy, in points.
+
+    Example::
+
+        judge, exporter = Judge(trained, max_drop=0.5), formats.registry()["tflite-int8"]()
+        with exporter.open(exporter.draft(request)) as backend:
+            found, reasons = judge(exporter, backend)
     """
 
     def __init__(self, trained: TrainedModel, max_drop: float) -> None:
-        """Set the validation images aside and ask Keras about them.
+        """Set the validation images aside and run Keras on them.
 
         Args:
             trained: the model with its data.
@@ -59,17 +65,17 @@ class Judge:
         """Measure an open file on the validation images.
 
         Returns:
-            The numbers, and what is beyond the limits, in words. A loss counts even where
+            The numbers, and what is beyond the limits, in words. A loss counts even if
             chance alone would explain it: a search finds such luck, in both directions.
 
         Raises:
-            ParityError: the answers are not finite.
+            ParityError: the outputs are not finite.
         """
         source = self.trained.source
-        answers = self._in_chunks(lambda batch: probabilities(backend, source, batch))
+        outputs = self._in_chunks(lambda batch: probabilities(backend, source, batch))
         budget = self._budget(exporter)
         found = measure(
-            self._expected, answers, self.held_out.truth, self.trained.labels, budget.tie_margin
+            self._expected, outputs, self.held_out.truth, self.trained.labels, budget.tie_margin
         )
         reasons = words.reasons(found, budget)
         drop = -100 * found.accuracy_delta
@@ -78,11 +84,12 @@ class Judge:
         return found, reasons
 
     def _budget(self, exporter: Exporter) -> ParityBudget:
-        """Return the format's limits with room for the luck of a search.
+        """Return the format's limits, corrected for the luck of a search.
 
-        The drop is judged apart. Of labels, a search stops at the first file that passes:
-        one that is just within the limit here is beyond it on other images every other
-        time. So no more may differ than a file at the limit shows in one of twenty draws.
+        The drop is judged separately. A search stops at the first file that passes, and one
+        whose agreement is just within the limit on these images is beyond it on others every
+        other time. So no more labels may differ than a file at the limit shows in one of
+        twenty draws.
         """
         from scipy.stats import binom
 
@@ -91,16 +98,21 @@ class Judge:
         return replace(exporter.budget, max_drop=100.0, min_agreement=1 - flips / images)
 
     def sample(self, count: int) -> NDArray[np.float32]:
-        """Return some validation images in model units, spread over all of them."""
+        """Return some validation images in model units, spread over all of them.
+
+        Example::
+
+            batch = judge.sample(64)  # float32 (64, height, width, channels)
+        """
         chosen = np.linspace(0, len(self.held_out.truth) - 1, count).round().astype(np.int64)
         return self.trained.spec.apply(self.held_out.images[np.unique(chosen)])
 
     def _in_chunks(
-        self, answer: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+        self, predict: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     ) -> NDArray[np.float32]:
         images = self.held_out.images
-        parts = [
-            answer(self.trained.spec.apply(images[start : start + _CHUNK]))
+        chunks = [
+            predict(self.trained.spec.apply(images[start : start + _CHUNK]))
             for start in range(0, len(images), _CHUNK)
         ]
-        return np.concatenate(parts)
+        return np.concatenate(chunks)

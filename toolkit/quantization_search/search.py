@@ -1,4 +1,4 @@
-"""Searches for quantization settings that keep the accuracy: calibration first, then floats."""
+"""The search for settings that keep the accuracy: calibration first, then layers in float."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exporters.check import Checked
 from runtime.benchmark import measure_interleaved
 from runtime.errors import InputError, ParityError
 from runtime.terminal.silence import silenced
-from toolkit.export.attempts import HEADING, Attempt, Mending, best, failure
+from toolkit.export.attempts import HEADING, Attempt, SearchRecord, best, failure
 from toolkit.export.export import Exported, each, select
 from toolkit.export.request import build_request, draw_calibration
 from toolkit.progress import SILENT
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from toolkit.progress import Reporter
     from toolkit.trained_model import TrainedModel
 
-_SAMPLES = (128, 2048)  # calibration images that are tried besides what was asked for
-_SECONDS = 0.3  # of timing, a file
+_SAMPLES = (128, 2048)  # calibration images that are tried besides the requested number
+_SECONDS = 0.3  # of timing, per file
 _DIAGNOSED = 64  # images on which layers are ranked
 
 
@@ -44,6 +44,11 @@ class SearchOptions:
     Attributes:
         export: what to write.
         max_drop: highest loss of accuracy on the validation images, in points.
+
+    Example:
+        >>> from toolkit.export.request import ExportOptions
+        >>> SearchOptions(ExportOptions(("tflite-int8",)), max_drop=0.5).max_drop
+        0.5
     """
 
     export: ExportOptions
@@ -53,7 +58,7 @@ class SearchOptions:
         """Check the fields.
 
         Raises:
-            InputError: the drop is out of its range, or is to be forced.
+            InputError: the drop is out of its range, or combined with ``force``.
         """
         if not 0.0 <= self.max_drop <= 100.0:
             raise InputError(
@@ -67,12 +72,12 @@ class SearchOptions:
 def export_within(
     trained: TrainedModel, options: SearchOptions, reporter: Reporter = SILENT
 ) -> Iterator[Exported]:
-    """Write one artifact a format, each with settings that keep the accuracy.
+    """Write one artifact per format, each with settings that keep the accuracy.
 
     Args:
         trained: the model with its data.
         options: what to write, and the limit.
-        reporter: told about every attempt.
+        reporter: gets a line per attempt.
 
     Yields:
         What became of each format; one that fails does not stop the others.
@@ -80,6 +85,12 @@ def export_within(
     Raises:
         UnknownNameError: no such format; nothing has been written then.
         DataError: there are too few images to judge on.
+
+    Example::
+
+        options = SearchOptions(ExportOptions(("tflite-int8", "onnx-int8")), max_drop=0.5)
+        for one in export_within(trained, options):
+            print(one.format, one.error or one.artifact.path)
     """
     exporters, judge = select(options.export.formats), Judge(trained, options.max_drop)
     if judge.held_out.remark:
@@ -94,19 +105,25 @@ def search(
     """Try settings until one passes, and write that file.
 
     Args:
-        judge: knows the model, and what a file has to keep.
+        judge: measures files, and knows the limits.
         exporter: of the format.
         options: what to write.
-        reporter: told about every attempt.
+        reporter: gets a line per attempt.
 
     Raises:
-        ParityError: nothing helps.
+        ParityError: no settings pass.
         ExportError: the model cannot be converted.
+
+    Example::
+
+        exporter = formats.registry()["tflite-int8"]()
+        result = search(Judge(trained, max_drop=0.5), exporter, ExportOptions(("tflite-int8",)))
+        print(result.search)
     """
     request = build_request(judge.trained, options, calibrate=exporter.needs_calibration)
-    grain = "" if request.quantization.per_channel else ", one scale a layer's weights"
+    granularity = "" if request.quantization.per_channel else ", per-tensor weights"
     reporter.say(
-        f"{exporter.name}{grain}: at most {judge.max_drop:g} points of accuracy on "
+        f"{exporter.name}{granularity}: at most {judge.max_drop:g} points of accuracy on "
         f"{judge.dataset}\n{HEADING}"
     )
     tried = Search(judge, exporter, reporter)
@@ -118,13 +135,25 @@ def search(
     # The search decides, not the few images of a plain export.
     checked = Checked(found.numbers.as_accuracy(dataset), None)
     artifact = exporter.write(found.request, found.draft, checked)
-    record = Mending(exporter.name, judge.max_drop, dataset, images, attempts, found.attempt)
+    record = SearchRecord(exporter.name, judge.max_drop, dataset, images, attempts, found.attempt)
     return Exported(exporter.name, artifact, record)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file in memory, with the request it was made from and what was measured."""
+    """A file in memory, with the request it was made from and what was measured.
+
+    Attributes:
+        request: what the exporter was called with.
+        draft: the file.
+        attempt: its record.
+        numbers: its metrics on the validation images.
+
+    Example::
+
+        candidate = Search(judge, exporter).run(request)
+        size = len(candidate.draft.data) if candidate else None
+    """
 
     request: ExportRequest
     draft: Artifact
@@ -134,7 +163,23 @@ class Candidate:
 
 @dataclass
 class Search:
-    """The search for one format; stops at the first candidate that passes."""
+    """The search for one format; stops at the first candidate that passes.
+
+    Attributes:
+        judge: measures files, and knows the limits.
+        exporter: of the format.
+        reporter: gets a line per attempt.
+        attempts: all of them so far.
+        plain: the candidate with the requested settings.
+        nearest: the best candidate so far.
+        original: the float graph; read once layers are ranked.
+
+    Example::
+
+        tried = Search(judge, exporter)
+        candidate = tried.run(build_request(judge.trained, options, calibrate=True))
+        print(len(tried.attempts), "attempts")
+    """
 
     judge: Judge
     exporter: Exporter
@@ -145,7 +190,12 @@ class Search:
     original: GraphView | None = None
 
     def run(self, request: ExportRequest) -> Candidate | None:
-        """Return the first candidate that passes, or None."""
+        """Return the first candidate that passes, or None.
+
+        Example::
+
+            candidate = Search(judge, exporter).run(request)
+        """
         for what, changed in self._settings(request):
             candidate = self._try(what, changed)
             if candidate.attempt.passes:
@@ -171,8 +221,8 @@ class Search:
     def _in_float(self) -> Candidate | None:
         """Leave the worst layers in float, as few as needed.
 
-        Both the nearest candidate and the plain one are tried as a base: a method that
-        clips may have been the nearest only because of a layer that is now in float. The
+        Both the nearest candidate and the plain one are tried as a base: a clipping method
+        may have been the nearest only because of a layer that is now in float. The
         number of layers is doubled until a file passes, then bisected; at least one layer
         stays quantized.
         """
@@ -204,7 +254,7 @@ class Search:
         return None
 
     def _worst_first(self, base: Candidate) -> list[LayerDiagnosis]:
-        """Return the layers whose quantization does harm, the worst first."""
+        """Return the layers whose quantization adds noise, the worst first."""
         from toolkit.diagnosis import diagnose
         from toolkit.inspection import view
         from toolkit.inspection.float_view import float_view
@@ -232,7 +282,7 @@ class Search:
         with self.exporter.open(draft) as backend, self.exporter.open(plain) as reference:
             found, reasons = self.judge(self.exporter, backend)
             pixels, spec = self.judge.held_out.images[:1], self.judge.trained.spec
-            latency, plainly = measure_interleaved(
+            latency, plain_latency = measure_interleaved(
                 tuple(partial(one.run_images, pixels, spec) for one in (backend, reference)),
                 _SECONDS,
             )
@@ -246,7 +296,9 @@ class Search:
             reasons=reasons,
             bytes=len(draft.data),
             latency_ms=latency.median_ms,
-            latency_ratio=latency.median_ms / plainly.median_ms if draft is not plain else 1.0,
+            latency_ratio=(
+                latency.median_ms / plain_latency.median_ms if draft is not plain else 1.0
+            ),
             samples=calibration.samples if calibration else None,
             method=request.quantization.method if calibration else None,
             per_channel=request.quantization.per_channel,

@@ -1,4 +1,4 @@
-"""Images on which settings may be chosen: neither trained nor calibrated on, never test images."""
+"""Images for choosing settings: neither trained nor calibrated on, and never test images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ class HeldOut:
         images: uint8 (n, height, width, channels).
         truth: int64 (n,).
         dataset: which images, in words.
-        remark: what a person should know of them; None if nothing.
+        remark: what the user should know of them; None if nothing.
+
+    Example::
+
+        held_out, trained = hold_out(trained)
+        print(len(held_out.truth), held_out.dataset)
     """
 
     images: NDArray[np.uint8]
@@ -37,11 +42,15 @@ class HeldOut:
 def hold_out(trained: TrainedModel) -> tuple[HeldOut, TrainedModel]:
     """Return the validation images of a model, and the model without them for calibration.
 
-    A run kept a validation split (and the copies of its images) out of the training. Where
-    no split is on record, a seeded tenth of the training images is set aside.
+    A run kept a validation split (and the copies of its images) out of the training. If no
+    split is on record, a seeded tenth of the training images is set aside.
 
     Raises:
         DataError: there are too few images for two parts.
+
+    Example::
+
+        held_out, trained = hold_out(resolve(None, DataOptions()))
     """
     dataset = trained.dataset
     kept = np.setdiff1d(np.arange(len(dataset.y_train)), trained.training)

@@ -1,1 +1,1 @@
-"""Which model file to deploy, and why."""
+"""The recommendation which model file to deploy, and why."""

@@ -1,4 +1,4 @@
-"""The choice among measured model files: limits, the Pareto front, and the one to take."""
+"""The choice among measured model files: limits, the Pareto front, and the recommended file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ROUNDING = 1e-9  # an accuracy delta of -0.001 must not exceed a limit of 0.1 p
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A model file in an engine, with everything that the choice depends on.
+    """A model file in an engine, with all that the choice depends on.
 
     Attributes:
         parity: the verdict of the gate, with format, path, engine and accuracy.
@@ -30,8 +30,14 @@ class Measured:
         peak_memory_mb: of a fresh process that loads it and predicts once, in MB
             (1,000,000 bytes); None if it does not run.
         problem: why latency or memory could not be measured; empty if they could.
-        excluded: why it is not to be chosen; empty if it may be.
+        excluded: why it must not be chosen; empty if it may be.
         pareto: whether it is on the Pareto front of those that may be chosen.
+
+    Example:
+        >>> from toolkit.parity import ArtifactParity
+        >>> entry = Measured(ArtifactParity("onnx-int8", "a.onnx", "onnxruntime", PASS), 92_000)
+        >>> entry.variant, entry.size
+        ('int8', 92000)
     """
 
     parity: ArtifactParity
@@ -49,7 +55,7 @@ class Measured:
 
     @property
     def variant(self) -> str:
-        """What its numbers are, like ``float32`` or ``int8``; empty for a foreign file."""
+        """The numbers of its format, like ``float32`` or ``int8``; empty for a foreign file."""
         exporter = formats.registry().get(self.parity.format)
         return exporter.variant if exporter else ""
 
@@ -59,6 +65,10 @@ class Measured:
 
         Raises:
             ValueError: it was not measured.
+
+        Example::
+
+            errors, other_labels, milliseconds, size, megabytes = entry.costs
         """
         found = (self.parity.accuracy, self.parity.agreement, self.latency_ms, self.peak_memory_mb)
         accuracy, agreement, latency, memory = found
@@ -84,9 +94,13 @@ class Limits:
     """What a file must keep besides its parity budget; None is no limit.
 
     Attributes:
-        max_drop: points of accuracy it may lose on the test images, as counted: chance is
-            no excuse here.
+        max_drop: points of accuracy it may lose on the test images; a loss counts even if
+            chance alone would explain it.
         max_size: of the file, in bytes.
+
+    Example:
+        >>> Limits(max_drop=0.5, max_size=100_000).max_size
+        100000
     """
 
     max_drop: float | None = None
@@ -104,7 +118,14 @@ class Limits:
             raise InputError(f"--max-size must be at least 1 byte, not {self.max_size}")
 
     def broken_by(self, entry: Measured) -> tuple[str, ...]:
-        """Return why an entry cannot be chosen, one text each; empty if it can."""
+        """Return why an entry cannot be chosen, one text each; empty if it can.
+
+        Example:
+            >>> from toolkit.parity import ArtifactParity
+            >>> entry = Measured(ArtifactParity("onnx", "a.onnx", "onnxruntime", PASS), 368_000)
+            >>> Limits(max_size=100_000).broken_by(entry)
+            ('368,000 bytes are more than --max-size 100,000',)
+        """
         found = [] if entry.parity.verdict == PASS else _gate(entry)
         if self.max_drop is not None and entry.drop > self.max_drop + _ROUNDING:
             found.append(
@@ -123,7 +144,13 @@ def judge(entries: Sequence[Measured], limits: Limits) -> tuple[Measured, ...]:
         limits: besides the gate.
 
     Returns:
-        The entries in the same order, with ``excluded`` and ``pareto`` filled in.
+        The entries in the same order, with ``excluded`` and ``pareto`` set.
+
+    Example:
+        >>> from toolkit.parity import FAIL, ArtifactParity
+        >>> failed = Measured(ArtifactParity("onnx", "a.onnx", "onnxruntime", FAIL), 368_000)
+        >>> judge([failed], Limits())[0].excluded
+        ('fails the parity gate',)
     """
     marked = [replace(entry, excluded=limits.broken_by(entry), pareto=False) for entry in entries]
     front = pareto_front([entry.costs for entry in marked if not entry.excluded])
@@ -133,23 +160,32 @@ def judge(entries: Sequence[Measured], limits: Limits) -> tuple[Measured, ...]:
 
 
 def pareto_front(costs: Sequence[tuple[float, ...]]) -> set[tuple[float, ...]]:
-    """Return the rows to which no other row is preferable.
+    """Return the rows that no other row dominates.
 
     A row is dropped if another one is at most as high in every column and lower in one.
 
     Args:
-        costs: one row each, less is better.
+        costs: one row per candidate, less is better.
+
+    Example:
+        >>> sorted(pareto_front([(1.0, 5.0), (2.0, 3.0), (2.0, 5.0)]))
+        [(1.0, 5.0), (2.0, 3.0)]
     """
     rows = set(costs)
     return {row for row in rows if not any(_dominates(other, row) for other in rows)}
 
 
 def pick(entries: Sequence[Measured]) -> Measured | None:
-    """Return the one to take of the judged entries, or None if all are excluded.
+    """Return the recommended one of the judged entries, or None if all are excluded.
 
     The fastest; among those within 10 % of it the smallest; then the one that needs the
-    least memory. What still ties goes to the faster, then to the one nearer to Keras, so
-    that the one is always on the Pareto front.
+    least memory. Ties go to the faster, then to the one nearer to Keras, so that the
+    result is always on the Pareto front.
+
+    Example::
+
+        chosen = pick(judge(entries, Limits(max_drop=0.5)))
+        print(chosen.parity.path if chosen else "no file passes")
     """
     allowed = [entry for entry in entries if not entry.excluded]
     if not allowed:
@@ -158,7 +194,12 @@ def pick(entries: Sequence[Measured]) -> Measured | None:
 
 
 def as_fast(entries: Sequence[Measured]) -> list[Measured]:
-    """Return the measured entries that are at most 10 % slower than the fastest of them."""
+    """Return the measured entries that are at most 10 % slower than the fastest of them.
+
+    Example::
+
+        rivals = as_fast([entry for entry in entries if not entry.excluded])
+    """
     limit = SAME_SPEED * min(entry.costs[2] for entry in entries)
     return [entry for entry in entries if entry.costs[2] <= limit]
 

@@ -1,4 +1,4 @@
-"""What ``toolkit recommend`` says: why this file, what is odd here, what to do if none passes."""
+"""The texts of ``toolkit recommend``: why this file, what is odd, what to do if none passes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,21 @@ if TYPE_CHECKING:
 
 VERY_SLOW = 5.0  # times the latency of float32
 _UNDISTURBED = 0.9  # processor time over time, of one busy thread
-_DROP = 0.1  # points of accuracy to mend to, where the user names no limit
+_DROP = 0.1  # limit of a search for settings, in points, if the user sets none
 _KB = 1000
 
 
 def why(chosen: Measured, entries: Sequence[Measured]) -> str:
-    """Say in a sentence why this one.
+    """Return as a sentence why this one.
 
     Args:
         chosen: one of the entries.
         entries: all that were judged.
+
+    Example::
+
+        entries = judge(measured, Limits())
+        print(why(pick(entries), entries))  # tflite-int8 on litert: the fastest of the 8 …
     """
     allowed = [entry for entry in entries if not entry.excluded]
     parts = [_rank(chosen, allowed), _size(chosen, entries), _accuracy(chosen)]
@@ -32,15 +37,20 @@ def why(chosen: Measured, entries: Sequence[Measured]) -> str:
 
 
 def why_none(entries: Sequence[Measured], limits: Limits) -> str:
-    """Say in a sentence that nothing can be chosen, and what to do about it.
+    """Return as a sentence that nothing can be chosen, and what to do about it.
 
     Args:
         entries: all that were judged, each of them excluded.
         limits: those that the user set.
+
+    Example::
+
+        limits = Limits(max_size=100_000)
+        print(why_none(judge(measured, limits), limits))
     """
     count = "the file does not pass" if len(entries) == 1 else f"none of {len(entries)} passes"
     if _all_refused(entries):
-        return f"{count}: the engine takes none of them; ask the one that does: --backend auto"
+        return f"{count}: the engine takes none of them; use the one that does: --backend auto"
     small = _too_large_only(entries, limits)
     if small:
         where = f"{small.parity.format} with {small.size:,} bytes"
@@ -59,7 +69,12 @@ def remedy(
         entries: all that were judged, each of them excluded.
         limits: those that the user set.
         model: the run or Keras file, quoted for the shell; empty for the latest run.
-        again: what else was typed, quoted, but for the limits and the engine.
+        again: the other arguments of the command, quoted, without limits and engine.
+
+    Example::
+
+        print(remedy(judge(measured, limits), limits, "runs/1"))
+        # toolkit export runs/1 --format tflite-int8 --max-drop 0.1
     """
     typed = " ".join(["toolkit recommend", *again, *([f"--against {model}"] if model else [])])
     if limits.max_drop is not None:
@@ -68,11 +83,8 @@ def remedy(
         return f"{typed} --backend auto"
     small = _too_large_only(entries, limits)
     if small:
-        engine = (
-            ""
-            if len({e.parity.backend for e in entries}) > 1
-            else f" --backend {small.parity.backend}"
-        )
+        engines = {entry.parity.backend for entry in entries}
+        engine = "" if len(engines) > 1 else f" --backend {small.parity.backend}"
         return f"{typed}{engine} --max-size {small.size}"
     only_onnx = all(_suffix(entry) == ".onnx" for entry in entries)
     family = "onnx-int8" if only_onnx else "tflite-int8"
@@ -81,11 +93,15 @@ def remedy(
 
 
 def notes(entries: Sequence[Measured], cpu_share: float = 1.0) -> tuple[str, ...]:
-    """Say where int8 is not faster than float32, what is very slow, and if the machine was busy.
+    """Return notes: int8 no faster than float32, very slow files, a busy machine.
 
     Args:
         entries: all that were measured.
         cpu_share: processor time over time while they were timed.
+
+    Example:
+        >>> print(*notes([], cpu_share=0.6))
+        other programs took 40% of the processor while timing: latencies are too high, ...
     """
     found = [_speed_note(entry, entries) for entry in entries]
     if cpu_share < _UNDISTURBED:
@@ -97,21 +113,31 @@ def notes(entries: Sequence[Measured], cpu_share: float = 1.0) -> tuple[str, ...
 
 
 def size_text(size: int) -> str:
-    """Return a number of bytes as a person writes it: ``906 kB``, ``3.56 MB``."""
+    """Return a number of bytes with a unit.
+
+    Example:
+        >>> [size_text(size) for size in (512, 906_300, 3_560_000)]
+        ['512 bytes', '906 kB', '3.56 MB']
+    """
     if size < _KB:
         return f"{size} bytes"
     return f"{size / _KB:.0f} kB" if size < 999_500 else f"{size / _KB**2:.2f} MB"
 
 
 def ms_text(milliseconds: float) -> str:
-    """Return a latency with three significant digits."""
+    """Return a latency with three significant digits.
+
+    Example:
+        >>> [ms_text(value) for value in (0.0512, 1.234, 123.4)]
+        ['0.051', '1.23', '123']
+    """
     digits = 3 if milliseconds < 1 else 2 if milliseconds < 10 else 1 if milliseconds < 100 else 0
     return f"{milliseconds:.{digits}f}"
 
 
 def _rank(chosen: Measured, allowed: list[Measured]) -> str:
-    """Say where its speed and size stand among those that pass."""
-    speed = f"{ms_text(chosen.costs[2])} ms an image"
+    """Return how its speed and size rank among those that pass."""
+    speed = f"{ms_text(chosen.costs[2])} ms per image"
     if len(allowed) == 1:
         return f"the only one that passes, {speed}"
     rivals = as_fast(allowed)
@@ -131,7 +157,7 @@ def _rank(chosen: Measured, allowed: list[Measured]) -> str:
 
 
 def _size(chosen: Measured, entries: Sequence[Measured]) -> str:
-    """Say how large it is, and how it compares with float32."""
+    """Return how large it is, and how it compares with float32."""
     base = _float32(chosen, entries)
     own = f"{size_text(chosen.size)}, {chosen.peak_memory_mb:.0f} MB of memory"
     if base is None or base is chosen or base.latency_ms is None or chosen.latency_ms is None:
@@ -187,13 +213,14 @@ def _all_refused(entries: Sequence[Measured]) -> bool:
 def _too_large_only(entries: Sequence[Measured], limits: Limits) -> Measured | None:
     """Return the smallest entry that only ``--max-size`` excludes.
 
-    None if there is none, or if a file that is small enough fails otherwise: mending that
-    one is the better way.
+    None if there is none, or if a file that is small enough fails otherwise: fixing that
+    one is better.
     """
     if limits.max_size is None:
         return None
-    if any(e.size <= limits.max_size and e.parity.verdict != REFUSED for e in entries):
-        return None
+    for entry in entries:
+        if entry.size <= limits.max_size and entry.parity.verdict != REFUSED:
+            return None
     large = [
         entry for entry in entries if entry.parity.verdict == PASS and len(entry.excluded) == 1
     ]

@@ -1,4 +1,4 @@
-"""Measures every model file on this machine and recommends one of them."""
+"""Measurement of all model files on this machine, and the recommendation of one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 
 from runtime.benchmark import Latency, measure_interleaved
-from runtime.errors import BackendError
+from runtime.errors import BackendError, InputError
 from runtime.host import Host, host
 from runtime.model import open_silently
 from runtime.modelfile import artifact as artifacts
@@ -33,37 +33,55 @@ if TYPE_CHECKING:
     from toolkit.parity import ArtifactParity, ParityReport
     from toolkit.trained_model import TrainedModel
 
-_IMAGES = 32  # different ones in turn, so that no engine meets the same input each time
+_IMAGES = 32  # in turn, so that no engine gets the same input each time
 
 
 @dataclass(frozen=True, slots=True)
 class RecommendOptions:
-    """What to measure and what to ask for.
+    """What to measure, and the limits.
 
     Attributes:
         verify: which files, in which engines, on how many images.
         limits: besides the parity gate.
         seconds: of timing, per file and engine.
+
+    Example:
+        >>> RecommendOptions(limits=Limits(max_drop=0.5), seconds=0.2).limits.max_drop
+        0.5
     """
 
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     limits: Limits = field(default_factory=Limits)
     seconds: float = 0.5
 
+    def __post_init__(self) -> None:
+        """Check the fields.
+
+        Raises:
+            InputError: no time is left for timing.
+        """
+        if not 0.0 < self.seconds < float("inf"):
+            raise InputError(f"--seconds must be above 0, not {self.seconds:g}")
+
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """What was measured, and which file to take.
+    """The recommended file, and what was measured.
 
     Attributes:
         chosen: one of the entries, or None if nothing passes.
-        why: a sentence; without a chosen file it says what to do.
+        why: the reason; if nothing passes, what to do.
         notes: what is odd on this machine, and what the gate could not decide.
-        entries: one a file and engine, in the order of the formats.
+        entries: one per file and engine, in the order of the formats.
         machine: where it was measured.
         images: on how many test images the accuracies were counted.
         reference_accuracy: of the Keras model, 0…1.
         parity: the report of the gate that the entries come from.
+
+    Example::
+
+        recommendation = recommend(trained, RecommendOptions())
+        print(recommendation.why)
     """
 
     chosen: Measured | None
@@ -95,8 +113,8 @@ def recommend(
 ) -> Recommendation:
     """Measure parity, latency, size and peak memory of model files, and choose one.
 
-    Latencies are measured in turns, one thread, one test image at a time; memory is that
-    of a fresh process.
+    Latencies are measured in turns, on one thread, with one test image at a time; memory
+    is that of a fresh process.
 
     Args:
         trained: the Keras model and its test images.
@@ -108,6 +126,11 @@ def recommend(
         ArtifactError: a file is damaged.
         DeviceUnavailableError: the device cannot be used.
         MissingDependencyError: no engine for a file is installed.
+
+    Example::
+
+        found = recommend(resolve(None, DataOptions()), RecommendOptions())
+        print(found.chosen.parity.path if found.chosen else found.why)
     """
     report = verify(trained, options.verify, reporter)
     images = trained.dataset.x_test[:_IMAGES]
@@ -129,7 +152,7 @@ def recommend(
 
 
 def _gate_notes(report: ParityReport, chosen: Measured | None, limits: Limits) -> tuple[str, ...]:
-    """Return what the gate remarks on the chosen file, and whether --max-drop can be seen."""
+    """Return the notes of the gate on the chosen file, and whether --max-drop is measurable."""
     found = list(report.notes)
     for entry in report.artifacts:
         if chosen and entry is chosen.parity:
@@ -145,10 +168,10 @@ def _measure(
     options: RecommendOptions,
     reporter: Reporter,
 ) -> tuple[list[Measured], float]:
-    """Time all files that answer, then ask a fresh process for the memory of each.
+    """Time all files that run, then measure the memory of each in a fresh process.
 
     Returns:
-        One entry a parity, and the share of the processor that the timing got, about 1.
+        One entry per parity, and the share of the processor that the timing got, about 1.
     """
     entries = [Measured(parity, Path(parity.path).stat().st_size) for parity in parities]
     running = [index for index, entry in enumerate(entries) if entry.parity.accuracy is not None]
@@ -184,7 +207,7 @@ def _one_image(classifier: Classifier, images: NDArray[np.uint8]) -> Callable[[]
 
 
 def _with_memory(entry: Measured, latency: Latency, engine: BackendOptions) -> Measured:
-    """Add what was measured; a file that only runs beside others is not to be chosen."""
+    """Add what was measured; a file that fails in a fresh process gets a problem."""
     entry = replace(entry, latency_ms=round(latency.median_ms, 4))
     try:
         return replace(

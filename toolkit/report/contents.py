@@ -95,7 +95,7 @@ def gather(
     measured = recommend(trained, options, reporter)
     images = trained.dataset.x_test[: measured.images]
     truth = trained.dataset.y_test[: measured.images]
-    answers = Reference.of(trained).answer(images, reporter)
+    outputs = Reference.of(trained).predict_images(images, reporter)
     folder = trained.source.path.parent
     training = _training(folder)
     paths = dict.fromkeys(entry.parity.path for entry in measured.entries)
@@ -104,7 +104,7 @@ def gather(
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         training=training,
         history=_history(folder / run.HISTORY) if training else (),
-        keras=evaluate(answers, truth, trained.labels),
+        keras=evaluate(outputs, truth, trained.labels),
         chosen=_evaluated(measured.chosen, trained, measured.images, reporter),
         measured=measured,
         facts={path: _facts(artifacts.read(path)) for path in paths},

@@ -6,11 +6,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporters.keras_model.source import KerasSource, load_keras
+from exporters.keras_model.source import KerasSource, load_keras, require_keras_file
 from runtime.errors import InputError
 from runtime.registry import pick
 from toolkit import architectures
-from toolkit.architectures import BuildOptions
+from toolkit.architectures import Architecture, BuildOptions
 from toolkit.architectures._custom import Custom, gives_probabilities
 from toolkit.runs import run as runs
 
@@ -42,9 +42,10 @@ class Network:
 
 
 def require_known(options: TrainOptions) -> None:
-    """Check the name of the architecture before the data is loaded.
+    """Check what :func:`build` would refuse after data and TensorFlow are loaded.
 
     Raises:
+        InputError: the padding is not for this architecture, or there is no model to start from.
         UnknownNameError: no such architecture.
 
     Example:
@@ -53,8 +54,25 @@ def require_known(options: TrainOptions) -> None:
         Traceback (most recent call last):
         runtime.errors.UnknownNameError: unknown architecture 'resnet21'...
     """
-    if options.start is None and ":" not in options.architecture:
-        pick(architectures.registry(), "architecture", options.architecture)
+    if options.start is None:
+        _architecture(options.architecture).require(options.padding)
+        return
+    _refuse_shape_options(options)
+    model, _ = _trained(options)
+    require_keras_file(model)
+
+
+def _architecture(name: str) -> Architecture:
+    return Custom(name) if ":" in name else pick(architectures.registry(), "architecture", name)()
+
+
+def _trained(options: TrainOptions) -> tuple[Path, dict[str, Any] | None]:
+    """Return the model that a training starts from, and the record of its own training."""
+    path = Path(str(options.start))
+    if path.suffix == ".keras":
+        return path, runs.config_beside(path)
+    run = runs.open_run(path)
+    return run.model, run.config
 
 
 def build(options: TrainOptions, dataset: Dataset) -> Network:
@@ -110,10 +128,9 @@ def _untrained(options: TrainOptions, dataset: Dataset) -> Network:
     wanted = BuildOptions(
         dataset.spec.shape, len(dataset.labels), padding=options.padding, seed=options.seed
     )
-    if ":" in name:
-        return Network(Custom(name).build(wanted), runs.slug(name.rpartition(":")[2]))
-    known = pick(architectures.registry(), "architecture", name)()
-    return Network(known.build(wanted), known.short)
+    known = _architecture(name)
+    short = runs.slug(name.rpartition(":")[2]) if ":" in name else known.short
+    return Network(known.build(wanted), short)
 
 
 def _started(options: TrainOptions, dataset: Dataset) -> Network:
@@ -121,10 +138,8 @@ def _started(options: TrainOptions, dataset: Dataset) -> Network:
     import keras
 
     _refuse_shape_options(options)
-    path = Path(str(options.start))
-    run = None if path.suffix == ".keras" else runs.open_run(path)
-    source = load_keras(run.model if run else path)
-    config = run.config if run else runs.config_beside(path)
+    path, config = _trained(options)
+    source = load_keras(path)
     _check_images(source, config, dataset)
     keras.utils.set_random_seed(options.seed)
     model = in_precision(source.model, _FLOAT32)

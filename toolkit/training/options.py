@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from runtime.errors import InputError, UnknownNameError
 from runtime.host import host
+from toolkit.architectures.base import PADDINGS
 from toolkit.training.schedules import Cosine, Plateau, Rule, Warmup
 
 if TYPE_CHECKING:
@@ -100,8 +101,9 @@ class TrainOptions:
             InputError: a field is out of its range, or another one leaves it without effect.
             UnknownNameError: no such optimizer.
         """
-        if min(self.epochs, self.batch_size) < 1:
-            raise InputError("epochs and batch size must be at least 1")
+        for option, value in (("--epochs", self.epochs), ("--batch-size", self.batch_size)):
+            if value < 1:
+                raise InputError(f"{option} must be at least 1, not {value}")
         if not 0 < self.learning_rate < float("inf"):
             raise InputError(f"the learning rate must be positive, not {self.learning_rate:g}")
         if not 0 <= self.validation_split < 1:
@@ -110,6 +112,9 @@ class TrainOptions:
             )
         if not 0 <= self.seed < 2**32:
             raise InputError(f"the seed must lie between 0 and 2**32 - 1, not {self.seed}")
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"--limit must be at least 1, not {self.limit}")
+        _check_choice("padding", self.padding, PADDINGS)
         _check_choice("precision", self.precision, PRECISIONS)
         _check_optimizer(self)
         _check_schedule(self)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exporters.keras_model.tensorflow_setup import import_tensorflow, require_tensorflow
 from runtime.errors import EdgeError, InputError
 from toolkit.datasets import load_dataset
 from toolkit.datasets.checks import checked
@@ -100,11 +101,12 @@ def train(
         result = train(options, DataOptions(name="mnist"), Path("runs"), reporter)
     """
     networks.require_known(options)  # before minutes of loading data
+    require_tensorflow()
     options = options.resolved()  # config.json records them, a resumed training repeats them
     dataset = checked(load_dataset(data, reporter).limited(options.limit))
     for note in dataset.notes:
         reporter.say(note)
-    _make_deterministic(options)
+    _start_tensorflow(options, reporter)
     network = networks.build(options, dataset)
     model = compiled(network.model, options)
     name = f"{runs.slug(dataset.name)}-{network.short}"
@@ -135,11 +137,12 @@ def resume(folder: Path, reporter: TrainReporter, data_path: Path | None = None)
     if not (folder / runs.CHECKPOINT).is_dir():
         reason = "is finished" if (folder / runs.MODEL).is_file() else "holds no checkpoint"
         raise InputError(f"{folder} {reason}; nothing to resume")
+    require_tensorflow()
     options, data, checksum = _recorded(folder, data_path)
     dataset = load_dataset(data, reporter).limited(options.limit)
     if dataset.checksum != checksum:
         raise InputError(f"{dataset.origin} is not the data that {folder} was trained on")
-    _make_deterministic(options)
+    _start_tensorflow(options, reporter)
     model, state = checkpoint.restore(folder)
     return _train(folder, model, state, options, dataset, reporter)
 
@@ -236,8 +239,10 @@ def compiled(model: keras.Model, options: TrainOptions) -> keras.Model:
     return model
 
 
-def _make_deterministic(options: TrainOptions) -> None:
-    """Make TensorFlow's sums deterministic, which cannot be undone in this process."""
+def _start_tensorflow(options: TrainOptions, reporter: TrainReporter) -> None:
+    """Load TensorFlow, with deterministic sums for this process if requested."""
+    with reporter.task("starting TensorFlow", 1):
+        import_tensorflow()
     if options.deterministic:
         import tensorflow as tf
 

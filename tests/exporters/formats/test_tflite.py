@@ -1,13 +1,11 @@
 """What is particular to TFLite."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from exporters.formats import registry, tflite
-from exporters.graphs import FloatGraphs
 from exporters.keras_model.source import KerasSource
 from exporters.keras_model.tensorflow_setup import import_tensorflow
 from exporters.tflite import graph as tflite_graph
@@ -42,7 +40,7 @@ def test_an_operator_that_needs_flex_is_refused(keras, tmp_path):
     model = keras.Sequential([keras.Input((4, 4, 1)), Odd(), layers.Flatten(), layers.Dense(2)])
     source = KerasSource(model, tmp_path / "odd.keras", "")
     with pytest.raises(ExportError, match="format tflite: the model needs Digamma, which plain"):
-        registry()["tflite"]()._convert(SimpleNamespace(graphs=FloatGraphs(source)))
+        tflite_graph.convert(source, "tflite")
 
 
 def test_a_custom_operator_is_refused():
@@ -57,7 +55,7 @@ def test_a_custom_operator_is_refused():
     builder = Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
     with pytest.raises(ExportError, match=r"needs the operator b?'FlexLgamma'"):
-        registry()["tflite"]()._operators(bytes(builder.Output()))
+        tflite_graph.operators(bytes(builder.Output()), "tflite")
 
 
 def test_operators_are_listed_with_their_versions(exports):
@@ -114,7 +112,7 @@ def test_other_calibration_images_give_other_scales(trained, exports, tmp_path):
 
     options = ExportOptions((), tmp_path, CalibrationOptions(3))
     request = build_request(trained, options, calibrate=True)
-    file = registry()["tflite-int8"]()._convert(replace(request, out=tmp_path))
+    file = registry()["tflite-int8"]().draft(request).data
     assert file != exports["tflite-int8"].read_bytes()[: len(file)]
 
 

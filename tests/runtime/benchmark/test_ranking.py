@@ -70,7 +70,7 @@ def test_the_json_and_the_text_tell_the_best(make_ranking):
     assert record["best"]["many_images"]["batch"] == 8
     lines = text(found).splitlines()
     assert max(map(len, lines[1:])) <= 80  # the first line is the path
-    assert lines[-1] == "Many images: openvino, 1 thread, batch 8: 0.1000 ms an image"
+    assert lines[-1] == "Many images: openvino, 1 thread, batch 8: 0.1000 ms per image"
 
 
 def test_a_long_name_of_a_processor_is_wrapped(make_ranking):

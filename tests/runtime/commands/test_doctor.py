@@ -17,7 +17,7 @@ KEYS = {"name", "available", "version", "device", "problem", "fix"}
 
 @pytest.fixture(scope="module")
 def report():
-    """What it says as JSON, and how long that took."""
+    """Its JSON, and how long it took."""
     pytest.importorskip("ai_edge_litert")
     start = perf_counter()
     command = [sys.executable, "-P", "-m", "runtime", "doctor", "--json"]
@@ -47,7 +47,7 @@ def test_it_takes_seconds_not_minutes(report):
     assert report["seconds"] < 30  # 1.3 s on an idle machine with two cores
 
 
-def test_one_engine_can_be_asked_for(runtime_cli):
+def test_one_engine_can_be_requested(runtime_cli):
     pytest.importorskip("onnxruntime")
     result = runtime_cli("doctor", "--backend", "onnxruntime", "--device", "cpu", "--json")
     assert result.exit_code == 0, result.output
@@ -63,7 +63,7 @@ def test_one_engine_can_be_asked_for(runtime_cli):
         ("import os; os.kill(os.getpid(), 4)", "pip install --force-reinstall numpy"),
     ],
 )
-def test_a_broken_numpy_is_one_line_with_what_mends_it(tmp_path, code, fix):
+def test_a_broken_numpy_is_one_line_with_the_fix(tmp_path, code, fix):
     (tmp_path / "numpy").mkdir()
     (tmp_path / "numpy" / "__init__.py").write_text(code)
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}

@@ -1,4 +1,4 @@
-"""``runtime info``: what a model file says of itself."""
+"""``runtime info``: the contents of a model file."""
 
 from __future__ import annotations
 

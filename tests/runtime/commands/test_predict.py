@@ -35,7 +35,7 @@ def wrong_images(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["tflite", "tflite-int8", "onnx", "onnx-int8"])
-def test_real_digits_are_answered_as_keras_answers(
+def test_real_digits_are_predicted_as_keras_does(
     runtime_cli, exports, trained, digits, digit_files, name
 ):
     result = runtime_cli("predict", exports[name], *digit_files, "--json")
@@ -165,8 +165,8 @@ def test_an_empty_folder_is_bad_input(runtime_cli, model, tmp_path):
         (["--polarity", "dark"], "unknown polarity 'dark'"),
         (["--scale", "0"], "not zero"),
         (["--scale", "x"], "--scale"),
-        (["--mean", "a"], "--mean takes one number or one a channel, not 'a'"),
-        (["--mean", "1,2"], "mean needs 1 or 1 values, not 2"),
+        (["--mean", "a"], "--mean takes one number or one per channel, not 'a'"),
+        (["--mean", "1,2"], "mean needs 1 or 3 values, not 2"),
         (["--std", "0"], "not zero"),
         (["--labels", "a,b"], "2 labels for a model of 10 classes"),
         (["--labels", "no-such-file"], "--labels takes a,b,c or a text file"),
@@ -250,8 +250,8 @@ def test_labels_and_preprocessing_options_are_used(runtime_cli, stripped, digit_
     listing = tmp_path / "labels.txt"
     listing.write_text("\n".join(words) + "\n", encoding="utf-8")
     (number,) = lines(runtime_cli("predict", model, image, "--json"))
-    for given in (",".join(words), listing):
-        result = runtime_cli("predict", model, image, "--json", "--labels", given)
+    for option in (",".join(words), listing):
+        result = runtime_cli("predict", model, image, "--json", "--labels", option)
         assert lines(result)[0]["label"] == words[number["index"]]
         assert "no labels" not in result.stderr
     result = runtime_cli(

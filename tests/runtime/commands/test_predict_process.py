@@ -38,7 +38,7 @@ def test_in_a_process_of_its_own_only_data_is_on_stdout(exports, digit_files, na
     ("name", "backend"),
     [("onnx", "onnxruntime"), ("tflite", "litert"), ("tflite-int8", "tflite-runtime")],
 )
-def test_a_broken_engine_is_told_apart_from_a_missing_one(
+def test_a_broken_engine_is_reported_otherwise_than_a_missing_one(
     exports, digit_files, tmp_path, name, backend
 ):
     package = tmp_path / ENGINES[backend]
@@ -69,7 +69,7 @@ def test_a_reader_that_leaves_early_gets_no_traceback(exports, digit_files):
 
 
 @pytest.mark.parametrize("options", [(), ("--json",), ("--explain",)])
-def test_answers_do_not_wait_for_an_image_that_comes_late(exports, digit_files, options):
+def test_predictions_do_not_wait_for_an_image_that_comes_late(exports, digit_files, options):
     command = [sys.executable, "-m", "runtime", "predict", "-q", exports["tflite-int8"]]
     with subprocess.Popen(
         [*map(str, command), str(digit_files[0]), "-", *options],
@@ -77,15 +77,15 @@ def test_answers_do_not_wait_for_an_image_that_comes_late(exports, digit_files, 
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        told = ""
-        while digit_files[0].name not in told:  # it hangs here where the line is kept back
-            told += process.stdout.readline()
+        printed = ""
+        while digit_files[0].name not in printed:  # it hangs here where the line is kept back
+            printed += process.stdout.readline()
         process.stdin.buffer.write(digit_files[1].read_bytes())
         process.stdin.close()
         assert "-" in process.stdout.read()
 
 
-def test_an_error_stands_behind_the_answers_to_the_images_before_it(exports, digit_files):
+def test_an_error_is_printed_after_the_predictions_before_it(exports, digit_files):
     named = [*map(str, digit_files[:2]), "missing.png", str(digit_files[2])]
     command = [sys.executable, "-m", "runtime", "predict", "-q", str(exports["tflite-int8"])]
     done = subprocess.run(  # noqa: PLW1510 - the exit code is looked at
@@ -96,7 +96,7 @@ def test_an_error_stands_behind_the_answers_to_the_images_before_it(exports, dig
     assert [name[-8:] for name in found] == [name[-8:] for name in named]
 
 
-def test_a_full_disk_is_told_in_one_line(exports, digit_files):
+def test_a_full_disk_is_one_line(exports, digit_files):
     command = [sys.executable, "-m", "runtime", "predict", "-q", str(exports["tflite-int8"])]
     with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
         done = subprocess.run(  # noqa: PLW1510 - the exit code is looked at
@@ -107,12 +107,12 @@ def test_a_full_disk_is_told_in_one_line(exports, digit_files):
     assert "No space left" in done.stderr
 
 
-def test_options_that_do_not_change_an_array_are_told(runtime_cli, exports, digits, tmp_path):
+def test_options_that_do_not_change_an_array_are_reported(runtime_cli, exports, digits, tmp_path):
     np.save(tmp_path / "digits.npy", digits.x_test[:2])
     command = ("predict", exports["tflite-int8"], tmp_path / "digits.npy")
     assert "taken as they are" not in runtime_cli(*command).stderr
-    told = runtime_cli(*command, "--polarity", "invert")
-    assert "Note: --polarity: arrays of the model's size are taken as they are" in told.stderr
+    result = runtime_cli(*command, "--polarity", "invert")
+    assert "Note: --polarity: arrays of the model's size are taken as they are" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_options_that_do_not_change_an_array_are_told(runtime_cli, exports, digi
         (("a.png", "--existing"), "--existing goes with --watch DIR"),
     ],
 )
-def test_images_and_watch_are_told_apart(runtime_cli, exports, arguments, words):
+def test_images_and_watch_exclude_each_other(runtime_cli, exports, arguments, words):
     result = runtime_cli("predict", exports["tflite-int8"], *arguments)
     assert result.exit_code == 2
     assert words in result.stderr

@@ -77,14 +77,14 @@ def test_predict_takes_the_engine_that_is_worth_its_loading_for_so_many(
         np.save(images, np.zeros((count, 28, 28), np.uint8))
         result = runtime_cli("predict", MODEL, images, "--threads", 1, "--json")
         assert result.exit_code == 0, result.stderr
-        told = [json.loads(line)["backend"] for line in result.stdout.splitlines()]
-        assert told == [name] * count
+        used = [json.loads(line)["backend"] for line in result.stdout.splitlines()]
+        assert used == [name] * count
     shared = runtime_cli("predict", MODEL, images, "--threads", 4, "--json")  # 15 each
     assert json.loads(shared.stdout.splitlines()[0])["backend"] == quick
     shown = runtime_cli("tune", "--show").stdout
-    assert f"predict, 1 image       {quick}: 2.0000 ms an image, load 5 ms" in shown
+    assert f"predict, 1 image       {quick}: 2.0000 ms per image, load 5 ms" in shown
     assert f"predict, from 2        {quick}: " in shown
-    assert f"predict, from 22       {slow}: 1.0000 ms an image, load 6 ms" in shown
+    assert f"predict, from 22       {slow}: 1.0000 ms per image, load 6 ms" in shown
     assert "no longer used" not in shown
     assert max(map(len, shown.splitlines()[1:])) <= 80  # the first line is the path
 
@@ -106,11 +106,11 @@ def test_clear_forgets(runtime_cli, cache):
     runtime_cli("tune", MODEL, *SHORT, "-q")
     assert runtime_cli("tune", "--clear").stdout == "1 record removed\n"
     assert list(cache.iterdir()) == []
-    assert runtime_cli("tune", "--show").stdout == "nothing is remembered\n"
+    assert runtime_cli("tune", "--show").stdout == "no records\n"
     assert json.loads(runtime_cli("tune", "--clear", "--json").stdout) == {"cleared": 0}
 
 
-def test_a_cache_that_cannot_be_written_is_told_before_anything_is_measured(
+def test_a_cache_that_cannot_be_written_is_reported_before_anything_is_measured(
     runtime_cli, tmp_path, monkeypatch
 ):
     blocked = tmp_path / "file"

@@ -90,7 +90,7 @@ def test_permuted_labels_fail(runtime_cli, write, tiny):
     assert "class 0 is 'größer' and has to be 'null'" in result.stdout
 
 
-def test_answers_that_are_nan_fail(runtime_cli, write, monkeypatch):
+def test_outputs_that_are_nan_fail(runtime_cli, write, monkeypatch):
     from runtime.backends.onnxruntime import OnnxRuntime
 
     nan = np.full((6, 3), np.nan, np.float32)
@@ -100,7 +100,7 @@ def test_answers_that_are_nan_fail(runtime_cli, write, monkeypatch):
     record = json.loads(result.stdout)
     assert (record["max_abs_error"], record["agreement"]) == (None, None)
     assert "NaN" in record["reasons"][0]
-    assert "no answer" in runtime_cli("verify", write()).stdout
+    assert "no output" in runtime_cli("verify", write()).stdout
 
 
 def test_a_file_without_golden_inputs_ends_with_2_and_the_command(runtime_cli, tiny, make_onnx):

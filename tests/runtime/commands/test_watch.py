@@ -48,13 +48,13 @@ def read(path):
 def watching(folder, options=FAST):
     """Watch in a thread; gives the list of what was found so far."""
     found, end = [], threading.Event()
-    answers = watch(folder, read, options)
+    results = watch(folder, read, options)
 
     def run():
-        for path, given in answers:
+        for path, result in results:
             if end.is_set():
                 return
-            found.append((path.name, given))
+            found.append((path.name, result))
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -85,14 +85,14 @@ def test_new_images_are_found_and_old_ones_and_other_files_are_not(folder, photo
     assert found == [("new.png", (8, 8))]
 
 
-def test_old_images_count_if_asked(folder, photo):
+def test_old_images_count_if_requested(folder, photo):
     (folder / "old.png").write_bytes(photo)
     with watching(folder, WatchOptions(existing=True, interval=0.02)) as found:
         wait_for(lambda: found)
     assert found[0] == ("old.png", (8, 8))
 
 
-def test_a_file_is_answered_again_when_it_changes(folder, photo):
+def test_a_file_is_predicted_again_when_it_changes(folder, photo):
     with watching(folder) as found:
         for count in (1, 2):
             (folder / "latest.png").write_bytes(photo)
@@ -109,7 +109,7 @@ def test_a_half_written_file_is_waited_for_even_over_a_pause(folder, photo):
     assert found == [("slow.png", (8, 8))]
 
 
-def test_a_file_that_stays_bad_is_told_once(folder):
+def test_a_file_that_stays_bad_is_reported_once(folder):
     with watching(folder) as found:
         (folder / "bad.png").write_bytes(b"no image")
         wait_for(lambda: found)
@@ -131,7 +131,7 @@ def test_a_deleted_file_is_forgotten_and_may_come_again(folder, photo):
     assert found == [("a.png", (8, 8))]
 
 
-def test_a_folder_that_is_missing_is_told(tmp_path):
+def test_a_folder_that_is_missing_is_reported(tmp_path):
     with pytest.raises(InputError, match=r"cannot watch .*No such file"):
         watch(tmp_path / "missing", read)
 
@@ -145,7 +145,7 @@ def test_wrong_usage(runtime_cli, tiny, folder):
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-def test_the_command_answers_until_it_is_told_to_end(tiny, folder, photo, sent, code):
+def test_the_command_predicts_until_it_is_ended(tiny, folder, photo, sent, code):
     (folder / "old.png").write_bytes(photo)
     command = [sys.executable, "-m", "runtime", "predict", str(tiny.path), "--json"]
     with subprocess.Popen(

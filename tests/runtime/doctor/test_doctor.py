@@ -132,7 +132,7 @@ def test_wrong_answers_are_no_working_engine(environment):
     answering(made, "0.25, 0.25, 0.25, 0.25")
     found = made.doctor("--backend", "litert", code=3)["backends"]["litert"]
     assert found["status"] == "broken"
-    assert "answers 0.250 0.250 0.250 0.250 where 0.067 0.133 0.267 0.533" in found["problem"]
+    assert "predicts 0.250 0.250 0.250 0.250, expected 0.067 0.133 0.267 0.533" in found["problem"]
 
 
 def test_right_answers_are_all_that_counts(environment):
@@ -178,7 +178,7 @@ def test_a_folder_that_an_uninstall_left_is_told(environment):
     (made.site / "onnxruntime" / "capi").mkdir(parents=True)
     found = made.doctor("--backend", "onnxruntime", code=3)["backends"]["onnxruntime"]
     assert found["status"] == "broken"
-    assert found["problem"].startswith("a folder onnxruntime is there, but no package")
+    assert found["problem"].startswith("there is a folder onnxruntime, but no package")
     assert found["fix"] == "pip install --force-reinstall --no-deps onnxruntime"
 
 

@@ -1,4 +1,4 @@
-"""The doctor on a machine that is made of files, and with interpreters that do as they like."""
+"""The doctor on a machine described by files, and with interpreters that fail."""
 
 import pytest
 
@@ -15,7 +15,7 @@ CPU part\t: 0xd08
 
 @pytest.fixture
 def pi_4(tmp_path):
-    """The files in which a Raspberry Pi 4 tells of itself."""
+    """The files in /proc of a Raspberry Pi 4."""
     root = tmp_path / "root"
     (root / "proc/device-tree").mkdir(parents=True)
     (root / "proc/device-tree/model").write_text("Raspberry Pi 4 Model B Rev 1.4\0")
@@ -25,7 +25,7 @@ def pi_4(tmp_path):
 
 @pytest.fixture
 def interpreter(tmp_path):
-    """Make an interpreter that does what the shell is told."""
+    """Make an interpreter that runs a shell script."""
 
     def make(code):
         path = tmp_path / "python"
@@ -52,9 +52,17 @@ def test_a_wheel_for_a_newer_core_than_that_of_a_raspberry_pi_4(engine, pi_4, in
     assert "it has no atomics, dotprod, fp16, i8mm, bf16, sve" in found.problem
 
 
-def test_a_signal_that_a_shell_tells_as_its_exit_code_is_seen(engine, interpreter):
+def test_a_signal_that_a_shell_reports_as_its_exit_code_is_found(engine, interpreter):
     options = DoctorOptions(engine, python=interpreter("exit 139"))
     assert "SIGSEGV" in examine(options).backends[0].problem
+
+
+def test_each_run_of_a_tiny_model_is_logged(engine, interpreter, caplog):
+    with caplog.at_level("DEBUG", "runtime"):
+        examine(DoctorOptions(engine, "cpu", python=interpreter("exit 139")))
+    (message,) = (text for text in caplog.messages if text.startswith("tiny.tflite in"))
+    assert message.startswith(f"tiny.tflite in {engine} on cpu: Probe(error=")
+    assert "code=139" in message
 
 
 def test_an_engine_that_hangs_is_ended(engine, interpreter):

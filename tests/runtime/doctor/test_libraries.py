@@ -53,7 +53,7 @@ def test_a_missing_library_of_debian_comes_with_its_package(environment, library
 
 def test_an_older_c_library_is_told(engine):
     found = engine(lambda data: replace(data, b"\0GLIBC_2.2.5\0", b"\0GLIBC_9.9.9\0"))
-    assert found["problem"].startswith("ai-edge-litert 2.3.0 wants GLIBC_9.9.9")
+    assert found["problem"].startswith("ai-edge-litert 2.3.0 requires GLIBC_9.9.9")
 
 
 def test_a_library_for_smaller_pages_is_told(engine):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.doctor.diagnoses import ANSWER
+from runtime.doctor.diagnoses import EXPECTED
 from runtime.doctor.examine import _FOLDER
 from runtime.model import from_artifact
 from runtime.modelfile import artifact as artifacts
@@ -35,7 +35,7 @@ def test_the_answer_is_what_numpy_computes_from_the_weights(maker):
     logits = np.round(sums * maker.WEIGHT_SCALE / 255 / maker.LOGIT_SCALE) * maker.LOGIT_SCALE
     powers = np.exp(logits)
     np.testing.assert_allclose(logits, np.arange(4) * math.log(2), atol=1e-9)
-    np.testing.assert_allclose(powers / powers.sum(), ANSWER, atol=1e-9)
+    np.testing.assert_allclose(powers / powers.sum(), EXPECTED, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -45,7 +45,7 @@ def test_the_shipped_files_are_small_sealed_and_right(name):
     assert len(file.data) < 4096
     with from_artifact(file) as classifier:
         grey = np.full((1, *classifier.spec.shape), 127, np.uint8)
-        np.testing.assert_allclose(classifier.predict_batch(grey)[0], ANSWER, atol=1e-5)
+        np.testing.assert_allclose(classifier.predict_batch(grey)[0], EXPECTED, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)

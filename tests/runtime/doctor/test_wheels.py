@@ -24,7 +24,9 @@ def test_every_engine_tells_its_wheels_and_has_one_for_a_raspberry_pi(name):
 
 def test_a_c_library_that_is_too_old_is_told():
     found = wheels.lacking(ENGINES["openvino"], replace(PI_OS_12, libc="glibc 2.31"))
-    assert found.problem == "openvino has wheels for glibc 2.35 and newer, here is glibc 2.31"
+    assert (
+        found.problem == "openvino has wheels for glibc 2.35 and newer, this system has glibc 2.31"
+    )
     assert "Raspberry Pi OS 12" in found.fix
     assert wheels.lacking(ENGINES["litert"], replace(PI_OS_12, libc="glibc 2.31")) is None
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 import runtime
-from runtime.commands._answers import Progress
+from runtime.commands._predictions import Progress
 from runtime.errors import BackendError, InputError
 from runtime.modelfile import artifact as artifacts
 from runtime.terminal.cli import Output
@@ -192,7 +192,7 @@ def test_the_command_predicts_many_in_order_on_all_cores(runtime_cli, exports, d
 
 def test_progress_is_one_line_that_is_written_over(monkeypatch, capsys):
     monkeypatch.setattr(Output, "interactive", True)
-    monkeypatch.setattr("runtime.commands._answers._SECONDS", 0.0)
+    monkeypatch.setattr("runtime.commands._predictions._SECONDS", 0.0)
     progress = Progress(Output())
     for _ in range(120):
         progress.step()

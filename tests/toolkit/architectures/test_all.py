@@ -6,10 +6,10 @@ import pytest
 from exporters import formats
 from exporters.keras_model.tensorflow_setup import import_tensorflow
 from runtime.errors import InputError
-from runtime.terminal.cli import Output
 from toolkit.architectures import BuildOptions, registry
 from toolkit.architectures.pretrained import Pretrained
 from toolkit.datasets import DataOptions
+from toolkit.progress import SILENT
 
 pytest.importorskip("tensorflow", reason="the workstation side is not installed")
 import_tensorflow()
@@ -55,7 +55,6 @@ def test_valid_padding_is_honoured_or_refused(name):
 
 def trained_briefly(name, data, parent, limit):
     """Return a model after a short training."""
-    from toolkit.commands._reporter import RichReporter
     from toolkit.trained_model import resolve
     from toolkit.training.options import TrainOptions
     from toolkit.training.train import train
@@ -64,7 +63,7 @@ def trained_briefly(name, data, parent, limit):
     options = TrainOptions(
         architecture=name, epochs=epochs, batch_size=16, learning_rate=0.003, limit=limit
     )
-    run = train(options, data, parent, RichReporter(Output(quiet=True))).run
+    run = train(options, data, parent, SILENT).run
     return resolve(run.path, DataOptions())
 
 

@@ -41,9 +41,8 @@ def test_images_that_are_too_small_for_valid_padding_are_refused():
 def trained(tmp_path_factory):
     """A run of two epochs on the digits."""
     from exporters.keras_model.tensorflow_setup import import_tensorflow
-    from runtime.terminal.cli import Output
-    from toolkit.commands._reporter import RichReporter
     from toolkit.datasets import DataOptions
+    from toolkit.progress import SILENT
     from toolkit.trained_model import resolve
     from toolkit.training.options import TrainOptions
     from toolkit.training.train import train
@@ -51,7 +50,7 @@ def trained(tmp_path_factory):
     import_tensorflow()
     options = TrainOptions(architecture="mobilenet-small", epochs=2, learning_rate=0.01)
     data, parent = DataOptions(name="digits"), tmp_path_factory.mktemp("mobilenet")
-    run = train(options, data, parent, RichReporter(Output(quiet=True))).run
+    run = train(options, data, parent, SILENT).run
     return resolve(run.path, DataOptions())
 
 

@@ -97,7 +97,7 @@ def test_a_run_stands_for_its_exports(bench, two_exports, monkeypatch):
     ("arguments", "code", "words"),
     [
         (("gone.tflite",), 2, "no such file or folder: gone.tflite"),
-        ((FLOAT, "--baseline", "gone.tflite"), 2, "no such file: gone.tflite"),
+        ((FLOAT, "--baseline", "gone.tflite"), 2, "no such file or folder: gone.tflite"),
         ((FLOAT, "--backend", "litrt"), 2, "Did you mean 'litert'"),
         ((FLOAT, "--threads", "0"), 2, "at least 1"),
         ((FLOAT, "--scenario", "of-line"), 2, "Did you mean 'offline'"),

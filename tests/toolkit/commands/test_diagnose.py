@@ -117,7 +117,7 @@ def test_the_table_cuts_long_names_and_no_numbers():
 
     from toolkit.commands.diagnose import table
     from toolkit.diagnosis import Diagnosis, LayerDiagnosis
-    from toolkit.diagnosis.diagnose import FileDiagnosis
+    from toolkit.diagnosis.file import FileDiagnosis
 
     numbers = (0, 12.5, 11.25, -0.5, 1.0, 1.0, 8)
     layer = LayerDiagnosis(

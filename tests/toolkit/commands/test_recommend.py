@@ -84,8 +84,8 @@ def test_a_gate_that_is_too_strict_for_int8_names_the_export_that_mends(
 
 def test_an_engine_that_takes_none_of_the_files_is_told(asked, exports):
     result = asked(exports["tflite"], "--backend", "onnxruntime")
-    assert result.exit_code == 1
-    assert "refused" in result.stdout
+    assert result.exit_code == 3
+    assert "runs .onnx files" in result.stderr
     assert "--backend auto" in result.stderr
 
 

@@ -13,6 +13,7 @@ from runtime.errors import ExportError, InputError, ParityError
 from toolkit.compression import CompressOptions, Compressor
 from toolkit.compression.search import Search, Target
 from toolkit.datasets import DataOptions
+from toolkit.progress import SILENT
 from toolkit.report.commands import commands
 from toolkit.runs.run import open_run
 from toolkit.trained_model import resolve
@@ -156,11 +157,11 @@ def wide(arrays):
 
 def test_a_speed_that_cannot_be_reached_names_the_one_that_can(trained, tmp_path):
     options = CompressOptions(target_speedup=900, copies=0, epochs=1)
-    compressor = Compressor(trained, options, quiet())
+    compressor = Compressor(trained, options, SILENT)
     with pytest.raises(ExportError, match=r"the fastest is .* --target-speedup"):
         compressor.compress(tmp_path / "runs")
     options = CompressOptions(target_speedup=1.01, target_shrink=900, copies=0, epochs=1)
-    compressor = Compressor(trained, options, quiet())
+    compressor = Compressor(trained, options, SILENT)
     with pytest.raises(ExportError, match=r"900 times smaller here; .* --target-shrink"):
         compressor.compress(tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
@@ -168,7 +169,7 @@ def test_a_speed_that_cannot_be_reached_names_the_one_that_can(trained, tmp_path
 
 def test_with_a_drop_alone_the_fastest_speed_within_reach_is_taken(trained, tmp_path, monkeypatch):
     options = CompressOptions(max_drop=100, copies=0, epochs=1)
-    compressor = Compressor(trained, options, quiet())
+    compressor = Compressor(trained, options, SILENT)
     asked = []
 
     def students(self, target):
@@ -185,17 +186,10 @@ def test_with_a_drop_alone_the_fastest_speed_within_reach_is_taken(trained, tmp_
 
 def test_a_student_that_loses_too_much_is_an_error_and_stays(trained, tmp_path):
     options = CompressOptions(target_speedup=3, max_drop=0, copies=0, epochs=1, learning_rate=1e-9)
-    compressor = Compressor(trained, options, quiet())
+    compressor = Compressor(trained, options, SILENT)
     with pytest.raises(ParityError, match="no student stays within 0 points"):
         compressor.compress(tmp_path)
     assert open_run(tmp_path).config["lineage"]
-
-
-def quiet():
-    from runtime.terminal.cli import Output
-    from toolkit.commands._reporter import RichReporter
-
-    return RichReporter(Output(quiet=True))
 
 
 @pytest.mark.parametrize(

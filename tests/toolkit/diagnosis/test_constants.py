@@ -95,7 +95,7 @@ def test_a_weight_scale_is_found_although_it_changes_many_weights(exports, refer
     assert any("weights are not the Keras model's" in text for text in found)
 
 
-def test_the_same_network_after_another_training_is_told_in_one_sentence(exports, trained):
+def test_the_same_network_after_another_training_is_reported_in_one_sentence(exports, trained):
     import keras
 
     from exporters.graphs import FloatGraphs

@@ -13,8 +13,8 @@ from runtime.errors import ArtifactError, InputError
 from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
 from toolkit.diagnosis import Diagnosis, diagnose
-from toolkit.diagnosis.diagnose import DiagnoseOptions, diagnose_file
 from toolkit.diagnosis.figures import plot_diagnosis
+from toolkit.diagnosis.file import DiagnoseOptions, diagnose_file
 from toolkit.export.request import ExportOptions, build_request
 from toolkit.inspection import view
 from toolkit.trained_model import Overrides, resolve
@@ -174,7 +174,7 @@ def test_noise_spoils_the_layers_behind_only_in_the_whole_file(digits_case, rng,
 
 
 @pytest.mark.parametrize("name", INT8)
-def test_the_cause_is_told(digits_case, rng, name):
+def test_the_cause_is_reported(digits_case, rng, name):
     clipped = digits_case.diagnose(
         DAMAGE[name](digits_case.files[name], 1, "scale", rng), suffix_of(name)
     )
@@ -205,7 +205,7 @@ def test_a_good_file_has_no_layer_that_stands_out(digits_case, name):
 
 
 @pytest.mark.parametrize("name", INT8)
-def test_noise_images_at_calibration_are_told(digits_case, name):
+def test_noise_images_at_calibration_are_reported(digits_case, name):
     calibration = digits_case.request.calibration
     dark = replace(calibration, batch=calibration.batch * np.float32(0.1))
     request = replace(digits_case.request, calibration=dark)
@@ -215,7 +215,7 @@ def test_noise_images_at_calibration_are_told(digits_case, name):
 
 
 @pytest.mark.parametrize("name", INT8)
-def test_channels_that_differ_and_share_a_scale_are_told(rgb_model, name):
+def test_channels_that_differ_and_share_a_scale_are_reported(rgb_model, name):
     """One channel a hundred times larger: harmless per channel, a loss per tensor."""
     data = DataOptions(path=rgb_model / "colors.npz")
     trained = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
@@ -248,7 +248,7 @@ def test_dynamic_range_has_no_ranges_but_noise(digits_case, exports):
 
 
 @pytest.mark.parametrize("name", ["tflite", "onnx", "tflite-int8", "onnx-int8"])
-def test_the_same_network_of_another_training_is_told(digits_run, exports, tmp_path, name):
+def test_the_same_network_of_another_training_is_reported(digits_run, exports, tmp_path, name):
     import keras
 
     keras.utils.set_random_seed(99)

@@ -37,13 +37,13 @@ def test_a_float_input_has_no_range(rng):
     assert audits.input_range(Float(), BATCH) == ()
 
 
-def test_values_cut_off_are_told():
+def test_values_cut_off_are_reported():
     (text,) = audits.input_range(Held(-0.25, 0.75, 1 / 255), BATCH)
     assert text.startswith("24.6% of the input values are cut off")
     assert "zero point" in text
 
 
-def test_a_range_that_is_hardly_used_is_told():
+def test_a_range_that_is_hardly_used_is_reported():
     (text,) = audits.input_range(Held(-4.0, 4.0, 8 / 255), BATCH)
     assert text.startswith("real images use only 12%")
     assert "calibration" in text

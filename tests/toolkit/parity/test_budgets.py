@@ -93,6 +93,6 @@ def test_a_gpu_has_its_own_limits_before_those_of_the_format(toml):
     assert load_budgets({}, path).of("tflite").max_abs_error == EXACT.max_abs_error
 
 
-def test_a_wrong_limit_for_a_gpu_is_told(toml):
+def test_a_wrong_limit_for_a_gpu_is_reported(toml):
     with pytest.raises(InputError, match="0…1"):
         load_budgets({}, toml("[tool.edge-toolkit.parity.gpu]\nmin-agreement = 2\n"))

@@ -20,7 +20,7 @@ from toolkit.parity import (
     budget_for,
     compare,
 )
-from toolkit.parity.compare import Questions, compare_each
+from toolkit.parity.compare import Comparison, compare_each
 from toolkit.parity.report import overall
 from toolkit.progress import Silent
 
@@ -88,7 +88,7 @@ def test_a_model_that_answers_otherwise_fails_with_all_reasons(judge, candidate,
     assert entry.mcnemar_p < 1e-6
 
 
-def test_an_engine_that_refuses_a_file_is_told_apart_from_a_failure(judge, candidate):
+def test_an_engine_that_refuses_a_file_is_distinguished_from_a_failure(judge, candidate):
     report = judge(candidate("tflite", "onnxruntime"), candidate("tflite"))
     refused, passed = report.artifacts
     assert (refused.verdict, refused.backend) == (REFUSED, "onnxruntime")
@@ -218,13 +218,13 @@ def test_a_refused_file_has_the_first_keys_too(judge, candidate):
 
 def test_the_outputs_come_with_the_verdict(trained, candidate):
     images, truth = trained.dataset.x_test[:9], trained.dataset.y_test[:9]
-    questions = Questions.of(Reference.of(trained), images, truth)
+    comparison = Comparison.of(Reference.of(trained), images, truth)
     candidates = [candidate("tflite"), candidate("tflite", "onnxruntime")]
-    ran, refused = compare_each(questions, candidates)
-    np.testing.assert_allclose(ran.outputs, questions.expected, atol=1e-4)
+    ran, refused = compare_each(comparison, candidates)
+    np.testing.assert_allclose(ran.outputs, comparison.expected, atol=1e-4)
     assert ran.outputs.shape == (9, 10)
     assert (refused.entry.verdict, refused.outputs) == (REFUSED, None)
-    assert questions.report([ran.entry]).verdict == ran.entry.verdict == PASS
+    assert comparison.report([ran.entry]).verdict == ran.entry.verdict == PASS
 
 
 def test_the_budget_of_a_candidate_is_used(judge, candidate):

@@ -13,7 +13,7 @@ from toolkit.parity.controls import CONTROLS, Base, self_check
 # What the reason must speak of, so that it points at the cause.
 CAUSES = {
     "one weight byte flipped": "weights is not the Keras model's",
-    "two labels swapped": "its labels stand in another order",
+    "two labels swapped": "its labels are in another order",
     "pixels not divided by 255": "preprocessing mismatch: on the same arrays the file agrees",
     "polarity inverted": "preprocessing mismatch",
     "wrong zero point": "zero point",
@@ -27,11 +27,16 @@ def request_(trained):
 
 
 @pytest.fixture(scope="module")
-def run(trained, exports, request_):
+def images(trained):
+    """Enough for every control: images and labels."""
+    return trained.dataset.x_test[:120], trained.dataset.y_test[:120]
+
+
+@pytest.fixture(scope="module")
+def run(trained, exports, request_, images):
     def _run(name):
         base = Base(artifacts.read(exports[name]), request_)
-        dataset = trained.dataset
-        results = self_check(base, Reference.of(trained), dataset.x_test, dataset.y_test)
+        results = self_check(base, Reference.of(trained), *images)
         return {result.control: result for result in results}
 
     return _run
@@ -54,11 +59,10 @@ def test_a_float_input_has_no_zero_point_and_no_calibration(run, name):
     assert all(results[control].caught for control in apply)
 
 
-def test_a_file_that_fails_by_itself_proves_nothing(trained, exports, request_):
+def test_a_file_that_fails_by_itself_proves_nothing(trained, exports, request_, images):
     strict = replace(budget_for("tflite-int8"), max_abs_error=1e-6)
     base = Base(artifacts.read(exports["tflite-int8"]), request_, strict)
-    dataset = trained.dataset
-    (result,) = self_check(base, Reference.of(trained), dataset.x_test, dataset.y_test)
+    (result,) = self_check(base, Reference.of(trained), *images)
     assert result.caught is None
     assert "itself fails the gate" in result.reasons[0]
 

@@ -25,11 +25,11 @@ FORMATS = list(formats())
 
 
 @dataclass(frozen=True)
-class Answered:
-    """A file with its own and Keras's answers to the test images."""
+class Outputs:
+    """A file with its own and Keras's outputs for the test images."""
 
     artifact: artifacts.Artifact
-    answers: np.ndarray
+    outputs: np.ndarray
     expected: np.ndarray
     images: np.ndarray
     truth: np.ndarray
@@ -37,11 +37,11 @@ class Answered:
 
     def add(self, **changes):
         found = replace(self, **changes)
-        same = (found.answers.argmax(1) == found.expected.argmax(1)).mean()
+        same = (found.outputs.argmax(1) == found.expected.argmax(1)).mean()
         accuracy = Accuracy(0.9, 0.8, float(same), 0.0, "digits test images", len(found.images))
         return add_golden(
             found.artifact,
-            found.answers,
+            found.outputs,
             found.expected,
             found.images,
             found.truth,
@@ -51,26 +51,26 @@ class Answered:
         )
 
 
-def answer(trained, path, folder):
+def run(trained, path, folder):
     copy = folder / path.name
     shutil.copy(path, copy)
     artifact = artifacts.read(copy)
     images = trained.dataset.x_test
     with silenced(), from_artifact(artifact) as classifier:
-        answers = classifier.predict_batch(images)
+        outputs = classifier.predict_batch(images)
     expected = trained.source.predict(trained.spec.apply(images))
-    return Answered(artifact, answers, expected, images, trained.dataset.y_test, trained.labels)
+    return Outputs(artifact, outputs, expected, images, trained.dataset.y_test, trained.labels)
 
 
 @pytest.fixture(scope="module")
-def answered(trained, exports, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("answered")
-    return {name: answer(trained, path, folder) for name, path in exports.items()}
+def measured(trained, exports, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("measured")
+    return {name: run(trained, path, folder) for name, path in exports.items()}
 
 
 @pytest.fixture(scope="module")
-def sealed(answered):
-    return {name: file.add() for name, file in answered.items()}
+def sealed(measured):
+    return {name: file.add() for name, file in measured.items()}
 
 
 def verdict(artifact, backend="auto"):
@@ -111,9 +111,9 @@ def test_every_engine_passes_on_every_format(sealed, name):
     assert seen[0] in ("litert", "onnxruntime")
 
 
-def test_sealing_twice_gives_the_same_file(answered):
-    first = answered["tflite-int8"].add()
-    assert answered["tflite-int8"].add(artifact=first).data == first.data
+def test_sealing_twice_gives_the_same_file(measured):
+    first = measured["tflite-int8"].add()
+    assert measured["tflite-int8"].add(artifact=first).data == first.data
 
 
 # What must fail
@@ -140,7 +140,7 @@ def test_permuted_labels_fail(sealed, name):
 
 def with_kernel(artifact, change):
     """Return a file in which the second convolution has other weights, sealed again."""
-    payload = bytearray(artifacts._container(artifact.path).payload(artifact.data))
+    payload = bytearray(artifacts.payload(artifact))
     change_kernel = _change_tflite if artifact.suffix == ".tflite" else _change_onnx
     return artifacts.pack(artifact.path, change_kernel(payload, change), artifact.manifest)
 
@@ -196,36 +196,36 @@ def test_weights_that_are_not_finite_fail(sealed, name):
 # What is refused
 
 
-def test_a_file_with_other_class_names_is_not_sealed(answered):
+def test_a_file_with_other_class_names_is_not_sealed(measured):
     with pytest.raises(ParityError, match=r"names its classes .* toolkit export"):
-        answered["tflite"].add(labels=tuple("1023456789"))
+        measured["tflite"].add(labels=tuple("1023456789"))
 
 
-def test_a_file_of_another_tool_is_not_sealed(answered):
-    bare = replace(answered["tflite"].artifact, manifest=None)
-    file = answered["tflite"]
-    arrays = (file.answers, file.expected, file.images, file.truth, file.labels)
+def test_a_file_of_another_tool_is_not_sealed(measured):
+    bare = replace(measured["tflite"].artifact, manifest=None)
+    file = measured["tflite"]
+    arrays = (file.outputs, file.expected, file.images, file.truth, file.labels)
     accuracy = file.artifact.manifest.accuracy
     with pytest.raises(ArtifactError, match="toolkit export"):
         add_golden(bare, *arrays, accuracy, budget_for("tflite"))
 
 
-def test_a_file_that_is_too_far_from_keras_is_not_sealed(answered):
-    file = answered["tflite"]
+def test_a_file_that_is_too_far_from_keras_is_not_sealed(measured):
+    file = measured["tflite"]
     with pytest.raises(ParityError, match="a probability is off by"):
-        file.add(answers=file.answers * np.float32(0.9))
+        file.add(outputs=file.outputs * np.float32(0.9))
 
 
-def test_a_file_that_never_agrees_is_not_sealed(answered):
-    file = answered["tflite"]
+def test_a_file_that_never_agrees_is_not_sealed(measured):
+    file = measured["tflite"]
     with pytest.raises(InputError, match="no image can be a golden input"):
-        file.add(answers=np.roll(file.answers, 1, axis=1))
+        file.add(outputs=np.roll(file.outputs, 1, axis=1))
 
 
-def test_golden_inputs_of_another_size_are_not_sealed(sealed, answered):
+def test_golden_inputs_of_another_size_are_not_sealed(sealed, measured):
     manifest = sealed["tflite"].manifest
     taller = replace(manifest.preprocess, height=56)
-    other = replace(answered["tflite"].artifact, manifest=replace(manifest, preprocess=taller))
+    other = replace(measured["tflite"].artifact, manifest=replace(manifest, preprocess=taller))
     with pytest.raises(InputError, match="golden images are not 20 of 28x56"):
         seal(other, manifest.golden, manifest.accuracy)
 
@@ -242,7 +242,7 @@ def test_a_colour_model_passes_and_fails_as_it_should(rgb_model, tmp_path, name)
     trained = resolve(rgb_model / "colors.keras", data, Overrides(scale=1.0))
     (file,) = (one.artifact for one in export(trained, ExportOptions((name,), tmp_path)))
     (tmp_path / "copy").mkdir()
-    sealed = answer(trained, file.path, tmp_path / "copy").add()
+    sealed = run(trained, file.path, tmp_path / "copy").add()
     assert sealed.manifest.golden.pixels((32, 32, 3)).shape == (6, 32, 32, 3)
     assert verdict(sealed).verdict == "pass"
     spec = replace(sealed.manifest.preprocess, scale=1 / 255)

@@ -18,10 +18,10 @@ def made(count, classes, *, size=(8, 8, 1), margins=None, error=0.0, seed=0):
     expected = np.zeros((count, classes), np.float32)
     expected[np.arange(count), truth] = (1 + margins) / 2
     expected[np.arange(count), (truth + 1) % classes] = (1 - margins) / 2
-    answers = expected.copy()
-    answers[np.arange(count), truth] -= error
-    answers[np.arange(count), (truth + 1) % classes] += error
-    return images, truth, expected, answers
+    outputs = expected.copy()
+    outputs[np.arange(count), truth] -= error
+    outputs[np.arange(count), (truth + 1) % classes] += error
+    return images, truth, expected, outputs
 
 
 def margins_of(golden):
@@ -64,14 +64,14 @@ def test_an_undecided_model_is_taken_with_labels_that_do_not_count():
     assert margins_of(golden).max() < golden.tie_margin
 
 
-def test_a_class_that_keras_never_answers_is_left_out_and_counted():
-    images, truth, expected, answers = made(30, 3)
+def test_a_class_that_keras_never_predicts_is_left_out_and_counted():
+    images, truth, expected, outputs = made(30, 3)
     keep = truth != 1
     golden = choose(
         images[keep],
         truth[keep],
         expected[keep],
-        answers[keep],
+        outputs[keep],
         names(3),
         GoldenRule(1e-4, 1e-3, "noise"),
     )
@@ -90,7 +90,7 @@ def test_many_classes_get_their_first_image_first_and_are_else_taken_evenly(
     assert max(np.diff(found)) <= -(-classes // covered)
 
 
-def test_answers_of_a_thousand_classes_do_not_swell_the_file():
+def test_outputs_of_a_thousand_classes_do_not_swell_the_file():
     golden = choose(*made(2000, 1000), names(1000), GoldenRule(1e-4, 1e-3, "noise"))
     assert len(golden) == 20
 
@@ -114,9 +114,9 @@ def test_the_same_arguments_give_the_same_record():
     assert first == second
 
 
-def test_answers_that_are_not_finite_are_not_chosen():
-    images, truth, expected, answers = made(6, 2, margins=[0.3, 0.3, 0.5, 0.5, 0.9, 0.9])
-    answers[0] = np.nan
-    golden = choose(images, truth, expected, answers, names(2), GoldenRule(0.05, 0.5, "noise"))
+def test_outputs_that_are_not_finite_are_not_chosen():
+    images, truth, expected, outputs = made(6, 2, margins=[0.3, 0.3, 0.5, 0.5, 0.9, 0.9])
+    outputs[0] = np.nan
+    golden = choose(images, truth, expected, outputs, names(2), GoldenRule(0.05, 0.5, "noise"))
     assert margins_of(golden).min() == pytest.approx(0.3, abs=1e-5)
     assert np.isfinite(golden.expected).all()

@@ -12,7 +12,6 @@ from toolkit.datasets import DataOptions
 from toolkit.engines import ALL
 from toolkit.export.export import export, read_exports
 from toolkit.export.request import ExportOptions
-from toolkit.parity import verify as verifying
 from toolkit.parity.verify import VerifyOptions, verify
 from toolkit.trained_model import Overrides, as_exported, resolve
 
@@ -39,15 +38,11 @@ def test_without_any_file_it_says_how_to_make_some(trained, tmp_path):
 
 
 def test_all_installed_engines_are_asked(exports, trained):
-    def _asked(path):
-        job = verifying.prepare(trained, VerifyOptions((path,), backend=ALL))
-        return job._candidates(job.files[0])
-
-    found = _asked(exports["tflite"])
-    assert "litert" in [candidate.backend for candidate in found]
-    found = _asked(exports["onnx"])
-    installed = {engine.name for engine in for_suffix(".onnx") if engine.installed()}
-    assert {candidate.backend for candidate in found} == installed
+    for name in ("tflite", "onnx"):
+        path = exports[name]
+        report = verify(trained, VerifyOptions((path,), backend=ALL, limit=4))
+        installed = {engine.name for engine in for_suffix(path.suffix) if engine.installed()}
+        assert {entry.backend for entry in report.artifacts} == installed
 
 
 def test_a_damaged_file_is_never_run(trained, exports, tmp_path):
@@ -122,7 +117,7 @@ def test_files_that_do_not_agree_on_preprocessing_are_refused(rgb_model, scaled,
     assert [entry.verdict for entry in report.artifacts] == ["pass", "fail"]
 
 
-def test_a_keras_model_at_chance_is_told(rgb_model, tmp_path):
+def test_a_keras_model_at_chance_is_reported(rgb_model, tmp_path):
     """The scale is wrong for both, so they agree; the accuracy shows it."""
     data = DataOptions(path=rgb_model / "colors.npz")
     wrong = resolve(rgb_model / "colors.keras", data, Overrides(scale=1e-5))

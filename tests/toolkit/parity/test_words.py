@@ -1,4 +1,4 @@
-"""What the gate says: the sentence, the reasons, the notes."""
+"""What the gate reports: the sentence, the reasons, the notes."""
 
 from dataclasses import replace
 
@@ -12,8 +12,8 @@ from toolkit.parity.metrics import measure
 LABELS = tuple("abcd")
 
 
-def answers(images, wrong=(), margin=0.9):
-    """Return probabilities for class 0, and the class ``wrong`` says for single images."""
+def outputs(images, wrong=(), margin=0.9):
+    """Return probabilities for class 0, and the class in ``wrong`` for single images."""
     rows = np.full((images, 4), (1 - margin) / 4 / 1.0, np.float64)
     rows[:, 0] += margin
     for index, label in dict(wrong).items():
@@ -23,24 +23,24 @@ def answers(images, wrong=(), margin=0.9):
 
 def found(images=10_000, flips=7, unsure=6, wrong_in_keras=(), truth=None):
     """Flip the first images; Keras is unsure of the first of them."""
-    expected = answers(images, dict.fromkeys(wrong_in_keras, 2))
+    expected = outputs(images, dict.fromkeys(wrong_in_keras, 2))
     expected[:unsure] = [0.5, 0.45, 0.03, 0.02]
-    given = answers(images, dict.fromkeys(wrong_in_keras, 2) | dict.fromkeys(range(flips), 1))
-    return measure(expected, given, np.zeros(images, int) if truth is None else truth, LABELS, 0.1)
+    actual = outputs(images, dict.fromkeys(wrong_in_keras, 2) | dict.fromkeys(range(flips), 1))
+    return measure(expected, actual, np.zeros(images, int) if truth is None else truth, LABELS, 0.1)
 
 
-def test_the_sentence_tells_flips_ties_accuracy_and_chance():
+def test_the_sentence_states_flips_ties_accuracy_and_chance():
     truth = np.zeros(10_000, int)
     truth[:3] = 1
     text = words.sentence("int8", found(truth=truth), INTEGER)
     assert text.startswith(
-        "int8 answers differently on 7 of 10,000 images; Keras was unsure on 6 of them "
+        "int8 predicts another label on 7 of 10,000 images; Keras was unsure on 6 of them "
         "(margin < 0.1); accuracy 99.97 → 99.96 % (-0.01 points, 95 % interval "
     )
     assert text.endswith("a difference that chance alone would explain (McNemar p = 1.0)")
 
 
-def test_equal_answers_are_said_shortly():
+def test_equal_outputs_get_a_short_sentence():
     text = words.sentence("onnx", found(flips=0, unsure=0), INTEGER)
     assert text == "onnx gives Keras's label on all 10,000 images; accuracy 100.00% like Keras"
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporters.calibration import CalibrationOptions
 from exporters.formats import registry
 from exporters.keras_model.source import KerasSource
 from runtime.errors import InputError, ParityError
 from runtime.modelfile import artifact as artifacts
-from toolkit.export.attempts import HEADING, Attempt, Mending, best, failure, points
+from toolkit.export.attempts import HEADING, Attempt, SearchRecord, best, failure, points
 from toolkit.export.request import ExportOptions
 from toolkit.quantization_search.judge import Judge
 from toolkit.quantization_search.search import Search, SearchOptions, export_within, search
@@ -73,13 +74,13 @@ def test_lines_fit_80_columns_and_zero_has_no_sign():
     assert points(-0.0001) == "0.00"
 
 
-def test_the_cost_is_told_against_the_plain_file():
+def test_the_cost_is_reported_against_the_plain_file():
     plain, chosen = attempt(drop=2.0, passes=False), attempt("x", 0.1, floats=("conv",), size=1500)
-    record = Mending("f", 0.2, "d", 10, (plain, chosen), chosen)
+    record = SearchRecord("f", 0.2, "d", 10, (plain, chosen), chosen)
     assert "loses 0.10 points, plain 2.00. Cost against plain: +50.0 % bytes" in str(record)
     assert "In float: conv." in str(record)
     assert record.to_json()["bytes_ratio"] == 1.5
-    assert "nothing had to be mended" in str(replace(record, chosen=plain))
+    assert "no other settings were needed" in str(replace(record, chosen=plain))
 
 
 @pytest.mark.parametrize("drop", [-0.1, 101, math.nan])
@@ -114,8 +115,9 @@ def hard(trained, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["tflite-int8", pytest.param("onnx-int8", marks=pytest.mark.slow)])
-def test_a_model_that_int8_ruins_is_mended(hard, name, tmp_path):
-    (found,) = export_within(hard, SearchOptions(ExportOptions((name,), tmp_path), 1.0))
+def test_a_model_that_int8_ruins_is_repaired_by_a_search(hard, name, tmp_path):
+    plainly = ExportOptions((name,), tmp_path, CalibrationOptions(64))
+    (found,) = export_within(hard, SearchOptions(plainly, 1.0))
     artifact, record = found.artifact, found.search
     plain, chosen = record.attempts[0], record.chosen
     assert (plain.what, plain.passes, chosen.passes) == ("plain", False, True)

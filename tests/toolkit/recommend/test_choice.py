@@ -107,7 +107,7 @@ def test_the_drop_is_a_point_estimate_in_points(delta, limit, passes):
     assert found == ("a" if passes else None)
 
 
-def test_the_excluded_drop_is_told_with_its_limit():
+def test_the_excluded_drop_is_reported_with_its_limit():
     (entry,) = judge([measured(accuracy_delta=-0.0123)], Limits(max_drop=0.5))
     assert entry.excluded == ("accuracy is 1.23 points below Keras's (--max-drop 0.5)",)
 
@@ -118,7 +118,7 @@ def test_a_file_of_exactly_the_largest_size_passes():
     assert entry.excluded == ("901 bytes are more than --max-size 900",)
 
 
-def test_all_reasons_are_told():
+def test_all_reasons_are_reported():
     bad = measured(verdict="fail", reasons=("x", "y"), accuracy_delta=-0.2, size=9999)
     (entry,) = judge([bad], Limits(1.0, 10))
     assert len(entry.excluded) == 4

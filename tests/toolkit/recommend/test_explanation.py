@@ -41,7 +41,7 @@ FLOAT = measured("tflite", 0.66, 3_600_000)
 def test_the_fastest_is_said_to_be_the_fastest():
     text = reason(FLOAT, measured("tflite-int8", 0.22))
     assert text == (
-        "tflite-int8 on litert: the fastest of the 2 that pass, 0.220 ms an image; 900 kB, "
+        "tflite-int8 on litert: the fastest of the 2 that pass, 0.220 ms per image; 900 kB, "
         "55 MB of memory; 3.0 times as fast as float32 and 25% of its size; accuracy as Keras's."
     )
 
@@ -51,7 +51,7 @@ def test_a_smaller_one_that_is_nearly_as_fast_says_so():
         measured("tflite-dynamic", 0.20, 950_000),
         measured("tflite-int8", 0.21, 900_000, accuracy_delta=-0.0012),
     )
-    assert "0.210 ms an image, within 10% of the fastest (tflite-dynamic on litert, 0.200" in text
+    assert "0.210 ms per image, within 10% of the fastest (tflite-dynamic on litert, 0.200" in text
     assert "and the smallest of those" in text
     assert text.endswith("accuracy 0.12 points below Keras's.")
 
@@ -65,7 +65,7 @@ def test_memory_is_named_where_it_decided():
 
 def test_a_faster_and_smaller_one_that_has_rivals():
     text = reason(measured("tflite-int8", 0.20), measured("tflite-dynamic", 0.21, 950_000))
-    assert "the fastest of the 2 that pass, 0.200 ms an image, and the smallest" in text
+    assert "the fastest of the 2 that pass, 0.200 ms per image, and the smallest" in text
 
 
 def test_the_only_one_says_so_and_a_gain_is_no_loss():
@@ -90,7 +90,7 @@ def test_no_speed_is_claimed_where_float32_is_as_fast():
         (3.50, "very slow"),
     ],
 )
-def test_int8_that_is_not_faster_than_float32_is_told_with_the_ratio(ms, words):
+def test_int8_that_is_not_faster_than_float32_is_reported_with_the_ratio(ms, words):
     notes = explanation.notes([FLOAT, measured("tflite-int8", ms)])
     assert len(notes) == (1 if words else 0)
     assert all(words in note and f"{ms / 0.66:.2g} times the latency" in note for note in notes)
@@ -104,7 +104,7 @@ def test_int8_is_compared_with_float32_of_its_own_engine_only():
     assert "1.8 times" in note
 
 
-def test_a_very_slow_format_is_told_though_it_is_excluded():
+def test_a_very_slow_format_is_reported_though_it_is_excluded():
     slow = measured("tflite-int16x8", 20.0, verdict="fail", reasons=("x",))
     (note,) = explanation.notes(judge([FLOAT, slow], Limits()))
     assert note == (
@@ -113,7 +113,7 @@ def test_a_very_slow_format_is_told_though_it_is_excluded():
     )
 
 
-def test_a_busy_machine_is_told():
+def test_a_busy_machine_is_reported():
     assert explanation.notes([FLOAT], 0.95) == ()
     (note,) = explanation.notes([FLOAT], 0.6)
     assert note.startswith("other programs took 40% of the processor while timing")

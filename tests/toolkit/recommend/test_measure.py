@@ -48,7 +48,7 @@ def test_the_chosen_one_keeps_the_rule(everything):
     assert one.parity.format in everything.why
 
 
-def test_the_very_slow_format_is_told(everything):
+def test_the_very_slow_format_is_reported(everything):
     (slow,) = [
         note
         for note in everything.notes
@@ -134,7 +134,7 @@ def test_a_file_that_fails_the_gate_is_not_taken_though_it_is_the_fastest(
     assert "toolkit export --format onnx-int8 --max-drop 0.1" in alone.why
 
 
-def test_too_few_images_to_see_the_limit_are_told(trained, exports):
+def test_too_few_images_to_see_the_limit_are_reported(trained, exports):
     found = recommend(trained, options(exports["tflite"], limit=20, max_drop=0.01))
     assert any("20 images" in note and "cannot be seen" in note for note in found.notes)
 
@@ -149,7 +149,7 @@ def test_a_file_that_dies_in_a_fresh_process_is_out(trained, exports, monkeypatc
     assert "code -4" in found.entries[0].excluded[0]
 
 
-def test_a_processor_that_others_use_too_is_told(trained, exports, monkeypatch):
+def test_a_processor_that_others_use_too_is_reported(trained, exports, monkeypatch):
     monkeypatch.setattr(measure, "process_time", lambda: 0.0)  # it got no time at all
     found = recommend(trained, options(exports["tflite"]))
     assert any("other programs took 100% of the processor" in note for note in found.notes)

@@ -130,13 +130,12 @@ def test_other_classes_get_a_new_head_and_keep_the_rest(digits, digits_run):
 
 
 def test_frozen_layers_stay_and_others_learn(digits, digits_run, tmp_path):
-    from runtime.terminal.cli import Output
-    from toolkit.commands._reporter import RichReporter
     from toolkit.datasets import DataOptions
+    from toolkit.progress import SILENT
     from toolkit.training.train import train
 
     changes = options(start=str(digits_run.path), freeze=2, epochs=1, limit=80)
-    run = train(changes, DataOptions(name="digits"), tmp_path, RichReporter(Output(quiet=True))).run
+    run = train(changes, DataOptions(name="digits"), tmp_path, SILENT).run
     after, before = (keras.models.load_model(one.model) for one in (run, digits_run))
     weighted = [layer.name for layer in before.layers if layer.weights]
     for place, name in enumerate(weighted):

@@ -11,9 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from runtime.errors import InputError
-from runtime.terminal.cli import Output
-from toolkit.commands._reporter import RichReporter
 from toolkit.datasets import DataOptions
+from toolkit.progress import SILENT
 from toolkit.training import checkpoint
 from toolkit.training import options as train_options
 from toolkit.training import train as training
@@ -26,10 +25,6 @@ DIGITS = DataOptions(name="digits")
 SHORT = TrainOptions(architecture="small_network:build", epochs=2, limit=60)
 
 
-def quiet():
-    return RichReporter(Output(quiet=True))
-
-
 def rates_of(result):
     with (result.run.path / "history.csv").open() as file:
         return [float(row["learning_rate"]) for row in csv.DictReader(file)]
@@ -39,7 +34,7 @@ def test_mixed_precision_gives_a_float32_model(tmp_path):
     import keras
 
     options = TrainOptions(epochs=1, limit=60, padding="valid", precision="mixed_bfloat16")
-    result = train(options, DIGITS, tmp_path, quiet())
+    result = train(options, DIGITS, tmp_path, SILENT)
     model = keras.models.load_model(result.run.model)
     assert {layer.dtype_policy.name for layer in model.layers} == {"float32"}
     assert {weight.dtype for weight in model.weights} == {"float32"}
@@ -62,11 +57,11 @@ def test_a_precision_that_was_asked_for_is_kept(precision):
 
 def test_the_learning_rate_falls_on_a_plateau(tmp_path, monkeypatch):
     monkeypatch.setattr(Plateau, "update", lambda self, value, rate: rate * self.factor)
-    assert rates_of(train(SHORT, DIGITS, tmp_path, quiet())) == pytest.approx([0.001, 0.0005])
+    assert rates_of(train(SHORT, DIGITS, tmp_path, SILENT)) == pytest.approx([0.001, 0.0005])
 
 
 def test_the_learning_rate_falls_along_a_cosine(tmp_path):
-    result = train(replace(SHORT, epochs=4, schedule="cosine"), DIGITS, tmp_path, quiet())
+    result = train(replace(SHORT, epochs=4, schedule="cosine"), DIGITS, tmp_path, SILENT)
     shares = [0.5 * (1 + math.cos(math.pi * n / 4)) for n in range(4)]
     expected = [0.001 * (0.002 + 0.998 * share) for share in shares]  # 0.2 % are left at the end
     assert rates_of(result) == pytest.approx(expected, rel=1e-4)
@@ -75,7 +70,7 @@ def test_the_learning_rate_falls_along_a_cosine(tmp_path):
 
 def test_a_cosine_goes_on_after_an_interruption(tmp_path, monkeypatch):
     options = replace(SHORT, epochs=3, schedule="cosine")
-    whole = rates_of(train(options, DIGITS, tmp_path / "whole", quiet()))
+    whole = rates_of(train(options, DIGITS, tmp_path / "whole", SILENT))
     save = checkpoint.save
 
     def interrupted(folder, model, state, *, is_best):
@@ -85,9 +80,9 @@ def test_a_cosine_goes_on_after_an_interruption(tmp_path, monkeypatch):
 
     monkeypatch.setattr(checkpoint, "save", interrupted)
     with pytest.raises(TrainingInterruptedError) as raised:
-        train(options, DIGITS, tmp_path / "parts", quiet())
+        train(options, DIGITS, tmp_path / "parts", SILENT)
     monkeypatch.setattr(checkpoint, "save", save)
-    assert rates_of(training.resume(raised.value.path, quiet())) == whole
+    assert rates_of(training.resume(raised.value.path, SILENT)) == whole
 
 
 @pytest.mark.parametrize("schedule", ["plateau", "cosine"])
@@ -104,9 +99,9 @@ def test_the_learning_rate_rises_in_a_warmup_that_survives_an_interruption(
 
     monkeypatch.setattr(checkpoint, "save", interrupted)
     with pytest.raises(TrainingInterruptedError) as raised:
-        train(options, DIGITS, tmp_path, quiet())
+        train(options, DIGITS, tmp_path, SILENT)
     monkeypatch.setattr(checkpoint, "save", save)
-    found = rates_of(training.resume(raised.value.path, quiet()))
+    found = rates_of(training.resume(raised.value.path, SILENT))
     last = 0.001 if schedule == "plateau" else 0.0005  # half of a cosine over two epochs
     assert found == pytest.approx([0.001 / 3, 0.002 / 3, 0.001, last], rel=0.01)
 
@@ -153,8 +148,8 @@ def test_every_optimizer_trains_and_its_training_can_be_resumed(tmp_path, monkey
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "save", interrupted)
         with pytest.raises(TrainingInterruptedError) as raised:
-            train(replace(SHORT, optimizer=name), DIGITS, tmp_path, quiet())
-    assert training.resume(raised.value.path, quiet()).metrics["epochs"] == 2
+            train(replace(SHORT, optimizer=name), DIGITS, tmp_path, SILENT)
+    assert training.resume(raised.value.path, SILENT).metrics["epochs"] == 2
 
 
 @pytest.mark.slow
@@ -179,7 +174,7 @@ def keras_weights(path):
 def test_tensorboard_reads_what_was_written(tmp_path):
     import tensorflow as tf
 
-    result = train(replace(SHORT, tensorboard=True), DIGITS, tmp_path, quiet())
+    result = train(replace(SHORT, tensorboard=True), DIGITS, tmp_path, SILENT)
     (events,) = (result.run.path / "tensorboard").glob("events.*")
     found = {}
     for event in tf.compat.v1.train.summary_iterator(str(events)):

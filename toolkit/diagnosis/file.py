@@ -1,4 +1,4 @@
-"""Diagnoses a model file against the Keras model that it was made from."""
+"""The diagnosis of a model file against the Keras model that it was made from."""
 
 from __future__ import annotations
 
@@ -35,7 +35,11 @@ class DiagnoseOptions:
     Attributes:
         images: how many training images; the test images stay untouched.
         seed: the same seed draws the same images. That of the calibration is 0: another
-            one shows what calibration did not see.
+            one draws images that calibration did not use.
+
+    Example:
+        >>> DiagnoseOptions(images=64).seed
+        1
     """
 
     images: int = DEFAULT_IMAGES
@@ -59,9 +63,14 @@ class FileDiagnosis:
 
     Attributes:
         path: the file.
-        format: the export format, ``unknown`` where the file does not say.
+        format: the export format, ``unknown`` if the file does not record it.
         backend: the engine that ran it.
         found: its layers.
+
+    Example::
+
+        diagnosis = diagnose_file(trained, Path("mnist-cnn.int8.tflite"), DiagnoseOptions())
+        print(diagnosis.found.worst.name, diagnosis.advice)
     """
 
     path: Path
@@ -71,18 +80,18 @@ class FileDiagnosis:
 
     @property
     def next_format(self) -> str | None:
-        """The format to export again for a remedy; None if there is nothing to mend."""
+        """The format to export again for a remedy; None if there is nothing to fix."""
         if self.found.is_exact or (self.found.is_good and not self.found.notes):
             return None
         return _INTEGER[self.path.suffix.lower()] if self.format == "unknown" else self.format
 
     @property
     def advice(self) -> str:
-        """Say in a sentence which layer is worst, and what to do."""
+        """Which layer is worst, and what to do, as a sentence."""
         worst = self.found.worst
         if self.found.is_exact:
             least = "no difference at all" if worst.own_sqnr > 1e3 else f"{worst.own_sqnr:.0f} dB"
-            return f"Nothing to diagnose: each layer gives what it gives in float ({least})."
+            return f"Nothing to diagnose: each layer computes what it computes in float ({least})."
         if worst.wrong:
             return f"Layer {worst.name} is damaged: {worst.remark}. Export the file again."
         what = f"The worst layer is {worst.name}: alone it is at {worst.own_sqnr:.0f} dB"
@@ -109,6 +118,11 @@ def diagnose_file(
         ArtifactError: it is damaged, or made from another network.
         ExportError: the Keras model cannot be converted.
         BackendError: the engine refuses it.
+
+    Example::
+
+        diagnosis = diagnose_file(trained, Path("mnist-cnn.int8.tflite"), DiagnoseOptions())
+        decibels = {layer.name: layer.own_sqnr for layer in diagnosis.found.layers}
     """
     file = artifacts.read(path)
     trained = as_exported(trained, (file,), reporter)
