@@ -45,16 +45,16 @@ toolkit train --dataset mnst                            | Did you mean 'mnist'?
 toolkit train --dataset folder                          | --dataset folder needs --data FOLDER
 toolkit train --dataset npz                             | --dataset npz needs --data FILE.npz
 toolkit train --dataset mnist --data tiny.npz           | must be uint8 (60000, 28, 28)
-toolkit train --dataset mnist --image-size 32           | only image folders are brought to another
-toolkit train --dataset digits --channels 3             | only image folders are brought to another
-toolkit train --dataset cifar10 --image-size 28         | only image folders are brought to another
+toolkit train --dataset mnist --image-size 32           | only image folders are resized
+toolkit train --dataset digits --channels 3             | only image folders are resized
+toolkit train --dataset cifar10 --image-size 28         | only image folders are resized
 toolkit train --dataset cifar10 --data note.txt         | is not the binary version of CIFAR-10
 toolkit train --dataset cifar10 --data empty            | data_batch_1.bin: no such file
 toolkit train --data tinny.npz                          | Did you mean 'tiny.npz'?
 toolkit train --data note.txt                           | note.txt is not a readable .npz file
 toolkit train --data empty                              | expected one sub-folder per class, found 0
 toolkit train --data empty --image-size 0x3             | neither like 32 nor like 32x48
-toolkit train --data tiny.npz --image-size 32           | needed are 32x32x1
+toolkit train --data tiny.npz --image-size 32           | requested 32x32x1
 toolkit train --data tiny.npz --channels 2              | must be 1 (grey) or 3 (RGB), not 2
 toolkit train --data tiny.npz --fit padd                | Did you mean 'pad'?
 toolkit train --data tiny.npz --polarity inverted       | Did you mean 'invert'?
@@ -228,7 +228,7 @@ toolkit explain note.txt                                | no run folder and no .
 toolkit explain m.onnx                                  | feature maps are read from .tflite files
 toolkit explain broken.tflite                           | its SHA-256 does not match its content
 toolkit explain runs/a gone.png                         | no such file or folder: gone.png
-toolkit explain runs/a note.txt                         | not an image of a known kind
+toolkit explain runs/a note.txt                         | not an image of a known format
 toolkit explain runs/a --against runs/a                 | --against goes with a .tflite file
 toolkit explain runs/a --index -1                       | --index must be at least 0, not -1
 toolkit explain runs/a --out note.txt                   | --out note.txt is no folder
@@ -263,7 +263,7 @@ runtime predict m.tflite note.txt --labels a,b,a        | --labels names 'a' twi
 runtime predict m.tflite note.txt --fit padd            | Did you mean 'pad'?
 runtime predict m.tflite note.txt --polarity inverted   | Did you mean 'invert'?
 runtime predict m.tflite note.txt --scale 0             | must be finite and not zero
-runtime predict m.tflite note.txt --mean a              | --mean takes one number or one a channel
+runtime predict m.tflite note.txt --mean a              | --mean takes one number or one per channel
 runtime predict m.tflite note.txt --mean 1,2            | mean needs 1 or 3 values, not 2
 runtime predict m.tflite note.txt --std 0               | must be finite and not zero
 runtime predict m.tflite note.txt --backend litertt     | Did you mean 'litert'?
@@ -296,7 +296,7 @@ runtime bench m.tflite --precision float16              | are for --device gpu o
 runtime bench m.tflite --device gpu --provider cudaa    | Did you mean 'cuda'?
 runtime bench m.tflite --batch a                        | --batch takes numbers from 1 up
 runtime bench m.tflite --seconds 0                      | --seconds must be above 0, not 0
-runtime bench m.tflite --image note.txt                 | not an image of a known kind
+runtime bench m.tflite --image note.txt                 | not an image of a known format
 runtime bench m.tflite --all --backend litert           | --all ranks every engine on the CPU
 runtime bench broken.tflite --all                       | its SHA-256 does not match its content
 
