@@ -1,4 +1,4 @@
-"""The whole path on real digits: train, export in every format, verify and time in every engine."""
+"""The whole workflow on real digits: train, export, verify and time all formats and engines."""
 
 from __future__ import annotations
 
@@ -25,19 +25,24 @@ if TYPE_CHECKING:
     from toolkit.training.train import TrainResult
 
 EPOCHS = 12
-_SECONDS = 0.2  # of timing a file in an engine
+_SECONDS = 0.2  # of timing, per file and engine
 _DATA = DataOptions(name="digits")
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What the demo came to.
+    """Result of the demo.
 
     Attributes:
         training: the run folder and its metrics.
-        artifacts: one file a format.
+        artifacts: one file per format.
         parity: the verdicts.
         page: the report, one HTML file.
+
+    Example::
+
+        result = demo(Path("runs"), reporter)
+        print(result.parity.verdict, result.page)
     """
 
     training: TrainResult
@@ -47,12 +52,16 @@ class DemoResult:
 
 
 def demo(parent: Path, reporter: TrainReporter, epochs: int = EPOCHS) -> DemoResult:
-    """Train the tutorial network on scikit-learn's digits, export, verify and report on all.
+    """Train the tutorial network on scikit-learn's digits, export it, verify and report.
 
     Args:
         parent: the folder in which the run folder is made.
-        reporter: shows progress.
+        reporter: receives the progress.
         epochs: of the training.
+
+    Example::
+
+        demo(Path("runs"), reporter, epochs=3)
     """
     result = train.train(TrainOptions(epochs=epochs), _DATA, parent, reporter)
     trained = resolve(result.run.path, DataOptions(), reporter=reporter)

@@ -1,4 +1,4 @@
-"""What ``--backend`` means on the workstation: an engine, ``auto``, or ``all`` that are there."""
+"""Values of ``--backend`` on the workstation: an engine, ``auto``, or ``all`` installed ones."""
 
 from __future__ import annotations
 
@@ -17,11 +17,17 @@ ALL = "all"
 
 
 def check_engine(name: str) -> None:
-    """Refuse a name that ``--backend`` does not take.
+    """Check a value of ``--backend``.
 
     Raises:
         UnknownNameError: it is neither an engine nor ``auto`` nor ``all``.
         MissingDependencyError: the engine is not installed.
+
+    Example:
+        >>> check_engine("all")
+        >>> check_engine("litter")
+        Traceback (most recent call last):
+        runtime.errors.UnknownNameError: unknown backend 'litter'. Did you mean 'litert'...
     """
     if name in (AUTO, ALL):
         return
@@ -30,38 +36,48 @@ def check_engine(name: str) -> None:
         raise MissingDependencyError(engine.package, engine.extra, f"use backend {name}")
 
 
-def check_files(files: Sequence[Artifact], asked: str) -> None:
+def check_files(files: Sequence[Artifact], requested: str) -> None:
     """Refuse an engine that runs none of the files.
 
     Args:
         files: the model files.
-        asked: an engine that :func:`check_engine` accepts.
+        requested: a value that :func:`check_engine` accepts.
 
     Raises:
         BackendError: it is for files of another kind.
+
+    Example::
+
+        check_files(read_files([Path("model.onnx")]), "litert")  # BackendError
     """
-    if asked in (AUTO, ALL) or not files:
+    if requested in (AUTO, ALL) or not files:
         return
-    suffixes = registry()[asked].suffixes
+    suffixes = registry()[requested].suffixes
     if not any(file.suffix in suffixes for file in files):
         names = ", ".join(file.path.name for file in files)
         raise BackendError(
-            f"backend {asked} runs {' and '.join(suffixes)} files, not {names}; --backend auto "
+            f"backend {requested} runs {' and '.join(suffixes)} files, not {names}; --backend auto "
             "takes an engine that does"
         )
 
 
-def engines_for(file: Artifact, asked: str) -> list[str]:
-    """Return the engines in which a file is to be run.
+def engines_for(file: Artifact, requested: str) -> list[str]:
+    """Return the engines in which to run a file.
 
     Args:
         file: the model file.
-        asked: what :func:`check_engine` lets pass.
+        requested: a value that :func:`check_engine` accepts.
 
     Returns:
-        What was asked for; for ``all`` the installed engines for such files, or ``auto``
-        where there is none, which then says what to install.
+        The requested engine; for ``all`` the installed engines for such files, or ``auto``
+        if there is none, whose error names what to install.
+
+    Example::
+
+        for name in engines_for(file, ALL):
+            with open_silently(file, name) as classifier:
+                print(name, classifier.predict_batch(images).argmax(axis=1))
     """
-    if asked != ALL:
-        return [asked]
+    if requested != ALL:
+        return [requested]
     return [engine.name for engine in for_suffix(file.suffix) if engine.installed()] or [AUTO]

@@ -1,4 +1,4 @@
-"""Pictures as PNG: curves of a training, confusion matrix, images, a diagnosis."""
+"""Figures as PNG: curves of a training, confusion matrix, images, a diagnosis."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ _DPI = 110
 
 
 def plot_history(history: Sequence[dict[str, float]], path: Path) -> None:
-    """Write :func:`history_figure` as PNG."""
+    """Write :func:`history_figure` as PNG.
+
+    Example::
+
+        plot_history([{"loss": 0.3, "accuracy": 0.9}], Path("curves.png"))
+    """
     save(history_figure(history), path)
 
 
@@ -31,6 +36,10 @@ def history_figure(history: Sequence[dict[str, float]]) -> Figure:
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
+
+    Example::
+
+        history_figure(history).savefig("curves.svg")
     """
     figure = new_figure(9.0, 3.6)
     epochs = range(1, len(history) + 1)
@@ -48,13 +57,17 @@ def history_figure(history: Sequence[dict[str, float]]) -> Figure:
 def plot_images(
     images: Sequence[NDArray[np.uint8]], captions: Sequence[str], title: str, path: Path
 ) -> None:
-    """Draw images with a caption each, in rows of ten at most.
+    """Draw images with captions, at most ten per row.
 
     Args:
         images: uint8 (height, width, channels) each.
-        captions: as many.
-        title: above all.
+        captions: one per image.
+        title: of the figure.
         path: of the PNG file.
+
+    Example::
+
+        plot_images(dataset.x_test[:20], dataset.y_test[:20].astype(str), "digits", path)
     """
     columns = min(10, len(images))
     rows = -(-len(images) // columns)
@@ -74,6 +87,10 @@ def new_figure(width: float, height: float) -> Figure:
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
+
+    Example::
+
+        axes = new_figure(6.0, 4.0).subplots()
     """
     try:
         from matplotlib.figure import Figure
@@ -83,7 +100,12 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, atomically."""
+    """Write a figure as PNG, atomically.
+
+    Example::
+
+        save(confusion_figure(evaluation), Path("matrix.png"))
+    """
     buffer = io.BytesIO()
     with silenced():  # the font may lack a character of a class name
         figure.savefig(buffer, format="png", dpi=_DPI)

@@ -1,4 +1,4 @@
-"""How long work reports that it goes on, without printing itself."""
+"""Progress of long work, reported to the caller instead of printed."""
 
 from __future__ import annotations
 
@@ -11,39 +11,52 @@ if TYPE_CHECKING:
 
 
 class Reporter(Protocol):
-    """Receives progress and remarks; the CLIs draw them, a library use drops them."""
+    """Receives progress and remarks; the CLIs show them, :data:`SILENT` drops them.
+
+    Example:
+        >>> class Printer(Silent):
+        ...     def say(self, text):
+        ...         print(text)
+        >>> Printer().say("Only 30 images are trained on")
+        Only 30 images are trained on
+    """
 
     def task(self, title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """Open a bar; the value of the context is called with the steps just done."""
+        """Begin a task; the context value is called with the number of finished steps."""
         ...
 
     def say(self, text: str) -> None:
-        """Take one remark for the person at the terminal."""
+        """Receive a remark for the user."""
         ...
 
 
 class Silent:
-    """A reporter that drops everything, also the epochs of a training."""
+    """A reporter that drops everything, including the epochs of a training.
+
+    Example:
+        >>> with SILENT.task("reading images", 100) as tick:
+        ...     tick(64)
+    """
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Open nothing."""
+        """Show nothing."""
         del title, total
         yield lambda _steps: None
 
     def say(self, text: str) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     @contextmanager
     def epoch(
         self, number: int, epochs: int, steps: int
     ) -> Iterator[Callable[[dict[str, float]], None]]:
-        """Open nothing."""
+        """Show nothing."""
         del number, epochs, steps
         yield lambda _metrics: None
 
     def epoch_done(self, number: int, epochs: int, row: dict[str, float]) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
 
 SILENT = Silent()

@@ -1,4 +1,4 @@
-"""What a command works on: a Keras model with its data, labels and preprocessing."""
+"""A trained model: a Keras model with its data, labels and preprocessing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What a user says about a model of their own; None keeps what the data says.
+    """Options of a user's own model; None keeps the value of its data.
 
     Attributes:
         name: of the model and its artifacts.
@@ -38,6 +38,10 @@ class Overrides:
         scale: see :class:`PreprocessSpec`.
         mean: see :class:`PreprocessSpec`.
         std: see :class:`PreprocessSpec`.
+
+    Example:
+        >>> Overrides(labels=("cat", "dog"), scale=1.0).as_arguments()
+        ('--labels cat,dog', '--scale 1.0')
     """
 
     name: str | None = None
@@ -57,14 +61,17 @@ class Overrides:
             require_name(self.name)
 
     def spec(self, spec: PreprocessSpec) -> PreprocessSpec:
-        """Return a spec with these numbers instead of its own."""
-        return replace(spec, **{k: v for k, v in self._changes().items() if v is not None})
+        """Return a spec with these values instead of its own."""
+        return replace(
+            spec,
+            **{name: value for name, value in self._changes().items() if value is not None},
+        )
 
     def _changes(self) -> dict[str, Any]:
         return {"scale": self.scale, "mean": self.mean, "std": self.std}
 
     def as_arguments(self) -> tuple[str, ...]:
-        """Return what a person types on a command line to say the same, quoted."""
+        """Return the equivalent command-line options, quoted."""
         return arguments({one.name: getattr(self, one.name) for one in fields(self)})
 
 
@@ -76,15 +83,20 @@ class TrainedModel:
         source: the model.
         name: of the model and its artifacts.
         labels: the class names.
-        spec: how an image becomes model input.
+        spec: the preprocessing.
         dataset: training and test images.
         training: int64, indices of the training images that were neither validation
-            images nor left out: what calibration may use.
-        exports: where artifacts go.
-        stated: what the user said of a bare ``.keras`` file; None for a run, or a file
+            images nor left out: those that calibration may use.
+        exports: the folder of artifacts.
+        stated: the user's options for a bare ``.keras`` file; None for a run, or a file
             beside its ``config.json``, which have a record of their own.
-        lineage: what ``toolkit compress`` recorded of the teacher; empty if nobody taught it.
-        data: loads the dataset again, in the size of the model.
+        lineage: record of the teacher by ``toolkit compress``; empty if it was not distilled.
+        data: options that load the dataset again, in the size of the model.
+
+    Example::
+
+        trained = resolve(Path("runs/latest"), DataOptions())
+        scores = trained.source.predict(trained.spec.apply(trained.dataset.x_test))
     """
 
     source: KerasSource
@@ -102,7 +114,7 @@ class TrainedModel:
         """Check that the parts fit each other.
 
         Raises:
-            InputError: names the first thing that does not fit.
+            InputError: names the first part that does not fit.
         """
         self.source.require(self.spec, self.labels)
         classes = 1 + int(max(self.dataset.y_train.max(), self.dataset.y_test.max()))
@@ -117,26 +129,31 @@ class TrainedModel:
         return FloatGraphs(self.source)
 
     def as_arguments(self) -> tuple[str, ...]:
-        """Return what a person types on a command line to name this model, quoted.
+        """Return the command-line arguments that select this model, quoted.
 
-        A run folder knows the rest; a file needs its options, for example
+        A run folder is enough; a file needs its options, for example
         ``colors.keras --data colors.npz --scale 1.0``.
         """
-        if self.exports != Path():  # only a run has a place for them
+        if self.exports != Path():  # only a run has such a folder
             return (shlex.quote(str(self.source.path.parent)),)
-        said = self.stated.as_arguments() if self.stated else ()
-        return (shlex.quote(str(self.source.path)), *self.data.as_arguments(), *said)
+        stated = self.stated.as_arguments() if self.stated else ()
+        return (shlex.quote(str(self.source.path)), *self.data.as_arguments(), *stated)
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A Keras model that was found and checked, with its options; nothing is loaded yet.
+    """A Keras model that was found and checked, with its options, but not loaded.
 
     Attributes:
         path: the ``.keras`` file.
-        run: the run folder; None for a file that was named itself.
+        run: the run folder; None for a file that was named directly.
         data: see :func:`locate`.
         overrides: see :func:`locate`.
+
+    Example::
+
+        located = locate(Path("runs/latest"), DataOptions())
+        trained = located.load(reporter)  # imports TensorFlow
     """
 
     path: Path
@@ -145,7 +162,7 @@ class Located:
     overrides: Overrides
 
     def __post_init__(self) -> None:
-        """Check all that can be known before TensorFlow and the images are loaded.
+        """Check what can be checked before TensorFlow and the images are loaded.
 
         Raises:
             InputError: it is no Keras model, or the options do not match its record.
@@ -156,7 +173,7 @@ class Located:
         own = self.data.name is None and self.data.path is None
         if own and self.run is None:
             raise DataError(
-                f"{self.path} does not say what it was trained on; name its data, from which "
+                f"{self.path} does not record its training data; name the data, from which "
                 "images are taken for calibration and comparison: --data PATH, or --dataset mnist"
             )
         check_data(runs.data_options(self.run.config["data"]) if own and self.run else self.data)
@@ -167,20 +184,20 @@ class Located:
 
     @property
     def record(self) -> runs.Run | None:
-        """The run, also that of a file beside its ``config.json``; None for a bare file."""
+        """The run, also of a file beside its ``config.json``; None for a bare file."""
         config = None if self.run else runs.config_beside(self.path)
         return runs.Run(self.path.parent, config) if config else self.run
 
     @property
     def exports(self) -> Path:
-        """Where artifacts go."""
+        """The folder of artifacts."""
         return self.run.exports if self.run else Path()
 
     def load(self, reporter: Reporter = SILENT) -> TrainedModel:
         """Load TensorFlow, the model and its data.
 
         Args:
-            reporter: shows slow reading.
+            reporter: receives the progress of slow reading.
 
         Raises:
             InputError: it is no image classifier, or the data does not fit it.
@@ -196,13 +213,18 @@ def locate(model: Path | None, data: DataOptions, overrides: Overrides = Overrid
 
     Args:
         model: a run folder, a ``.keras`` file, or None.
-        data: overrides the data of a run; needed for a ``.keras`` file.
-        overrides: labels and numbers of a user's own model.
+        data: overrides the data of a run; required for a ``.keras`` file.
+        overrides: labels and preprocessing of a user's own model.
 
     Raises:
         InputError: there is no such model.
         DataError: the data is missing, or none was named.
         MissingDependencyError: TensorFlow is not installed.
+
+    Example:
+        >>> locate(Path("nowhere"), DataOptions())
+        Traceback (most recent call last):
+        runtime.errors.InputError: nowhere is not a finished run folder
     """
     if model is not None and model.suffix == ".keras":
         return Located(model, None, data, overrides)
@@ -218,12 +240,19 @@ def resolve(
     overrides: Overrides = Overrides(),
     reporter: Reporter = SILENT,
 ) -> TrainedModel:
-    """Find a model and load it: see :func:`locate` and :meth:`Located.load`."""
+    """Find a model and load it: see :func:`locate` and :meth:`Located.load`.
+
+    Example::
+
+        run = resolve(Path("runs/latest"), DataOptions())
+        data = DataOptions(path=Path("colors.npz"))
+        own = resolve(Path("colors.keras"), data, Overrides(scale=1.0))
+    """
     return locate(model, data, overrides).load(reporter)
 
 
 def _load(path: Path, reporter: Reporter) -> KerasSource:
-    """Load a Keras model; most of the seconds are TensorFlow's own start."""
+    """Load a Keras model; most of the time is TensorFlow's import."""
     with reporter.task("starting TensorFlow", 1) as tick:
         source = load_keras(path)
         tick(1)
@@ -265,7 +294,7 @@ def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Report
     dataset, training = _training_part(load_dataset(sized, reporter), config)
     labels, spec = extra.labels, dataset.spec
     stated: Overrides | None = extra
-    if config:  # the record of its training is worth more than what its exports say
+    if config:  # the record of its training counts more than its exports
         run = runs.Run(path.parent, config)
         labels, spec, stated = extra.labels or run.labels, _adapted(run.spec, data), None
     return TrainedModel(
@@ -285,7 +314,7 @@ def _from_file(path: Path, data: DataOptions, extra: Overrides, reporter: Report
 def _training_part(
     dataset: Dataset, config: dict[str, Any] | None
 ) -> tuple[Dataset, NDArray[np.int64]]:
-    """Return the data as it was trained on, and its training indices.
+    """Return the data of the training, and the indices of its training images.
 
     Without a record of the training, or with other data, all training images may be used.
     """
@@ -306,7 +335,7 @@ def _require_labels(labels: tuple[str, ...] | None, classes: int) -> None:
 
 
 def _adapted(spec: PreprocessSpec, data: DataOptions) -> PreprocessSpec:
-    """Return the preprocessing of a run with the fit and polarity that were asked for."""
+    """Return the preprocessing of a run with the requested fit and polarity."""
     size = data.image_size or (spec.height, spec.width)
     if (*size, data.channels or spec.channels) != spec.shape:
         raise InputError(f"the model of the run takes {spec.shape}; its size cannot be changed")
@@ -314,21 +343,28 @@ def _adapted(spec: PreprocessSpec, data: DataOptions) -> PreprocessSpec:
 
 
 def in_order(dataset: Dataset, labels: tuple[str, ...] | None, reporter: Reporter) -> Dataset:
-    """Number the classes of the data as the model does, where both use the same names.
+    """Number the classes of the data as the model does, if both use the same names.
 
     Args:
         dataset: its classes are numbered in the order of its own labels.
         labels: those of the model; None if they are not known.
-        reporter: told where the names differ.
+        reporter: receives a remark if the names differ.
 
     Raises:
         UnknownNameError: some of the names are those of the data and others are not, which
-            looks like a slip.
+            is probably a mistake.
+
+    Example:
+        >>> from runtime.preprocessing.spec import PreprocessSpec
+        >>> x, y = np.zeros((2, 8, 8, 1), np.uint8), np.array([0, 1])
+        >>> data = Dataset("tiny", x, y, x, y, ("off", "on"), PreprocessSpec(8, 8))
+        >>> in_order(data, ("on", "off"), SILENT).y_test
+        array([1, 0])
     """
     if labels is None or labels == dataset.labels:
         return dataset
     if len(labels) != len(dataset.labels):
-        return dataset  # refused where the model is known
+        return dataset  # refused by TrainedModel
     if unknown := set(labels) - set(dataset.labels):
         if len(unknown) < len(labels):
             raise UnknownNameError("label", min(unknown), dataset.labels)
@@ -343,18 +379,24 @@ def in_order(dataset: Dataset, labels: tuple[str, ...] | None, reporter: Reporte
 def as_exported(
     trained: TrainedModel, files: tuple[Artifact, ...], reporter: Reporter
 ) -> TrainedModel:
-    """Run a bare ``.keras`` file as its exports say, where nobody says otherwise.
+    """Take labels and preprocessing of a bare ``.keras`` file from its exports.
 
-    Only files that were made from this very model count. A run keeps its own record, so
-    that a model file with other preprocessing is found out.
+    Options of the user and the record of a run have priority. Only files that were made from
+    this model count. A run keeps its own record, so that a model file with other preprocessing
+    is detected.
 
     Args:
         trained: the Keras model with its data.
         files: model files.
-        reporter: told where labels and preprocessing come from.
+        reporter: receives a remark on the source of labels and preprocessing.
 
     Raises:
         InputError: the files do not agree.
+
+    Example::
+
+        files = read_files([Path("colors.int8.tflite")])
+        trained = as_exported(resolve(Path("colors.keras"), data), files, reporter)
     """
     if trained.stated is None:
         return trained
@@ -370,13 +412,13 @@ def as_exported(
     specs = {trained.stated.spec(found.preprocess) for _, found in own}
     if len(specs) > 1 or any((trained.stated.labels or m.labels) != labels for _, m in own):
         raise InputError(
-            "the files do not agree on labels or preprocessing; say what is right for the Keras "
+            "the files do not agree on labels or preprocessing; state those of the Keras "
             "model: --labels, --scale, --mean, --std, --fit, --polarity"
         )
     spec = specs.pop()
     if (spec, labels) == (trained.spec, trained.labels):
         return trained
-    reporter.say(f"What you do not say of the Keras model is taken from {name}")
+    reporter.say(f"Options of the Keras model that you leave out are taken from {name}")
     return replace(
         trained,
         spec=spec,

@@ -1,4 +1,4 @@
-"""How fast a model file is on this machine."""
+"""Benchmarks of a model file on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures one model file on this machine: what ``runtime bench`` does."""
+"""Measures one model file on this machine, for ``runtime bench``."""
 
 from __future__ import annotations
 
@@ -25,20 +25,24 @@ if TYPE_CHECKING:
 
 BATCHES = (1, 8, 32)
 START_SECONDS = 0.6  # of a fresh process, on a workstation
-_PART = 4  # each cell of the throughput table takes this part of the seconds
+_PART = 4  # each cell of the throughput table takes the seconds divided by this
 
 
 @dataclass(frozen=True, slots=True)
 class BenchOptions:
-    """What to measure.
+    """Engine, batches and duration of a benchmark.
 
     Attributes:
         backend: an engine, or ``auto``.
         engine: device, and the threads of the latency.
         threads: of the throughput; empty means those of ``engine`` and all cores.
-        batches: images in one call.
-        seconds: of timing, for each thing that is timed.
+        batches: images per call.
+        seconds: of timing, per measurement.
         image: an image file to preprocess; None draws one.
+
+    Example:
+        >>> BenchOptions(batches=(1, 8), threads=(1, 2), seconds=1.0).expected_seconds
+        4.8
     """
 
     backend: str = AUTO
@@ -63,7 +67,7 @@ class BenchOptions:
 
     @property
     def expected_seconds(self) -> float:
-        """About how long it takes here; a slow device needs more for its fresh processes."""
+        """Approximate duration; a slow device needs more for its fresh processes."""
         cells = len(self.batches) * len(_threads(self.engine, self))
         return 3 * START_SECONDS + self.seconds * (2 + cells / _PART)
 
@@ -76,7 +80,7 @@ def bench(path: Path, options: BenchOptions) -> BenchResult:
 
     Args:
         path: a model file.
-        options: what to measure.
+        options: engine, batches and duration.
 
     Raises:
         InputError: no such file, or an image that cannot be used.
@@ -84,6 +88,11 @@ def bench(path: Path, options: BenchOptions) -> BenchResult:
         MissingDependencyError: no engine for it is installed.
         BackendError: the engine is broken or refuses the file.
         DeviceUnavailableError: the device cannot be used.
+
+    Example::
+
+        found = bench(Path("mnist-cnn.int8.tflite"), BenchOptions(seconds=1.0))
+        print(found.timing.latency.median_ms, found.fresh.load_ms)
     """
     file = artifacts.read(path)
     if options.image is not None:
@@ -101,11 +110,17 @@ def bench(path: Path, options: BenchOptions) -> BenchResult:
         return replace(found, notes=(*classifier.notes, *remarks(found, classifier.backend)))
 
 
-def settled(classifier: Classifier, asked: BackendOptions) -> BackendOptions:
-    """Return the options that open the file again where it runs now: ``auto`` has chosen."""
+def settled(classifier: Classifier, requested: BackendOptions) -> BackendOptions:
+    """Return options that open the file again on the device that ``auto`` has chosen.
+
+    Example::
+
+        with open_silently(file, "litert", BackendOptions("auto")) as classifier:
+            device = settled(classifier, BackendOptions("auto")).device  # "cpu" or "gpu"
+    """
     if classifier.backend.device == "cpu":
-        return BackendOptions("cpu", asked.threads)
-    return replace(asked, device="gpu")
+        return BackendOptions("cpu", requested.threads)
+    return replace(requested, device="gpu")
 
 
 def _time(
@@ -115,14 +130,15 @@ def _time(
     runs = (lambda: backend.run_images(pixels, spec), shown.prepare)
     latency, preprocess = measure_interleaved(runs, options.seconds)
     threads = _threads(engine, options)
-    grid = (options.batches, threads)
-    rates = measure_throughput(classifier, engine, pixels, grid, options.seconds / _PART)
+    rates = measure_throughput(
+        classifier, engine, pixels, options.batches, threads, options.seconds / _PART
+    )
     best = max(one.images_per_second for one in rates if one.threads == threads[0])
     return Timing(latency, best, preprocess, shown.name, rates)
 
 
 def _threads(engine: BackendOptions, options: BenchOptions) -> tuple[int, ...]:
-    """Return the numbers of threads for the throughput, that of the latency first."""
+    """Return the numbers of threads of the throughput, that of the latency first."""
     if engine.device == "gpu":
         return (engine.threads,)
     return tuple(dict.fromkeys((engine.threads, *(options.threads or (host().cores,)))))

@@ -1,4 +1,4 @@
-"""Which engines may compete for a model file: those that run it and answer right."""
+"""Candidate engines for a model file: those that run it and predict correctly."""
 
 from __future__ import annotations
 
@@ -25,15 +25,19 @@ _TOLERANCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
+class Candidate:
     """An engine for a file.
 
     Attributes:
         name: of the backend.
-        version: of the engine; None where it is not installed.
-        refusal: why it does not take part; empty where it does.
+        version: of the engine; None if it is not installed.
+        refusal: why it is excluded; empty if it is not.
         load_ms: import of the engine and opening of the file, in a fresh process.
         peak_rss_mb: the highest resident memory of that process, in MB (1,000,000 bytes).
+
+    Example:
+        >>> Candidate("openvino", None, refusal="not installed").load_ms is None
+        True
     """
 
     name: str
@@ -43,39 +47,47 @@ class Contender:
     peak_rss_mb: float | None = None
 
 
-def contenders(file: Artifact) -> tuple[Contender, ...]:
-    """Try a file in all engines, each in a process of its own: a bad one ends only that.
+def find_candidates(file: Artifact) -> tuple[Candidate, ...]:
+    """Try a file in all engines, each in a process of its own, which a bad one may end.
 
-    An engine answers right if it passes the self-test that travels in the file; where there
-    is none, if its answer to a grey image is near that of the first engine that runs it.
+    An engine is accepted if it passes the self-test in the file; if there is none, if its
+    output for a grey image is near that of the first engine that runs it.
 
     Args:
         file: the model file.
+
+    Example::
+
+        for one in find_candidates(artifacts.read(Path("mnist-cnn.int8.tflite"))):
+            print(one.name, one.version, one.refusal or "accepted")
     """
-    found: list[Contender] = []
-    answer: Sequence[float] = ()
+    found: list[Candidate] = []
+    first: Sequence[float] = ()
     with on_disk(file) as path:
         for backend in for_suffix(file.suffix):
-            one = Contender(backend.name, backend.version())
+            one = Candidate(backend.name, backend.version())
             if not backend.installed():
                 found.append(replace(one, refusal="not installed"))
                 continue
-            seen = probe(path, backend.name, BackendOptions())
-            if seen.error is not None:
-                found.append(replace(one, refusal=seen.error))
+            probed = probe(path, backend.name, BackendOptions())
+            if probed.error is not None:
+                found.append(replace(one, refusal=probed.error))
                 continue
-            answer = answer or seen.probabilities
-            refusal = _wrong(file, backend.name, seen.probabilities, answer)
-            found.append(Contender(one.name, one.version, refusal, seen.load_ms, seen.peak_mb))
+            first = first or probed.probabilities
+            refusal = _wrong(file, backend.name, probed.probabilities, first)
+            found.append(
+                replace(one, refusal=refusal, load_ms=probed.load_ms, peak_rss_mb=probed.peak_mb)
+            )
     return tuple(found)
 
 
 def _wrong(file: Artifact, name: str, ours: Sequence[float], first: Sequence[float]) -> str:
+    """Return why the predictions of an engine are wrong; empty if they are not."""
     if file.manifest is None or file.manifest.golden is None:
         difference = float(np.abs(np.subtract(ours, first)).max())
         if difference <= _TOLERANCE:
             return ""
-        return f"its answer to a grey image is {difference:.2f} off that of the first engine"
+        return f"its output for a grey image differs by {difference:.2f} from the first engine's"
     try:
         with open_silently(file, name) as classifier:
             report = replay(classifier)

@@ -1,4 +1,4 @@
-"""How long a call takes on this machine: measured in turns, not estimated."""
+"""Latency of calls on this machine, measured in turns."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Samples below which a percentile is not told. MLPerf's LoadGen (github.com/mlcommons/inference,
-# loadgen/early_stopping.cc) asks for so many queries before it estimates that percentile: the
+# Samples below which a percentile is not reported. MLPerf's LoadGen (github.com/mlcommons/
+# inference, loadgen/early_stopping.cc) requires as many queries for that percentile: the
 # fewest whose second slowest is, with 99 % confidence, above the true percentile.
 P90_SAMPLES, P99_SAMPLES = 64, 662
 _TURNS, _LEAST_TURNS = 20, 3
@@ -31,7 +31,7 @@ Turns = tuple[tuple[int, ...], ...]  # the durations in nanoseconds, turn by tur
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How long one call takes.
+    """Duration of one call.
 
     Attributes:
         median_ms: half of the calls were faster, in milliseconds.
@@ -39,7 +39,12 @@ class Latency:
         p90_ms: nine of ten calls were faster; None with fewer than 64 samples.
         p99_ms: 99 of 100 calls were faster; None with fewer than 662 samples.
         mean_ms: the average.
-        samples: how many calls were timed.
+        samples: number of timed calls.
+
+    Example:
+        >>> latency = Latency.of([1_000_000, 2_000_000, 6_000_000])
+        >>> latency.median_ms, latency.mean_ms, latency.p90_ms
+        (2.0, 3.0, None)
     """
 
     median_ms: float
@@ -51,7 +56,7 @@ class Latency:
 
     @classmethod
     def of(cls, nanoseconds: Sequence[int]) -> Latency:
-        """Sum up the durations of single calls.
+        """Summarize the durations of single calls.
 
         Raises:
             InputError: there are none.
@@ -85,46 +90,67 @@ def _percentile(times: NDArray[np.float64], percent: int, needed: int) -> float 
 
 
 def measure_latency(run: Callable[[], object], seconds: float = 1.0) -> Latency:
-    """Time one call, again and again; see :func:`measure_interleaved`."""
+    """Time one call repeatedly; see :func:`measure_interleaved`.
+
+    Example:
+        >>> measure_latency(lambda: sum(range(1000)), seconds=0.01).samples >= 3
+        True
+    """
     return measure_interleaved((run,), seconds)[0]
 
 
 def measure_interleaved(
     runs: Sequence[Callable[[], object]], seconds: float = 1.0
 ) -> tuple[Latency, ...]:
-    """Time several things in turns; see :func:`measure_turns`.
+    """Time several calls in turns; see :func:`measure_turns`.
 
     Returns:
-        One latency a run, in the same order.
+        One latency per call, in the same order.
 
     Raises:
         InputError: nothing to time, or no time for it.
+
+    Example:
+        >>> short, long = (lambda: sum(range(100))), (lambda: sum(range(100_000)))
+        >>> fast, slow = measure_interleaved((short, long), seconds=0.02)
+        >>> fast.median_ms < slow.median_ms
+        True
     """
     return tuple(summary(turns) for turns in measure_turns(runs, seconds))
 
 
 def summary(turns: Turns) -> Latency:
-    """Return the latency over all turns of one run."""
+    """Return the latency over all turns of one call.
+
+    Example:
+        >>> summary(((1_000_000, 2_000_000), (6_000_000,))).samples
+        3
+    """
     return Latency.of(tuple(chain.from_iterable(turns)))
 
 
 def measure_turns(runs: Sequence[Callable[[], object]], seconds: float = 1.0) -> tuple[Turns, ...]:
-    """Time several things in turns, so that a slow moment of the machine hits them all.
+    """Time several calls in turns, so that a slow moment of the machine affects all of them.
 
-    After a warm-up, each turn gives every run an equal slice of time. The first call of
-    a slice is not counted, because the run before it emptied the caches; where that call
-    alone fills the slice, caches do not matter and it counts.
+    After a warm-up, each turn has an equal slice of time for every function. The first call
+    of a slice is not counted, because the function before it has filled the caches; if that
+    call alone takes the whole slice, caches do not matter and it counts.
 
     Args:
-        runs: what to time; each call is one sample.
-        seconds: to spend on each run. Three turns are always done, so that a call
-            which takes longer than the whole time is timed three times.
+        runs: the functions; each call is one sample.
+        seconds: per function. There are at least three turns, so that a call which takes
+            longer than the whole time is timed three times.
 
     Returns:
-        For each run, in the same order, its turns; all have equally many.
+        For each function, in the same order, its turns; all have equally many.
 
     Raises:
         InputError: nothing to time, or no time for it.
+
+    Example:
+        >>> first, second = measure_turns((dict, list), seconds=0.01)
+        >>> len(first) == len(second) >= 3
+        True
     """
     if not runs:
         raise InputError("nothing to measure: name at least one model file")
@@ -136,17 +162,21 @@ def measure_turns(runs: Sequence[Callable[[], object]], seconds: float = 1.0) ->
 
 
 def repeat(run: Callable[[], object], seconds: float) -> tuple[int, ...]:
-    """Call something back to back, after a warm-up, and count every call.
+    """Call a function repeatedly, after a warm-up, and time every call.
 
     Args:
-        run: what to time.
-        seconds: how long; one call is always done.
+        run: the function.
+        seconds: of timing; there is at least one call.
 
     Returns:
         The duration of each call in nanoseconds.
 
     Raises:
         InputError: no time for it.
+
+    Example:
+        >>> min(repeat(lambda: sum(range(1000)), seconds=0.01)) > 0
+        True
     """
     nanoseconds = _nanoseconds(seconds)
     found: list[int] = []
@@ -166,7 +196,7 @@ def _nanoseconds(seconds: float) -> int:
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Keep pauses out that are the measuring program's own: Keras fills the heap of it."""
+    """Avoid pauses of the measuring program itself, whose heap is large with Keras."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -192,7 +222,7 @@ def _take_turns(runs: Sequence[Callable[[], object]], nanoseconds: int) -> tuple
         if turn >= _LEAST_TURNS and perf_counter_ns() > end:
             break
         places = range(len(runs))
-        # back and forth, so that a machine that becomes slower or faster favours none
+        # alternating order, so that a machine that becomes slower or faster favours none
         for place in places if turn % 2 == 0 else reversed(places):
             times[place].append(_one_slice(runs[place], nanoseconds // _TURNS))
     return tuple(map(tuple, times))

@@ -1,4 +1,4 @@
-"""What a reader of a benchmark has to know besides the numbers."""
+"""Remarks on a benchmark that a reader needs besides the numbers."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ if TYPE_CHECKING:
     from runtime.backends import Backend
     from runtime.benchmark.result import BenchResult, Power
 
-_MEND = "see to supply and cooling, and repeat it"
+_FIX = "check power supply and cooling, and repeat it"
 _DISTURBED = 1.3  # a mean of more than so many medians
-_SLOWER = 0.9  # a clock that falls below this part of what it was is told
+_SLOWER = 0.9  # a clock that falls below this share of its first value is reported
 
 
 def remarks(found: BenchResult, backend: Backend, *, percentiles: bool = True) -> tuple[str, ...]:
-    """Return sentences on what is odd, missing or not comparable.
+    """Return sentences on values that are unusual, missing or not comparable.
 
     Args:
         found: the result, without notes.
         backend: the engine that ran the file.
-        percentiles: whether a missing percentile is worth a sentence.
+        percentiles: whether to report a missing percentile.
+
+    Example::
+
+        notes = remarks(result, classifier.backend)  # ("p99 needs 662 samples: raise --seconds",)
     """
     notes = [
         _emulated(found),
-        *(f"tainted: {reason} during the run; {_MEND}" for reason in found.power.reasons),
+        *(f"tainted: {reason} during the run; {_FIX}" for reason in found.power.reasons),
         f"on the CPU, not on a GPU: {backend.fallback}" if backend.fallback else None,
         _throttled(found.power),
         _clock(found.power),
@@ -41,14 +45,14 @@ def remarks(found: BenchResult, backend: Backend, *, percentiles: bool = True) -
 def _emulated(found: BenchResult) -> str | None:
     if found.setting.host.virtual != "emulated":
         return None
-    return "the processor is emulated: no figure here is that of a real one"
+    return "the processor is emulated: no number here is that of a real one"
 
 
 def _throttled(power: Power) -> str | None:
-    """Tell of a machine that was held back before the run began: no flag rises then."""
+    """Report throttling that began before the run: no flag rises then."""
     bits = (power.before.throttled or 0) | (power.after.throttled or 0)
     now = [word for word in throttle_words(bits) if word.endswith(" now")]
-    return f"the machine was held back: {', '.join(now)}; {_MEND}" if now else None
+    return f"the machine was throttled: {', '.join(now)}; {_FIX}" if now else None
 
 
 def _clock(power: Power) -> str | None:
@@ -79,13 +83,13 @@ def _samples(found: BenchResult) -> str | None:
 
 
 def _batches(found: BenchResult, backend: Backend) -> str | None:
-    """A batch that the file cannot take in one piece is no batch."""
+    """Report a batch that the engine runs in several calls."""
     size = backend.input.shape[0]
     sizes = [rate.batch for rate in found.timing.throughput]
     sizes += [found.timing.batch] if found.timing.batch > 1 else []
     if size == -1 or all(one == size for one in sizes):
         return None
-    return f"the file takes {size} image{'s' if size > 1 else ''} at a time: a batch is cut up"
+    return f"the file takes {size} image{'s' if size > 1 else ''} at a time: a batch is split"
 
 
 def _cores(found: BenchResult) -> str | None:

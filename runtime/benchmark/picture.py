@@ -1,4 +1,4 @@
-"""The image that is preprocessed while a model file is measured: a user's, or a drawn one."""
+"""The image whose preprocessing is timed: a user's, or a drawn one."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ if TYPE_CHECKING:
     from runtime.model import Classifier
     from runtime.preprocessing.inputs import Source
 
-SIZE = (640, 480)  # width and height of the drawn image: what a small camera gives
+SIZE = (640, 480)  # width and height of the drawn image: those of a small camera
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image, and how to make model input of it.
+    """An image and its preprocessing.
 
     Attributes:
-        name: the file, or what was drawn.
+        name: the file, or a description of the drawing.
         prepare: decodes and fits it; returns uint8 or float (1, height, width, channels).
+
+    Example::
+
+        pixels = picture(classifier, None).prepare()
     """
 
     name: str
@@ -38,11 +42,16 @@ def picture(classifier: Classifier, path: Path | None) -> Picture:
     """Return the image of a file, or a PNG with a dark seven on light grey.
 
     Args:
-        classifier: whose preprocessing it gets.
+        classifier: its preprocessing is applied.
         path: an image file, or a ``.npy`` array of one image.
 
     Raises:
-        InputError: the file cannot be read, or holds several images.
+        InputError: the file cannot be read, or contains several images.
+
+    Example::
+
+        with runtime.load("mnist-cnn.int8.tflite") as classifier:
+            name = picture(classifier, Path("seven.png")).name
     """
     if path is None:
         data = _drawn()
@@ -56,16 +65,20 @@ def picture(classifier: Classifier, path: Path | None) -> Picture:
 
 
 def read_one(path: Path) -> Source:
-    """Return the one image of a file; it has been read once, to check it.
+    """Return the only image of a file, after reading it once as a check.
 
     Raises:
-        InputError: the file cannot be read, or holds several images.
+        InputError: the file cannot be read, or contains several images.
+
+    Example::
+
+        image = read_one(Path("seven.png")).read()
     """
     from runtime.preprocessing.inputs import Inputs
 
     sources = list(Inputs((str(path),)))
     if len(sources) != 1:
-        raise InputError(f"--image takes one image; {path} stands for {len(sources)}")
+        raise InputError(f"--image takes one image; {path} contains {len(sources)}")
     with _named(path):
         sources[0].read()
     return sources[0]

@@ -1,7 +1,8 @@
-"""Which engine is the fastest for a model file on this machine: what ``runtime tune`` keeps."""
+"""Ranks the engines for a model file on this machine, for ``runtime tune``."""
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ import numpy as np
 from runtime.backends import BackendOptions, for_suffix, preferred
 from runtime.backends.preferred import Choice, Tuned
 from runtime.benchmark.bench import START_SECONDS
-from runtime.benchmark.candidates import Contender, contenders
+from runtime.benchmark.candidates import Candidate, find_candidates
 from runtime.benchmark.latency import Latency, measure_interleaved
 from runtime.errors import BackendError, InputError
 from runtime.host import Host, host
@@ -26,15 +27,21 @@ if TYPE_CHECKING:
     from runtime.model import Classifier
     from runtime.modelfile.artifact import Artifact
 
+_LOG = logging.getLogger("runtime")
+
 
 @dataclass(frozen=True, slots=True)
 class RankOptions:
-    """What to compare.
+    """Threads, batches and duration of a ranking.
 
     Attributes:
         threads: of one inference; empty means one, and all cores.
-        batches: images in one call; one image is always tried.
+        batches: images per call; one image is always timed.
         seconds: of timing, for each engine with each number of threads and images.
+
+    Example:
+        >>> RankOptions(threads=(1, 4), seconds=0.2).batches
+        (1, 8, 32)
     """
 
     threads: tuple[int, ...] = ()
@@ -53,7 +60,7 @@ class RankOptions:
             raise InputError("--threads and --batch take numbers from 1 up, like 1,8,32")
 
     def expected_seconds(self, path: Path) -> float:
-        """About how long a file takes here; a slow device needs more to try the engines."""
+        """Approximate duration for a file; a slow device needs more to try the engines."""
         engines = sum(one.installed() for one in for_suffix(path.suffix))
         threads = len(self.threads) or 2
         return engines * (START_SECONDS + threads * len({1, *self.batches}) * self.seconds)
@@ -61,13 +68,17 @@ class RankOptions:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """How fast one engine is with so many threads and images.
+    """Latency of one engine with a number of threads and images.
 
     Attributes:
         backend: the engine.
         threads: of one inference.
-        batch: images in one call.
+        batch: images per call.
         latency: of a call.
+
+    Example:
+        >>> Ranked("litert", 1, 8, Latency.of([4_000_000])).image_ms
+        0.5
     """
 
     backend: str
@@ -77,7 +88,7 @@ class Ranked:
 
     @property
     def image_ms(self) -> float:
-        """The time of the fastest call by its images, in milliseconds.
+        """The time of the fastest call divided by its images, in milliseconds.
 
         Other programs can only add to a call, and they add more to a long one: by medians,
         a busy machine would rank batches, not engines.
@@ -85,7 +96,7 @@ class Ranked:
         return self.latency.min_ms / self.batch
 
     def choice(self, load_ms: float) -> Choice:
-        """Return what is worth remembering."""
+        """Return the record for ``runtime tune``."""
         image_ms = round(self.image_ms, 5)
         return Choice(self.backend, self.threads, self.batch, image_ms, round(load_ms, 1))
 
@@ -108,31 +119,36 @@ class Ranking:
     Attributes:
         file: the model file.
         machine: where it was measured.
-        engines: those for such files, the preferred ones first; a refusal says why not.
+        engines: those for such files, the preferred ones first; some with a refusal.
         rows: the fastest first.
         seconds: of timing for each row.
         measured_at: UTC, ISO 8601.
+
+    Example::
+
+        ranking = rank(Path("mnist-cnn.int8.tflite"))
+        print(ranking.best(many=False).backend, ranking.best(many=True).batch)
     """
 
     file: Artifact
     machine: Host
-    engines: tuple[Contender, ...]
+    engines: tuple[Candidate, ...]
     rows: tuple[Ranked, ...]
     seconds: float
     measured_at: str
 
     def best(self, *, many: bool) -> Ranked:
-        """Return the fastest; the preferred engine where another one gains less than 3 %.
+        """Return the fastest; the preferred engine if another one gains less than 3 %.
 
         Args:
-            many: whether a call may get many images, not one.
+            many: whether a call may contain many images, not one.
         """
         rows = [row for row in self.rows if many or row.batch == 1]
         own = [row for row in rows if row.backend == self._sound()[0].name]
         return preferred.fastest([*own[:1], *rows], lambda row: row.image_ms)
 
     def to_tuned(self) -> Tuned:
-        """Return what ``--backend auto`` is to remember."""
+        """Return the record that ``--backend auto`` reads."""
         return Tuned(
             str(self.file.path),
             self.file.sha256,
@@ -153,8 +169,8 @@ class Ranking:
         keys = [(threads, one) for threads in counts for one in self._sound()]
         return tuple(best[threads, one.name].choice(one.load_ms or 0.0) for threads, one in keys)
 
-    def _sound(self) -> list[Contender]:
-        """Return the engines that take part, the preferred one first."""
+    def _sound(self) -> list[Candidate]:
+        """Return the accepted engines, the preferred one first."""
         return [one for one in self.engines if not one.refusal]
 
     def to_json(self) -> dict[str, Any]:
@@ -178,20 +194,24 @@ class Ranking:
 def rank(path: Path, options: RankOptions | None = None) -> Ranking:
     """Run a file in every engine, in turns.
 
-    An engine takes part if it runs the file in a process of its own and answers right.
+    An engine is accepted if it runs the file in a process of its own and predicts correctly.
 
     Args:
         path: a model file.
-        options: what to compare.
+        options: threads, batches and duration.
 
     Raises:
         InputError: no such file.
         ArtifactError: the file is damaged.
         BackendError: no engine runs it.
+
+    Example::
+
+        best = rank(Path("mnist-cnn.int8.tflite"), RankOptions(seconds=0.2)).best(many=False)
     """
     options = options or RankOptions()
     file, machine = artifacts.read(path), host()
-    engines = contenders(file)
+    engines = find_candidates(file)
     sound = [one.name for one in engines if not one.refusal]
     if not sound:
         reasons = "; ".join(f"{one.name}: {one.refusal}" for one in engines)
@@ -199,6 +219,7 @@ def rank(path: Path, options: RankOptions | None = None) -> Ranking:
     threads = tuple(dict.fromkeys(options.threads or (1, machine.cores)))
     rows = _time(file, sound, threads, options)
     now = datetime.now(UTC).isoformat(timespec="seconds")
+    _LOG.debug("%s: fastest %s, %d threads", path.name, rows[0].backend, rows[0].threads)
     return Ranking(file, machine, engines, rows, options.seconds, now)
 
 
@@ -217,7 +238,7 @@ def _time(
 def _calls(
     file: Artifact, keys: list[tuple[str, int, int]], stack: ExitStack
 ) -> list[Callable[[], object]]:
-    """Open each engine once a number of threads; the stack closes them."""
+    """Open each engine once per number of threads; the stack closes them."""
     opened: dict[tuple[str, int], Classifier] = {}
     for name, count, _ in keys:
         if (name, count) not in opened:

@@ -1,4 +1,4 @@
-"""What a benchmark found, with everything that somebody needs to judge it."""
+"""Result of a benchmark, with everything that a reader needs to judge it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PACKAGES = ("edge-toolkit", "numpy", "pillow")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What was measured, where and with what.
+    """File, engine and machine of a measurement.
 
     Attributes:
         path: the model file.
@@ -32,14 +32,18 @@ class Setting:
         sha256: of the file.
         backend: the engine.
         backend_version: its version.
-        device: where the model really ran.
-        accelerator: what of a GPU ran it; empty on a CPU.
-        precision: in which a GPU computed; None on a CPU, where the file itself decides.
+        device: on which the model really ran.
+        accelerator: which GPU or provider ran it; empty on a CPU.
+        precision: of the GPU; None on a CPU, where the file determines it.
         threads: of one inference, for the latency.
-        multiply_adds: of one image; None where the file does not tell.
+        multiply_adds: of one image; None if the file does not contain them.
         host: the machine.
-        versions: of Python and of the packages at work.
+        versions: of Python and of the packages in use.
         measured_at: UTC, ISO 8601.
+
+    Example::
+
+        setting = Setting.of(artifact, classifier.backend, BackendOptions(threads=2))
     """
 
     path: str
@@ -59,7 +63,7 @@ class Setting:
 
     @classmethod
     def of(cls, artifact: Artifact, backend: Backend, options: BackendOptions) -> Setting:
-        """Describe a model file that is open with these options, now and here."""
+        """Describe a model file that is open with these options on this machine."""
         manifest = artifact.manifest
         return cls(
             path=str(artifact.path),
@@ -79,18 +83,24 @@ class Setting:
         )
 
     def rate(self, milliseconds: float) -> float | None:
-        """Return the multiply-adds a second of one image in so much time, or None."""
+        """Return the multiply-adds per second if one image takes this time, or None."""
         return self.multiply_adds * 1000 / milliseconds if self.multiply_adds else None
 
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """How warm and fast the machine was before and after.
+    """Temperature, clock and throttling before and after.
 
     Attributes:
-        before: when the measurement began.
-        after: when it had ended.
+        before: at the start of the measurement.
+        after: at its end.
         reasons: throttle flags that rose in between; with one, the run is tainted.
+
+    Example::
+
+        before = power_state()
+        ...
+        power = Power(before, after := power_state(), risen(before, after))
     """
 
     before: PowerState
@@ -109,15 +119,19 @@ class Power:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What was timed in this process, warm.
+    """Times measured in this process, warm.
 
     Attributes:
         latency: of one call.
         images_per_second: the highest rate with the threads of the latency.
-        preprocess: decoding and fitting of one image; None where it was not timed.
-        picture: which image that was.
-        throughput: by batch and threads; empty where it was not measured.
-        batch: images of the call that the latency is of.
+        preprocess: decoding and fitting of one image; None if it was not timed.
+        picture: name of that image.
+        throughput: by batch and threads; empty if it was not measured.
+        batch: images per call of the latency.
+
+    Example::
+
+        Timing(Latency.of(nanoseconds), images_per_second=1100.0, batch=8).image_ms
     """
 
     latency: Latency
@@ -135,15 +149,20 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class BenchResult:
-    """What was found about one file in one engine.
+    """Result of one file in one engine.
 
     Attributes:
-        setting: what was measured.
-        timing: how fast it is.
+        setting: file, engine and machine.
+        timing: latency and throughput.
         fresh: load time, first prediction and memory of a new process.
         power: temperature, clock and throttling.
-        seconds: that were asked for.
-        notes: what a reader has to know.
+        seconds: requested duration of each timing.
+        notes: remarks for the reader.
+
+    Example::
+
+        result = bench(Path("mnist-cnn.int8.tflite"), BenchOptions())
+        json.dumps(result.to_json())
     """
 
     setting: Setting
@@ -155,7 +174,7 @@ class BenchResult:
 
     @property
     def rate(self) -> float | None:
-        """The multiply-adds a second that the model reaches; None where it cannot be told."""
+        """The multiply-adds per second of the model; None if they are not known."""
         return self.setting.rate(self.timing.image_ms)
 
     def to_json(self) -> dict[str, Any]:

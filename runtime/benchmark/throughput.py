@@ -1,4 +1,4 @@
-"""How many images a second: by images at a time and by threads of one inference."""
+"""Throughput in images per second, by batch size and by threads of one inference."""
 
 from __future__ import annotations
 
@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How many images a second one setting gives.
+    """Throughput with one batch size and number of threads.
 
     Attributes:
-        batch: images in one call.
+        batch: images per call.
         threads: of one inference.
         images_per_second: over the whole time, pauses included.
+
+    Example:
+        >>> Rate(8, 1, 1234.56).to_json()
+        {'batch': 8, 'threads': 1, 'images_per_second': 1234.6}
     """
 
     batch: int
@@ -44,7 +48,8 @@ def measure_throughput(
     classifier: Classifier,
     options: BackendOptions,
     pixels: NDArray[Any],
-    grid: tuple[Sequence[int], Sequence[int]],
+    batches: Sequence[int],
+    threads: Sequence[int],
     seconds: float,
 ) -> tuple[Rate, ...]:
     """Run batches back to back.
@@ -53,22 +58,29 @@ def measure_throughput(
         classifier: its file is opened again in its engine.
         options: the device; its threads are not used.
         pixels: one image of its size, (1, height, width, channels); a batch repeats it.
-        grid: batch sizes, and numbers of threads.
-        seconds: for each pair of them.
+        batches: images per call.
+        threads: of one inference.
+        seconds: of timing, for each batch size and number of threads.
 
     Returns:
-        One rate a pair, threads by threads.
+        One rate per batch size and number of threads, ordered by threads.
 
     Raises:
         BackendError: the engine refuses the file or fails.
         InputError: no time for it.
+
+    Example::
+
+        with runtime.load("mnist-cnn.int8.tflite") as classifier:
+            rates = measure_throughput(
+                classifier, BackendOptions(), pixels, (1, 8), (1, 4), seconds=0.5
+            )
     """
-    batches, threads = grid
     found = []
     for count in threads:
         with silenced():
-            how = replace(options, threads=count)
-            opened = open_backend(classifier.artifact, classifier.backend.name, how)
+            engine_options = replace(options, threads=count)
+            opened = open_backend(classifier.artifact, classifier.backend.name, engine_options)
         with opened as engine:
             for size in batches:
                 times = repeat(_call(engine, classifier.spec, pixels, size), seconds)
@@ -77,7 +89,12 @@ def measure_throughput(
 
 
 def images_per_second(nanoseconds: Sequence[int], batch: int) -> float:
-    """Return the rate of calls of so many images each."""
+    """Return the throughput of calls with ``batch`` images each.
+
+    Example:
+        >>> images_per_second([4_000_000, 4_000_000], batch=8)
+        2000.0
+    """
     return len(nanoseconds) * batch / sum(nanoseconds) * 1e9
 
 

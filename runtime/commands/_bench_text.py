@@ -16,7 +16,12 @@ _LABEL = 13
 
 
 def text(found: BenchResult) -> str:
-    """Return what was found as a table with remarks below it."""
+    """Return a result as a table with remarks below it.
+
+    Example::
+
+        print(text(bench(Path("mnist-cnn.int8.tflite"), BenchOptions())))
+    """
     lines = [
         *_head(found),
         *_times(found),
@@ -79,7 +84,7 @@ def _work(found: BenchResult) -> list[str]:
     if not found.setting.multiply_adds:
         return []
     million, rate = found.setting.multiply_adds / 1e6, (found.rate or 0.0) / 1e9
-    return [_row("work", f"{million:.1f} M multiply-adds an image: {rate:.1f} G/s")]
+    return [_row("work", f"{million:.1f} M multiply-adds per image: {rate:.1f} G/s")]
 
 
 def _power(power: Power) -> str:
@@ -87,16 +92,16 @@ def _power(power: Power) -> str:
         ("°C", power.before.temperature_c, power.after.temperature_c),
         ("MHz", power.before.clock_mhz, power.after.clock_mhz),
     ]
-    told = [
+    values = [
         f"{before:.0f} → {after:.0f} {unit}"
         for unit, before, after in pairs
         if before is not None and after is not None
     ]
     if power.after.governor:
-        told.append(f"governor {power.after.governor}")
+        values.append(f"governor {power.after.governor}")
     if power.after.throttled is not None:
-        told.append(_throttle(power))
-    return ", ".join(told) or "this machine tells neither temperature, clock nor throttling"
+        values.append(_throttle(power))
+    return ", ".join(values) or "this machine reports neither temperature, clock nor throttling"
 
 
 def _throttle(power: Power) -> str:

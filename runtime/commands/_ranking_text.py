@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runtime.benchmark.candidates import Contender
+    from runtime.benchmark.candidates import Candidate
     from runtime.benchmark.ranking import Ranked, Ranking
 
 _WIDTH = 80
@@ -49,7 +49,7 @@ def _table(title: str, rows: list[Ranked]) -> Iterator[str]:
         )
 
 
-def _engine(one: Contender) -> list[str]:
+def _engine(one: Candidate) -> list[str]:
     status = one.refusal or f"load {one.load_ms:.0f} ms, peak memory {one.peak_rss_mb:.0f} MB"
     title = f"{one.name} {one.version or ''}".strip()
     return _wrapped(f"{title}: {status}")

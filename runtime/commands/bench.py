@@ -11,7 +11,7 @@ from runtime.errors import InputError
 from runtime.terminal.cli import Existing, Output, output_options
 from runtime.terminal.progress import progress_bar
 
-_PART = 4  # with --all each row takes this part of the seconds
+_PART = 4  # with --all each row takes the seconds divided by this
 
 
 @click.command()
@@ -41,7 +41,7 @@ def command(
     """Measure how fast a MODEL file is on this device.
 
     Load time, first prediction and memory are those of fresh processes. Latency is that of
-    one image, warm: from pixels of the model's size to scores; to decode and fit it apart. A
+    one image, warm: from pixels of the model's size to scores, without decoding and fitting. A
     percentile is shown only with enough samples: 64 for p90, 662 for p99.
 
     With --all every installed engine runs the file in turns, with each number of threads
@@ -80,13 +80,17 @@ def _rank(
     output.next(f"runtime tune {model}")
 
 
-def parse_counts(given: str, option: str) -> tuple[int, ...]:
+def parse_counts(text: str, option: str) -> tuple[int, ...]:
     """Read numbers from 1 up, separated by commas.
 
     Raises:
         InputError: there is none, or one is no such number.
+
+    Example:
+        >>> parse_counts("1,8,32", "--batch")
+        (1, 8, 32)
     """
-    parts = given.split(",")
+    parts = text.split(",")
     if not all(part.strip().isdecimal() and int(part) for part in parts):
-        raise InputError(f"{option} takes numbers from 1 up, like 1,8,32, not '{given}'")
+        raise InputError(f"{option} takes numbers from 1 up, like 1,8,32, not '{text}'")
     return tuple(int(part) for part in parts)

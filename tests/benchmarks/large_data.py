@@ -99,7 +99,7 @@ def measure(folder: Path, *, training: bool) -> dict[str, Any]:
     with timed("second load"):
         dataset = load_dataset(data)
     with timed("batches"):
-        feed = training_data(dataset, TrainOptions()).feed(Schedule(1, _BATCH, 0))
+        feed = training_data(dataset, TrainOptions()).epoch_batches(Schedule(1, _BATCH, 0))
         images = sum(len(y) for _, y in feed(1).as_numpy_iterator())
     found |= {
         "images": len(dataset.y_train) + len(dataset.y_test),

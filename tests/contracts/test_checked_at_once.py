@@ -106,7 +106,7 @@ toolkit evaluate note.txt                               | no run folder and no .
 toolkit evaluate empty                                  | empty is not a finished run folder
 toolkit evaluate broken.tflite --against runs/a         | its SHA-256 does not match its content
 toolkit evaluate fake.keras --data tiny.npz             | fake.keras is damaged, or no Keras file
-toolkit evaluate own.keras                              | does not say what it was trained on
+toolkit evaluate own.keras                              | does not record its training data
 toolkit evaluate own.keras --data note.txt              | note.txt is not a readable .npz file
 toolkit evaluate own.keras --dataset mnst               | Did you mean 'mnist'?
 toolkit evaluate runs/a --image-size 32                 | its size cannot be changed
@@ -132,7 +132,7 @@ toolkit evaluate --out note.txt                         | --out note.txt is no f
 
 toolkit export gone                                     | no such file or folder: gone
 toolkit export note.txt                                 | no run folder and no .keras file
-toolkit export own.keras                                | does not say what it was trained on
+toolkit export own.keras                                | does not record its training data
 toolkit export --format int8                            | Did you mean 'tflite-int8'?
 toolkit export --format tflite-int8 --all               | use --format or --all, not both
 toolkit export --format tflite --per-tensor             | cannot quantize per tensor: no

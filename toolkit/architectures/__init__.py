@@ -1,4 +1,4 @@
-"""Architectures by name; one file here adds one more."""
+"""Architectures by name; each file in this package adds one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ __all__ = ["Architecture", "BuildOptions", "registry"]
 
 
 def registry() -> dict[str, type[Architecture]]:
-    """Return the architecture classes by name."""
+    """Return the architecture classes by name.
+
+    Example:
+        >>> registry()["resnet20"].paddings
+        ('same',)
+    """
     import toolkit.architectures as package
 
     return discover(package, Architecture)  # type: ignore[type-abstract]

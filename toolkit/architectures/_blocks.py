@@ -1,4 +1,4 @@
-"""What several architectures are made of."""
+"""Blocks that several architectures share."""
 
 from __future__ import annotations
 
@@ -27,10 +27,15 @@ def convolution(
         x: Keras tensor (batch, height, width, channels).
         filters: channels of the output.
         size: rows and columns of the kernel.
-        name: of the convolution; the layers behind it are called ``NAME_bn`` and ``NAME_relu``.
+        name: of the convolution; the layers after it are called ``NAME_bn`` and ``NAME_relu``.
         strides: steps of the kernel.
         padding: ``same`` or ``valid``.
         relu: False leaves the activation out.
+
+    Example::
+
+        image = keras.Input((28, 28, 1))
+        x = convolution(image, 32, 3, "stem")
     """
     from keras import layers
 
@@ -51,6 +56,10 @@ def normalized(x: Any, name: str, *, relu: bool = True) -> Any:
 
     The momentum is that of the ResNet paper's code; with Keras's own (0.99) the averages are
     still far off after the few hundred steps of a small training.
+
+    Example::
+
+        x = normalized(layers.Dense(256, use_bias=False, name="dense")(x), "dense")
     """
     from keras import layers
 
@@ -59,7 +68,12 @@ def normalized(x: Any, name: str, *, relu: bool = True) -> Any:
 
 
 def probabilities(x: Any, options: BuildOptions) -> Any:
-    """Return the dense layer with softmax that every architecture ends in, in float32."""
+    """Return the last layer of every architecture: dense with softmax, in float32.
+
+    Example::
+
+        return Model(image, probabilities(x, options))
+    """
     from keras import layers
 
     return layers.Dense(

@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 class Custom(Architecture):
     """A function of the user's that returns a Keras model.
 
-    It is called as ``function(input_shape, classes)`` where its second argument has no default
-    or a name with "classes" in it, else as ``function(options)`` with :class:`BuildOptions`.
+    It is called as ``function(input_shape, classes)`` if its second argument has no default
+    or a name with "classes" in it, otherwise as ``function(options)`` with
+    :class:`BuildOptions`.
+
+    Example::
+
+        model = Custom("my_networks:small").build(BuildOptions((28, 28, 1), classes=10))
     """
 
     def __init__(self, name: str) -> None:
@@ -63,14 +68,14 @@ class Custom(Architecture):
         with _current_folder():
             function = self._import()
             shape, classes = options.input_shape, options.classes
-            given = (shape, classes) if _wants_two(function) else (options,)
-            if not _takes(function, *given):
+            arguments = (shape, classes) if _wants_two(function) else (options,)
+            if not _takes(function, *arguments):
                 raise InputError(
                     f"{self._name} must take (input_shape, classes) or one BuildOptions, not "
                     f"{inspect.signature(function)}"
                 )
             try:
-                return function(*given)
+                return function(*arguments)
             except EdgeError:
                 raise
             except Exception as error:
@@ -89,19 +94,19 @@ class Custom(Architecture):
     def _no_module(self, reason: str) -> InputError:
         return InputError(
             f"--architecture {self._name}: {self._module} cannot be imported "
-            f"({reason}); it is looked for here and among the installed packages"
+            f"({reason}); the current folder and the installed packages were searched"
         )
 
 
 @contextmanager
 def _current_folder() -> Iterator[None]:
     """Let modules of the current folder be imported, as ``python -m`` does."""
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
+    folder = str(Path.cwd())
+    sys.path.insert(0, folder)
     try:
         yield
     finally:
-        sys.path.remove(here)
+        sys.path.remove(folder)
 
 
 def _wants_two(function: Callable[..., Any]) -> bool:
@@ -126,12 +131,12 @@ def _check(model: Any, name: str, options: BuildOptions) -> None:
 
     if not isinstance(model, keras.Model) or not model.built:
         raise InputError(f"{name} returned {type(model).__name__}, not a built keras.Model")
-    given = [tuple(tensor.shape) for tensor in model.inputs or ()]
-    answered = [tuple(tensor.shape) for tensor in model.outputs or ()]
+    inputs = [tuple(tensor.shape) for tensor in model.inputs or ()]
+    outputs = [tuple(tensor.shape) for tensor in model.outputs or ()]
     image, scores = (None, *options.input_shape), (None, options.classes)
-    if given != [image] or answered != [scores]:
+    if inputs != [image] or outputs != [scores]:
         raise InputError(
-            f"{name} built a model with input {given} and output {answered}; this dataset needs "
+            f"{name} built a model with input {inputs} and output {outputs}; this dataset needs "
             f"one input {image} and one output {scores}"
         )
     for layer in _layers(model):
@@ -152,10 +157,15 @@ def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
 
 
 def gives_probabilities(model: keras.Model) -> bool:
-    """Return whether each row of the output adds up to 1, tried on noise.
+    """Return whether each row of the output adds up to 1, tried on random pixels.
 
     Args:
         model: one image input of a fixed size.
+
+    Example::
+
+        if not gives_probabilities(model):
+            model = keras.Sequential([model, keras.layers.Softmax()])
     """
     shape = (4, *model.inputs[0].shape[1:])
     rows = np.asarray(model(np.random.default_rng(0).random(shape, np.float32)), np.float32)

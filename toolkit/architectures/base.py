@@ -1,4 +1,4 @@
-"""What an architecture is: a named way to build an untrained Keras classifier."""
+"""Architectures: named ways to build an untrained Keras classifier."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ PADDINGS = ("same", "valid")
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """What an architecture is built for.
+    """Input shape, classes and other options of a network.
 
     Attributes:
         input_shape: height, width and channels of one image.
         classes: number of outputs.
         padding: padding of the convolutions, ``same`` or ``valid``.
         seed: seed of weights and dropout.
+
+    Example:
+        >>> BuildOptions((28, 28, 1), classes=1)
+        Traceback (most recent call last):
+        runtime.errors.InputError: a classifier needs at least 2 classes, not 1
     """
 
     input_shape: tuple[int, int, int]
@@ -46,10 +51,20 @@ class Architecture(ABC):
     """An architecture; a file in this package with one such class adds it.
 
     Attributes:
-        name: what ``--architecture`` takes.
-        short: its part in the names of artifacts, for example ``mnist-cnn``.
+        name: the value of ``--architecture``.
+        short: its part in the names of artifacts, for example ``cnn`` in ``mnist-cnn``.
         summary: one line for ``--help``.
         paddings: the paddings that it can be built with.
+
+    Example::
+
+        class Linear(Architecture):
+            name, short, summary = "linear", "linear", "one dense layer"
+
+            def _build(self, options):
+                image = keras.Input(options.input_shape)
+                x = layers.Flatten()(image)
+                return keras.Model(image, probabilities(x, options))
     """
 
     name: ClassVar[str]

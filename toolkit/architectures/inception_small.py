@@ -58,7 +58,7 @@ class InceptionSmall(Architecture):
 
 
 def _module(x: Any, widths: _Widths, name: str) -> Any:
-    """Four branches over the same input, their channels behind each other."""
+    """Four branches over the same input, their channels concatenated."""
     from keras import layers
 
     three = convolution(x, widths.three_reduce, 1, f"{name}_3x3_reduce")

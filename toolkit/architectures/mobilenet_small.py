@@ -44,7 +44,7 @@ class MobileNetSmall(Architecture):
 
 
 def _block(x: Any, filters: int, stride: int, expansion: int, padding: str, name: str) -> Any:
-    """Expand, filter each channel by itself, project without activation; add the input."""
+    """Expand, filter each channel separately, project without activation; add the input."""
     from keras import layers, regularizers
 
     inner = x

@@ -12,19 +12,23 @@ from toolkit.architectures.base import Architecture, BuildOptions
 if TYPE_CHECKING:
     import keras
 
-_SMALLEST = 32
+_SMALLEST = 32  # rows and columns that keras.applications accepts
 
 
 class Pretrained(Architecture):
     """A network of keras.applications with a new last layer.
 
-    The pixels come in as 0…1 and are brought to what the network learned from by a layer of
-    the model, so that every export does the same; a grey image goes into all three channels.
+    A layer of the model scales the pixels from 0…1 to the range of the original training, so
+    that every export does the same; a grey image is copied to all three channels.
 
     Attributes:
         application: its name in keras.applications.
         scaling: factor and offset on pixels of 0…1.
-        weights: what it begins with; None for random numbers.
+        weights: initial weights; None for random ones.
+
+    Example::
+
+        model = MobileNetV2().build(BuildOptions((96, 96, 3), classes=5))
     """
 
     application: ClassVar[str]
@@ -54,7 +58,7 @@ class Pretrained(Architecture):
         """Return the feature maps of the last convolution; its layers become those of the model.
 
         Raises:
-            DataError: the weights are neither here nor to be had.
+            DataError: the weights are not in the cache and cannot be downloaded.
         """
         import keras
 

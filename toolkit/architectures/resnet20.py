@@ -41,7 +41,7 @@ class ResNet20(Architecture):
 
 
 def _block(x: Any, filters: int, strides: int, name: str) -> Any:
-    """Two 3x3 convolutions; the input, brought to their shape, is added to what they give."""
+    """Two 3x3 convolutions; the input, in the shape of their output, is added to it."""
     from keras import layers
 
     inner = convolution(x, filters, 3, f"{name}_conv1", strides=strides)

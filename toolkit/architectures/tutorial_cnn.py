@@ -14,7 +14,7 @@ class TutorialCnn(Architecture):
     """Two blocks of two convolutions, then a dense layer of 256.
 
     For 28x28x1 images and ten classes: 887,530 parameters and 32.3 million
-    multiply-adds an image with ``same`` padding, 232,170 parameters with ``valid``.
+    multiply-adds per image with ``same`` padding, 232,170 parameters with ``valid``.
     """
 
     name: ClassVar[str] = "tutorial-cnn"

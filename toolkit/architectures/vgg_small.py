@@ -38,7 +38,7 @@ class VggSmall(Architecture):
                     3,
                     padding=options.padding,
                     activation="relu",
-                    kernel_initializer="he_normal",  # without normalisation, depth needs it
+                    kernel_initializer="he_normal",  # without batch normalisation, depth needs it
                     name=f"conv{block}_{number}",
                 )(x)
             x = layers.MaxPooling2D(2, name=f"pool{block}")(x)

@@ -1,1 +1,1 @@
-"""Latency of several model files on this workstation, side by side."""
+"""Latency of several model files on this workstation, compared."""

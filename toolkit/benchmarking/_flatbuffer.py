@@ -1,7 +1,7 @@
 """Writes flatbuffers: tables as dictionaries from slot to value.
 
-Source of the format: flatbuffers.dev/internals. A table here gives every field four bytes;
-readers go by the offsets in its vtable, so smaller fields may have room to spare.
+Source of the format: flatbuffers.dev/internals. Every field of a table takes four bytes here;
+readers use the offsets in its vtable, so smaller fields may be padded.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-_ALIGN = 16  # what engines ask of weights; more than enough for everything else
+_ALIGN = 16  # required of weights by engines; more than enough for everything else
 
 
 def write(root: dict[int, Any], identifier: bytes) -> bytes:
@@ -21,23 +21,27 @@ def write(root: dict[int, Any], identifier: bytes) -> bytes:
         root: slot to value. A value is an integer, text, an array (a vector of scalars),
             a dictionary (a table), or a list of dictionaries (a vector of tables).
         identifier: four bytes.
+
+    Example:
+        >>> write({0: 3}, b"TFL3")[4:8]
+        b'TFL3'
     """
     data = bytearray(4) + identifier
-    _point(data, 0, _put(data, root))
+    _set_offset(data, 0, _append(data, root))
     return bytes(data)
 
 
-def _put(data: bytearray, value: Any) -> int:
+def _append(data: bytearray, value: Any) -> int:
     """Append a table, vector or text, and return where it begins."""
     if isinstance(value, dict):
         return _table(data, value)
     if isinstance(value, list):
         return _tables(data, value)
     if isinstance(value, str):
-        start = _room(data, 0)
+        start = _pad(data, 0)
         data += struct.pack("<I", len(value)) + value.encode() + b"\0"
         return start
-    start = _room(data, 4)
+    start = _pad(data, 4)
     data += struct.pack("<I", value.size) + np.ascontiguousarray(value).tobytes()
     return start
 
@@ -45,33 +49,33 @@ def _put(data: bytearray, value: Any) -> int:
 def _table(data: bytearray, fields: dict[int, Any]) -> int:
     slots = max(fields, default=-1) + 1
     places = {slot: 4 + 4 * index for index, slot in enumerate(fields)}
-    vtable = _room(data, 0)
+    vtable = _pad(data, 0)
     offsets = [places.get(slot, 0) for slot in range(slots)]
     data += struct.pack(f"<{2 + slots}H", 4 + 2 * slots, 4 + 4 * len(fields), *offsets)
-    start = _room(data, 0)
+    start = _pad(data, 0)
     data += struct.pack("<i", start - vtable) + bytes(4 * len(fields))
     for slot, value in fields.items():
         place = start + places[slot]
         if isinstance(value, int):
             struct.pack_into("<i", data, place, value)
         else:
-            _point(data, place, _put(data, value))
+            _set_offset(data, place, _append(data, value))
     return start
 
 
 def _tables(data: bytearray, tables: list[dict[int, Any]]) -> int:
-    start = _room(data, 0)
+    start = _pad(data, 0)
     data += struct.pack("<I", len(tables)) + bytes(4 * len(tables))
     for index, table in enumerate(tables):
-        _point(data, start + 4 + 4 * index, _put(data, table))
+        _set_offset(data, start + 4 + 4 * index, _append(data, table))
     return start
 
 
-def _room(data: bytearray, header: int) -> int:
+def _pad(data: bytearray, header: int) -> int:
     """Pad so that what follows a header of some bytes is aligned; return where that begins."""
     data += bytes(-(len(data) + header) % _ALIGN)
     return len(data)
 
 
-def _point(data: bytearray, place: int, target: int) -> None:
+def _set_offset(data: bytearray, place: int, target: int) -> None:
     struct.pack_into("<I", data, place, target - place)

@@ -1,7 +1,8 @@
-"""Measures several model files side by side on this machine, and how they compare."""
+"""Measures several model files on this machine and compares them turn by turn."""
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from runtime.model import open_silently
 from runtime.modelfile import artifact as artifacts
 from toolkit.benchmarking.peak import arithmetic, measure_peaks, share_note, share_of_peak
 from toolkit.benchmarking.peak_networks import FLOAT32
-from toolkit.benchmarking.scenarios import find, played
+from toolkit.benchmarking.scenarios import evaluate, find
 from toolkit.engines import engines_for
 from toolkit.export.export import read_exports
 from toolkit.progress import SILENT, Reporter
@@ -36,9 +37,10 @@ if TYPE_CHECKING:
     from runtime.model import Classifier
     from runtime.modelfile.artifact import Artifact
     from toolkit.benchmarking.peak import Peaks
-    from toolkit.benchmarking.scenarios import Played
+    from toolkit.benchmarking.scenarios import ScenarioResult
 
-_BATCH = 32  # images of a query, where the scenario leaves that open
+_LOG = logging.getLogger("toolkit")
+_BATCH = 32  # images per query, if the scenario leaves that open
 METHOD = (
     "ratio: median over the turns of (median of the file / median of the baseline) in the same "
     "turn; interval: 95 %, from the order statistics of the turns (scipy.stats.quantile_test)"
@@ -47,17 +49,24 @@ METHOD = (
 
 @dataclass(frozen=True, slots=True)
 class CompareOptions:
-    """What to measure.
+    """Files, engines and settings of a comparison.
 
     Attributes:
         paths: model files and run folders; empty means the exports of the latest run.
         backend: an engine, ``auto`` (the preferred one), or ``all`` that are installed.
         engine: device and threads.
-        baseline: a file that the others are compared with; None takes the first float32 one.
+        baseline: the file that the others are compared with; None takes the first float32 one.
         seconds: of timing, per file and engine.
-        peak: whether to measure what the machine can do.
+        peak: whether to measure the peak of the machine.
         scenario: one of MLPerf's by name; None times one image at a time.
-        batch: images of a query where the scenario leaves that open; None takes 32.
+        batch: images per query if the scenario leaves that open; None takes 32.
+
+    Example:
+        >>> CompareOptions(scenario="multi-stream").samples
+        8
+        >>> CompareOptions(batch=16)
+        Traceback (most recent call last):
+        runtime.errors.InputError: --batch is for --scenario offline; everything else has...
     """
 
     paths: tuple[Path, ...] = ()
@@ -87,7 +96,7 @@ class CompareOptions:
 
     @property
     def samples(self) -> int:
-        """Images of one call."""
+        """Images per call."""
         if self.scenario is None:
             return 1
         return find(self.scenario).samples or self.batch or _BATCH
@@ -95,17 +104,22 @@ class CompareOptions:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One file in one engine, beside the baseline.
+    """One file in one engine, compared with the baseline.
 
     Attributes:
-        result: what ``runtime bench`` would tell, as far as it was measured.
-        ratio: its latency by that of the baseline; below 1 it is faster.
+        result: that of ``runtime bench``, as far as it was measured.
+        ratio: its latency divided by that of the baseline; below 1 it is faster.
         interval: 95 % interval of the ratio; None with fewer than six turns.
-        turns: how many were compared.
+        turns: number of compared turns.
         is_baseline: whether it is the baseline itself.
         arithmetic: ``float32`` or ``int8``; None if it is neither, or not known.
-        peaks: what the machine can do; None where it was not measured.
-        played: what a scenario gave; None without one.
+        peaks: peak of the machine; None if it was not measured.
+        scenario: result of the scenario; None without one.
+
+    Example::
+
+        for entry in compare_speed(CompareOptions(paths)).entries:
+            print(entry.result.setting.path, entry.ratio, entry.interval)
     """
 
     result: BenchResult
@@ -115,11 +129,11 @@ class Compared:
     is_baseline: bool
     arithmetic: str | None = None
     peaks: Peaks | None = None
-    played: Played | None = None
+    scenario: ScenarioResult | None = None
 
     @property
     def share(self) -> float | None:
-        """The share of the machine's peak, 0…1; None where it cannot be told."""
+        """The share of the machine's peak, 0…1; None if it cannot be computed."""
         return share_of_peak(self.result, self.arithmetic, self.peaks)
 
     def to_json(self) -> dict[str, Any]:
@@ -128,7 +142,7 @@ class Compared:
             "arithmetic": self.arithmetic,
             "share_of_peak": None if self.share is None else round(self.share, 4),
             "peak": self.peaks.to_json() if self.peaks else None,
-            "scenario": self.played.to_json() if self.played else None,
+            "scenario": self.scenario.to_json() if self.scenario else None,
             "ratio": round(self.ratio, 4),
             "ratio_interval": None if self.interval is None else _rounded(self.interval),
             "ratio_turns": self.turns,
@@ -139,12 +153,17 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All files beside each other.
+    """Result of a comparison.
 
     Attributes:
-        entries: one a file and engine, in the order of the files.
-        refused: files that an engine refuses, in words.
-        peaks: what the machine can do; None where it was not measured.
+        entries: one per file and engine, in the order of the files.
+        refused: files that an engine refuses, with the reason, as text.
+        peaks: peak of the machine; None if it was not measured.
+
+    Example::
+
+        comparison = compare_speed(CompareOptions(paths))
+        fastest = min(comparison.entries, key=lambda entry: entry.ratio)
     """
 
     entries: tuple[Compared, ...]
@@ -152,34 +171,40 @@ class Comparison:
     peaks: Peaks | None
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return plain JSON values: one object an entry."""
+        """Return plain JSON values: one object per entry."""
         return [entry.to_json() for entry in self.entries]
 
 
 def compare_speed(options: CompareOptions, reporter: Reporter = SILENT) -> Comparison:
-    """Time model files in turns in this process, and start each once in a fresh one.
+    """Time model files in turns in this process, and start each once in a fresh process.
 
     Args:
-        options: which files, which engines.
-        reporter: shows progress.
+        options: files, engines and settings.
+        reporter: receives the progress.
 
     Raises:
         InputError: there are no files, or the baseline is not among them.
         ArtifactError: a file is damaged.
         BackendError: no engine runs any of the files.
+
+    Example::
+
+        options = CompareOptions((Path("a.tflite"), Path("b.int8.tflite")), seconds=0.5)
+        comparison = compare_speed(options)
     """
     files, before = find_files(options), power_state()
     with ExitStack() as stack:
         opened, refused = _open_all(files, options, stack)
         base = _baseline(opened, options.baseline)
         reporter.say(timing_text(len(opened), options.seconds, options.samples))
+        _LOG.debug("baseline of %d: %s", len(opened), opened[base].artifact.path)
         timed = measure_turns([_call(one, options.samples) for one in opened], options.seconds)
         fresh = _fresh(opened, options.engine, reporter)
         peaks = measure_peaks() if options.peak else None
         after = power_state()
         power = Power(before, after, risen(before, after))
         entries = [
-            _compared(one, (turns, timed[base]), (start, power, peaks), options)
+            _compared(one, turns, timed[base], start, power, peaks, options)
             for one, turns, start in zip(opened, timed, fresh, strict=True)
         ]
     entries[base] = replace(entries[base], interval=None, is_baseline=True)
@@ -187,11 +212,15 @@ def compare_speed(options: CompareOptions, reporter: Reporter = SILENT) -> Compa
 
 
 def find_files(options: CompareOptions) -> tuple[Artifact, ...]:
-    """Read the model files, in the order given; those of a run in the order of the formats.
+    """Read the model files, in the order of the options; those of a run by format.
 
     Raises:
         InputError: there are none.
         ArtifactError: one is damaged.
+
+    Example::
+
+        files = find_files(CompareOptions((Path("runs/latest"),)))
     """
     paths = list(options.paths) or [latest_run().path]
     files = [file for path in paths for file in _files_of(path)]
@@ -201,7 +230,17 @@ def find_files(options: CompareOptions) -> tuple[Artifact, ...]:
 
 
 def timing_text(files: int, seconds: float, batch: int = 1) -> str:
-    """Say how long it takes to time some files, of which each gets so many seconds."""
+    """Return the remark on the duration of a measurement.
+
+    Args:
+        files: number of files.
+        seconds: of timing, per file.
+        batch: images per call.
+
+    Example:
+        >>> timing_text(3, 1.0)
+        'Timing 3 files in turns, one image at a time: 3 s'
+    """
     what = "1 file" if files == 1 else f"{files} files in turns"
     size = "one image" if batch == 1 else f"{batch} images"
     return f"Timing {what}, {size} at a time: {files * seconds:.0f} s"
@@ -212,7 +251,11 @@ def ratio_interval(ratios: NDArray[np.float64]) -> tuple[float, float] | None:
 
     The interval lies between two of the ratios, whatever their distribution: how many of
     them are below the true median is binomial (Conover, Practical Nonparametric Statistics,
-    3.2). It takes the turns as independent of each other.
+    3.2). It assumes that the turns are independent of each other.
+
+    Example::
+
+        ratio_interval(np.array([0.49, 0.50, 0.50, 0.51, 0.52, 0.53]))  # (0.49, 0.53)
     """
     from scipy.stats import quantile_test
 
@@ -231,7 +274,7 @@ def _files_of(path: Path) -> tuple[Artifact, ...]:
 def _open_all(
     files: Sequence[Artifact], options: CompareOptions, stack: ExitStack
 ) -> tuple[list[Classifier], tuple[str, ...]]:
-    """Open each file in each engine that is asked for and takes such files."""
+    """Open each file in each requested engine that takes such files."""
     opened: list[Classifier] = []
     refused: list[BackendError] = []
     for file in files:
@@ -247,13 +290,13 @@ def _open_all(
     return opened, tuple(map(str, refused))
 
 
-def _baseline(opened: Sequence[Classifier], asked: Path | None) -> int:
+def _baseline(opened: Sequence[Classifier], requested: Path | None) -> int:
     """Return the index of the file that the others are compared with."""
     for index, one in enumerate(opened):
-        if asked == one.artifact.path or (asked is None and _is_float32(one)):
+        if requested == one.artifact.path or (requested is None and _is_float32(one)):
             return index
-    if asked is not None:
-        raise InputError(f"no engine asked for runs the baseline {asked}")
+    if requested is not None:
+        raise InputError(f"no requested engine runs the baseline {requested}")
     return 0
 
 
@@ -263,7 +306,7 @@ def _is_float32(classifier: Classifier) -> bool:
 
 
 def _call(classifier: Classifier, size: int) -> Callable[[], object]:
-    """Return the call that ``runtime bench`` times too; grey images are as good as any."""
+    """Return the call that ``runtime bench`` also times; the pixels do not matter."""
     run, spec = classifier.backend.run_images, classifier.spec
     pixels = np.full((size, *spec.shape), 127, np.uint8)
     return lambda: run(pixels, spec)
@@ -281,37 +324,38 @@ def _fresh(opened: Sequence[Classifier], engine: BackendOptions, reporter: Repor
 
 def _compared(
     classifier: Classifier,
-    turns: tuple[Turns, Turns],
-    measured: tuple[Fresh, Power, Peaks | None],
+    turns: Turns,
+    base: Turns,
+    fresh: Fresh,
+    power: Power,
+    peaks: Peaks | None,
     options: CompareOptions,
 ) -> Compared:
-    """Put together what was measured of a file; ``turns`` are its own and the baseline's."""
-    own, base = turns
-    fresh, power, peaks = measured
-    latency, samples = summary(own), options.samples
+    """Combine the measurements of a file; ``base`` are the turns of the baseline."""
+    latency, samples = summary(turns), options.samples
     timing = Timing(latency, samples * 1000 / latency.mean_ms, batch=samples)
     setting = Setting.of(classifier.artifact, classifier.backend, options.engine)
     result = BenchResult(setting, timing, fresh, power, options.seconds)
     one = Compared(
         result,
-        *_ratio(own, base),
+        *_ratio(turns, base),
         is_baseline=False,
         arithmetic=arithmetic(classifier.artifact.manifest),
         peaks=peaks,
-        played=played(find(options.scenario), samples, own) if options.scenario else None,
+        scenario=evaluate(find(options.scenario), samples, turns) if options.scenario else None,
     )
     return replace(one, result=replace(result, notes=_notes(one, classifier)))
 
 
 def _notes(one: Compared, classifier: Classifier) -> tuple[str, ...]:
-    """Return what a reader has to know of a file; a scenario asks for its own percentile."""
-    played = one.played
+    """Return the remarks on a file; a scenario has a percentile of its own."""
+    scenario = one.scenario
     found = [
         *classifier.notes,
-        *remarks(one.result, classifier.backend, percentiles=played is None),
+        *remarks(one.result, classifier.backend, percentiles=scenario is None),
         share_note(one.result, one.arithmetic, one.peaks),
         *(one.peaks.problems if one.peaks else ()),
-        played.note if played else None,
+        scenario.note if scenario else None,
     ]
     return tuple(note for note in found if note)
 

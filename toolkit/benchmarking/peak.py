@@ -1,9 +1,10 @@
-"""How many multiply-adds a second a core of this machine can do, measured in a few seconds.
+"""Peak multiply-adds per second of a core of this machine, measured in a few seconds.
 
-The fastest means at hand are the engines themselves: each one that is installed runs chains
-of convolutions made for nothing else (:mod:`toolkit.benchmarking.peak_networks`), and the best call
-counts. On a Zen 4 core that gave 57 G multiply-adds a second in float32 and 220 G in int8,
-where the instructions allow 59 and 237 at 3.7 GHz; numpy's matmul gave 51 and has no int8.
+The engines themselves are the fastest programs available: each installed one runs chains of
+convolutions made for this purpose (:mod:`toolkit.benchmarking.peak_networks`), and the best
+call counts. A Zen 4 core reached 57 G multiply-adds per second in float32 and 220 G in int8,
+of 59 and 237 that the instructions allow at 3.7 GHz; numpy's matmul reached 51 and has no
+int8.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from runtime.benchmark.result import BenchResult
     from runtime.modelfile.manifest import Manifest
 
-HOW = (
+METHOD = (
     "the fastest call of chains of convolutions that fit the caches, in the fastest engine "
     "installed here, one thread: a lower bound of what the core can do, and lower while other "
     "programs run"
@@ -38,6 +39,10 @@ class Peak:
         kind: ``float32`` or ``int8``.
         multiply_adds_per_second: of one core.
         engine: that reached it, with its version.
+
+    Example:
+        >>> Peak("int8", 2.2e11, "litert 2.1.0").kind
+        'int8'
     """
 
     kind: str
@@ -47,12 +52,17 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """What a core of this machine can do.
+    """The peaks of a core of this machine.
 
     Attributes:
-        best: one a kind of arithmetic.
-        seconds: how long it took to find out.
-        problems: engines that did not answer, and why.
+        best: one per kind of arithmetic.
+        seconds: duration of the measurement.
+        problems: engines that failed, and why.
+
+    Example:
+        >>> peaks = Peaks((Peak("int8", 2.2e11, "litert 2.1.0"),), seconds=2.0)
+        >>> peaks.of("int8").engine, peaks.of("float32")
+        ('litert 2.1.0', None)
     """
 
     best: tuple[Peak, ...]
@@ -67,7 +77,7 @@ class Peaks:
         """Return plain JSON values."""
         return {
             **{peak.kind: asdict(peak) for peak in self.best},
-            "how": HOW,
+            "how": METHOD,
             "seconds": round(self.seconds, 2),
             "problems": list(self.problems),
         }
@@ -77,26 +87,35 @@ def measure_peaks() -> Peaks:
     """Run the networks in every installed engine, each in a process of its own.
 
     Returns:
-        The best of all engines; a broken engine is told in it, not raised.
+        The best of all engines; a broken engine is recorded in it, not raised.
+
+    Example::
+
+        peak = measure_peaks().of("int8")
+        print(f"{peak.multiply_adds_per_second / 1e9:.0f} G/s by {peak.engine}")
     """
     start, found, problems = perf_counter(), [], []
     for backend in registry().values():
         if not backend.installed() or not BUILDERS.keys() & set(backend.suffixes):
             continue
-        answer = _run_process(backend.name)
+        reply = _run_process(backend.name)
         engine = f"{backend.name} {backend.version()}"
-        found += [Peak(kind, rate, engine) for kind, rate in answer.get("rates", {}).items()]
-        if "error" in answer:
-            problems.append(f"{engine} gave no peak: {answer['error']}")
+        found += [Peak(kind, rate, engine) for kind, rate in reply.get("rates", {}).items()]
+        if "error" in reply:
+            problems.append(f"{engine} gave no peak: {reply['error']}")
     kinds = [[peak for peak in found if peak.kind == kind] for kind in (FLOAT32, INT8)]
     best = (max(peaks, key=_rate) for peaks in kinds if peaks)
     return Peaks(tuple(best), perf_counter() - start, tuple(problems))
 
 
 def arithmetic(manifest: Manifest | None) -> str | None:
-    """Return in which kind of numbers a file multiplies: ``float32``, ``int8``; None if mixed.
+    """Return the arithmetic of a file: ``float32`` or ``int8``; None if it is mixed.
 
-    Half-precision weights are turned into float32 before a CPU multiplies them.
+    A CPU converts half-precision weights to float32 before it multiplies them.
+
+    Example::
+
+        kind = arithmetic(artifacts.read(Path("mnist-cnn.int8.tflite")).manifest)  # "int8"
     """
     if manifest is None or manifest.quantization.float_layers:
         return None
@@ -107,14 +126,18 @@ def arithmetic(manifest: Manifest | None) -> str | None:
 
 
 def share_of_peak(found: BenchResult, kind: str | None, peaks: Peaks | None) -> float | None:
-    """Return what part of the peak of its threads a model reaches, 0…1, or None.
+    """Return the share of the peak of its threads that a model reaches, 0…1, or None.
 
-    n threads are compared with n times the peak of one core, as far as there are cores.
+    n threads are compared with n times the peak of one core, at most with that of all cores.
 
     Args:
-        found: what was measured.
+        found: the measured result.
         kind: of arithmetic, see :func:`arithmetic`.
-        peaks: what the machine can do; None where it was not measured.
+        peaks: of the machine; None if they were not measured.
+
+    Example::
+
+        share = share_of_peak(bench(path, BenchOptions()), "int8", measure_peaks())
     """
     setting, peak = found.setting, peaks.of(kind) if peaks else None
     if peak is None or found.rate is None or setting.device != "cpu":
@@ -124,7 +147,12 @@ def share_of_peak(found: BenchResult, kind: str | None, peaks: Peaks | None) -> 
 
 
 def share_note(found: BenchResult, kind: str | None, peaks: Peaks | None) -> str | None:
-    """Say why there is no share of the peak, or why it is more than all of it; else None."""
+    """Return the reason why a share is missing or above 1, otherwise None.
+
+    Example::
+
+        note = share_note(result, None, peaks)  # "no share of the peak: the file multiplies …"
+    """
     if found.setting.device != "cpu":
         return "no share of the peak: that of a GPU is not measured"
     share = share_of_peak(found, kind, peaks)
@@ -136,7 +164,7 @@ def share_note(found: BenchResult, kind: str | None, peaks: Peaks | None) -> str
         )
     if found.setting.multiply_adds is None:
         return (
-            "no share of the peak: the file does not tell its multiply-adds (made by another "
+            "no share of the peak: the file does not contain its multiply-adds (made by another "
             "tool, or a layer that cannot be counted)"
         )
     if kind is None:
@@ -149,7 +177,7 @@ def _rate(peak: Peak) -> float:
 
 
 def _run_process(backend: str) -> dict[str, Any]:
-    """A broken engine may end its process by a signal: this one must live on."""
+    """Measure in a worker process: a broken engine may end its process by a signal."""
     with WorkerProcess(_SERVICE, name="its process", seconds=_CHILD_SECONDS) as process:
         try:
             process.send(backend)

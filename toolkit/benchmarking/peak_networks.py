@@ -1,7 +1,7 @@
-"""Networks that do nothing but multiply: chains of convolutions, written without any library.
+"""Chains of convolutions to measure the peak of a core, written without any library.
 
-An engine runs them as it runs any classifier, so what it reaches on them, it could reach on
-a model. Written here as bytes, because a device has neither TensorFlow nor the onnx package.
+An engine runs them like any classifier, so a model could reach the same rate. Written as bytes,
+so that they need neither TensorFlow nor the onnx package.
 """
 
 from __future__ import annotations
@@ -28,10 +28,14 @@ class Chain:
 
     Attributes:
         kind: ``float32`` or ``int8``.
-        layers: how many, besides the first one, which brings the image to ``channels``.
+        layers: number of layers after the first one, which has one input channel.
         kernel: side of the filters.
         channels: of every layer.
         side: of the image, in pixels.
+
+    Example:
+        >>> Chain("int8", layers=2, kernel=3).multiply_adds
+        302055424
     """
 
     kind: str
@@ -51,22 +55,32 @@ class Chain:
         shape, rng = (self.channels, kernel, kernel, inputs), np.random.default_rng(0)
         if self.kind == INT8:
             return rng.integers(-_TOP, _TOP + 1, shape, np.int8)
-        # scaled so that the numbers keep their size from layer to layer
+        # scaled so that the activations keep their range from layer to layer
         return rng.standard_normal(shape, np.float32) / np.float32((kernel**2 * inputs) ** 0.5)
 
     def scale(self, inputs: int, kernel: int) -> float:
-        """Return the scale of int8 weights that does the same; activations have scale 1."""
+        """Return the scale of int8 weights for the same; activations have scale 1."""
         deviation = _TOP / 3**0.5  # of numbers spread evenly over -127…127
         return float(1 / (deviation * (kernel**2 * inputs) ** 0.5))
 
 
 def tflite(chain: Chain) -> bytes:
-    """Return the chain, with the mean over the image at its end, as a ``.tflite`` file."""
+    """Return the chain, followed by the mean over the image, as a ``.tflite`` file.
+
+    Example:
+        >>> tflite(Chain("float32", layers=1, kernel=1, channels=4, side=2))[4:8]
+        b'TFL3'
+    """
     return _Tflite(chain).model()
 
 
 def onnx(chain: Chain) -> bytes:
-    """Return the chain, with the mean over the image at its end, as a ``.onnx`` file."""
+    """Return the chain, followed by the mean over the image, as a ``.onnx`` file.
+
+    Example:
+        >>> b"GlobalAveragePool" in onnx(Chain("int8", layers=1, kernel=1, channels=4, side=2))
+        True
+    """
     return _Onnx(chain).model()
 
 
@@ -145,11 +159,15 @@ def _ints(values: Any) -> NDArray[np.int32]:
 class _Onnx:
     """Writes a chain for ONNX; numbers are field numbers and codes of onnx.proto3.
 
-    Activations are uint8: ONNX Runtime's fastest kernels on x86 want them so, and turn the
-    int8 ones of a QDQ model into them.
+    Activations are uint8: ONNX Runtime's fastest kernels on x86 need them, and it converts the
+    int8 ones of a QDQ model to them.
     """
 
-    _TYPES: ClassVar = {np.dtype(np.float32): 1, np.dtype(np.uint8): 2, np.dtype(np.int8): 3}
+    _TYPES: ClassVar[dict[np.dtype[Any], int]] = {
+        np.dtype(np.float32): 1,
+        np.dtype(np.uint8): 2,
+        np.dtype(np.int8): 3,
+    }
     _OPSET, _IR_VERSION = 13, 7
     _INTS = 7  # AttributeProto.Type
 

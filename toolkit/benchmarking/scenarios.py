@@ -1,7 +1,7 @@
-"""The scenarios of MLPerf Inference, as far as one program on one machine can play them.
+"""The scenarios of MLPerf Inference, as far as one program on one machine can run them.
 
 Source: github.com/mlcommons/inference_policies, inference_rules.adoc, "Scenarios": single
-stream sends a query of one sample when the one before is done and reports the 90th
+stream sends a query of one sample when the previous one is done and reports the 90th
 percentile; multi-stream the same with eight samples and the 99th; offline sends all samples
 at once and reports the throughput.
 """
@@ -29,13 +29,17 @@ DEPARTURES = (
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What is asked of the model, and what is reported.
+    """Query and metric of a scenario.
 
     Attributes:
-        name: as MLPerf calls it.
-        samples: images of one query; None leaves that to the user.
-        metric: what the one number of the result is.
-        needed: queries below which there is no such number.
+        name: that of MLPerf.
+        samples: images per query; None leaves that to the user.
+        metric: the reported metric.
+        needed: smallest number of queries for this metric.
+
+    Example:
+        >>> find("single-stream").metric
+        'p90_ms'
     """
 
     name: str
@@ -55,16 +59,21 @@ KNOWN = {
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
-    """What a scenario gave.
+class ScenarioResult:
+    """Result of a scenario.
 
     Attributes:
-        scenario: which one.
-        samples: images of one query.
+        scenario: the scenario.
+        samples: images per query.
         latency: of its queries.
         images_per_second: over the whole time.
-        value: the number that the scenario reports; None with too few queries.
-        note: what to do where there is none.
+        value: of the metric; None with too few queries.
+        note: what to do if there is none.
+
+    Example:
+        >>> result = evaluate(find("offline"), 32, ((4_000_000,) * 10,))
+        >>> result.to_json()["queries"]
+        10
     """
 
     scenario: Scenario
@@ -91,19 +100,27 @@ def find(name: str) -> Scenario:
 
     Raises:
         UnknownNameError: there is none.
+
+    Example:
+        >>> find("multi-stream").samples
+        8
     """
     if name not in KNOWN:
         raise UnknownNameError("scenario", name, KNOWN)
     return KNOWN[name]
 
 
-def played(scenario: Scenario, samples: int, turns: Turns) -> Played:
-    """Return what queries, sent one after the other, come to.
+def evaluate(scenario: Scenario, samples: int, turns: Turns) -> ScenarioResult:
+    """Return the result of a scenario from the durations of its queries.
 
     Args:
-        scenario: which one.
-        samples: images of one query.
+        scenario: the scenario.
+        samples: images per query.
         turns: the durations of the queries in nanoseconds, turn by turn.
+
+    Example:
+        >>> evaluate(find("offline"), 32, ((4_000_000,) * 10,)).value
+        8000.0
     """
     latency = summary(turns)
     rate = samples * 1000 / latency.mean_ms
@@ -113,7 +130,7 @@ def played(scenario: Scenario, samples: int, turns: Turns) -> Played:
         "images_per_second": rate,
     }[scenario.metric]
     note = None if value is not None else _too_few(scenario, latency)
-    return Played(scenario, samples, latency, rate, value, note)
+    return ScenarioResult(scenario, samples, latency, rate, value, note)
 
 
 def _too_few(scenario: Scenario, latency: Latency) -> str:

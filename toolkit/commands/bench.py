@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toolkit.benchmarking.bench import Compared, Comparison
-    from toolkit.benchmarking.scenarios import Played
+    from toolkit.benchmarking.scenarios import ScenarioResult
 
 _SCENARIO = constant("toolkit.benchmarking.scenarios", "KNOWN")
 
@@ -130,25 +130,25 @@ def _names(found: Comparison) -> list[str]:
 def _scenario(found: Comparison, names: Sequence[str]) -> list[str]:
     """Return what a scenario reports of each file, and where it departs from MLPerf."""
     rows = [
-        f"{name} on {entry.result.setting.backend}: {_reported(entry.played)}"
+        f"{name} on {entry.result.setting.backend}: {_reported(entry.scenario)}"
         for entry, name in zip(found.entries, names, strict=True)
-        if entry.played
+        if entry.scenario
     ]
-    first = found.entries[0].played
+    first = found.entries[0].scenario
     if first is None:
         return rows
     head = f"Scenario {first.scenario.name}, {first.samples} per query; the times are per query."
     return [head, *rows, f"{'; '.join(first.to_json()['departs_from_mlperf'])}."]
 
 
-def _reported(played: Played) -> str:
-    unit = " ms" if played.scenario.metric.endswith("_ms") else ""
-    metric = played.scenario.metric.removesuffix("_ms").replace("_", " ")
-    if played.value is None:
+def _reported(result: ScenarioResult) -> str:
+    unit = " ms" if result.scenario.metric.endswith("_ms") else ""
+    metric = result.scenario.metric.removesuffix("_ms").replace("_", " ")
+    if result.value is None:
         value = f"{metric} too few queries"
     else:
-        value = f"{metric} {played.value:,.4g}{unit}"
-    rate = f"{played.images_per_second:,.0f} images per second"
+        value = f"{metric} {result.value:,.4g}{unit}"
+    rate = f"{result.images_per_second:,.0f} images per second"
     return value if metric == "images per second" else f"{value}, {rate}"
 
 

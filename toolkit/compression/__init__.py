@@ -1,4 +1,4 @@
-"""Makes a smaller network that answers as the teacher does: narrowed, then distilled."""
+"""Compression of a trained model: a narrower network, distilled from it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Which channels of a Keras model belong together: they can only be removed together.
+"""Groups of channels of a Keras model that can only be removed together.
 
-A convolution makes channels; batch norm, activations and pooling hand them on; an
+A convolution produces channels; batch norm, activations and pooling pass them on; an
 addition ties those of its inputs; the next convolution or dense layer reads them. The
-channels of the image, of the class scores, and of what no rule here knows, stay.
+channels of the image, of the class scores, and of layers without a rule here, stay.
 """
 
 from __future__ import annotations
@@ -46,10 +46,16 @@ class Group:
     """Channels that are kept or removed together.
 
     Attributes:
-        size: how many channels.
+        size: number of channels.
         fixed: none of them can be removed.
-        makers: names of the layers that make them.
-        same: the group that this one was tied to; None while it stands for itself.
+        makers: names of the layers that produce them.
+        same: the group that this one was tied to; None if there is none.
+
+    Example:
+        >>> first, second = Group(16, makers=["stem"]), Group(16, makers=["conv2"])
+        >>> first.tie(second)
+        >>> second.root.makers
+        ['stem', 'conv2']
     """
 
     size: int
@@ -78,15 +84,19 @@ class Port:
 
     Attributes:
         group: of its channels.
-        repeats: how often the channels follow each other in its last axis: 1, or the
-            number of pixels after a Flatten.
+        repeats: how often the channels repeat in its last axis: 1, or the number of pixels
+            after a Flatten.
+
+    Example:
+        >>> Port(Group(4), repeats=2).indices(np.array([0, 3]))
+        array([0, 3, 4, 7])
     """
 
     group: Group
     repeats: int = 1
 
     def indices(self, kept: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the places of the kept channels in the last axis."""
+        """Return the indices of the kept channels in the last axis."""
         starts = np.arange(self.repeats)[:, None] * self.group.root.size
         return (starts + kept[None]).ravel()
 
@@ -96,9 +106,13 @@ class Channels:
     """The channels of a model.
 
     Attributes:
-        reads: by layer name, the channels that come in.
-        makes: by layer name, the channels that go out.
+        reads: input channels by layer name.
+        makes: output channels by layer name.
         groups: those that can be narrowed, in the order of the layers.
+
+    Example::
+
+        sizes = [group.size for group in find(model).groups]
     """
 
     reads: dict[str, Port]
@@ -114,6 +128,10 @@ def find(model: keras.Model) -> Channels:
 
     Raises:
         ExportError: there is nothing to narrow.
+
+    Example::
+
+        channels = find(keras.models.load_model("model.keras"))
     """
     reads: dict[str, Port] = {}
     makes: dict[str, Port] = {}
@@ -137,7 +155,7 @@ def find(model: keras.Model) -> Channels:
 
 
 class _Ports:
-    """What each tensor carries: by tensor in a functional model, from layer to layer else."""
+    """Channels by tensor in a functional model, from layer to layer in a sequential one."""
 
     def __init__(self, model: keras.Model) -> None:
         import keras
@@ -168,12 +186,17 @@ class _Ports:
 
 
 def tensors(value: Any) -> list[Any]:
-    """Return what a layer reads or makes as a list; Keras gives a lone tensor as it is."""
+    """Return the inputs or outputs of a layer as a list; Keras returns a single tensor bare.
+
+    Example:
+        >>> tensors("x"), tensors(("x", "y"))
+        (['x'], ['x', 'y'])
+    """
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _step(layer: keras.layers.Layer, incoming: list[Port]) -> Port:
-    """Return what a layer makes of the channels that come in; mark what must stay."""
+    """Return the output channels of a layer; fix the input channels that must stay."""
     kind, first = type(layer).__name__, incoming[0]
     if kind in MAKERS and _plain(layer):
         return Port(Group(int(layer.output.shape[-1]), makers=[layer.name]))

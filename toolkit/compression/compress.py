@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
 
-    from toolkit.compression.distillation_data import Lessons
+    from toolkit.compression.distillation_data import DistillationData
     from toolkit.compression.options import CompressOptions
     from toolkit.trained_model import TrainedModel
     from toolkit.training.results import TrainReporter
@@ -44,11 +44,16 @@ _UNRECORDED = {"limit": None, "validation_split": 0.1, "seed": 0}  # of a bare .
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """What a compression came to.
+    """Result of a compression.
 
     Attributes:
         run: the run folder of the student.
-        record: what ``compression.json`` holds.
+        record: the content of ``compression.json``.
+
+    Example::
+
+        found = Compressor(trained, CompressOptions(), reporter).compress(Path("runs"))
+        print(found.record["speedup"], found.record["accuracy"])
     """
 
     run: runs.Run
@@ -56,7 +61,14 @@ class Compression:
 
 
 class Compressor:
-    """Makes students of one teacher."""
+    """Makes students of one teacher.
+
+    Example::
+
+        trained = resolve(Path("runs/latest"), DataOptions())
+        compressor = Compressor(trained, CompressOptions(target_speedup=4.0), reporter)
+        student = compressor.compress(Path("runs")).run
+    """
 
     def __init__(
         self,
@@ -64,18 +76,18 @@ class Compressor:
         options: CompressOptions,
         reporter: TrainReporter,
     ) -> None:
-        """Measure what the channels of the teacher are worth.
+        """Measure the importance of the teacher's channels.
 
         Args:
             trained: the teacher with its data.
-            options: how the student is made and taught.
-            reporter: shows progress.
+            options: size and training of the student.
+            reporter: receives the progress.
 
         Raises:
             ExportError: the teacher has nothing to narrow.
         """
         self._options, self._reporter = options, reporter
-        # the student is taught, judged and run as its teacher is, whatever the data say
+        # training, evaluation and use of the student are those of its teacher, whatever the data
         dataset = replace(trained.dataset, labels=trained.labels, spec=trained.spec)
         self._trained = replace(trained, dataset=dataset)
         recorded = runs.config_beside(trained.source.path) or {"options": _UNRECORDED}
@@ -87,14 +99,14 @@ class Compressor:
         self._search = Search(trained, reporter)
 
     @cached_property
-    def _lessons(self) -> Lessons:
-        """What the students learn from; it takes minutes, so only once there is a student."""
+    def _distillation_data(self) -> DistillationData:
+        """Training data of the students; it takes minutes, so only once there is a student."""
         trained = self._trained
         kept = np.setdiff1d(trained.training, self._validation)
         return prepare(trained, kept, self._validation, self._options, self._reporter)
 
     def compress(self, parent: Path) -> Compression:
-        """Make a student, teach it, and write its run folder.
+        """Make a student, distil it, and write its run folder.
 
         Args:
             parent: the folder in which the run folder is made.
@@ -112,10 +124,10 @@ class Compressor:
             except ExportError as error:
                 if speedup == slowest:
                     raise
-                self._reporter.say(str(error))  # the next one may be within reach
+                self._reporter.say(str(error))  # the next one may be possible
                 continue
-            student = self._most_teachable(students)
-            found = self._teach(student, parent)
+            student = self._best_after_trial(students)
+            found = self._distil(student, parent)
             drop = found.record["validation_drop"]
             if self._options.max_drop is None or drop <= self._options.max_drop:
                 return found
@@ -129,8 +141,8 @@ class Compressor:
             "--max-drop may help"
         )
 
-    def _most_teachable(self, students: tuple[Student, ...]) -> Student:
-        """Teach each for two epochs and take the one that comes nearest to the teacher."""
+    def _best_after_trial(self, students: tuple[Student, ...]) -> Student:
+        """Train each for two epochs and take the one with the lowest distillation loss."""
         if len(students) == 1:
             return students[0]
         return min(students, key=self._loss_after_trial)
@@ -138,15 +150,15 @@ class Compressor:
     def _loss_after_trial(self, student: Student) -> float:
         weights = student.model.get_weights()
         self._compile(student.model)
-        feed = self._lessons.feed(self._schedule(_TRIAL_EPOCHS))
+        batches = self._distillation_data.epoch_batches(self._schedule(_TRIAL_EPOCHS))
         for number in range(1, _TRIAL_EPOCHS + 1):
-            logs = student.model.fit(feed(number), epochs=1, shuffle=False, verbose=0).history
+            logs = student.model.fit(batches(number), epochs=1, shuffle=False, verbose=0).history
         student.model.set_weights(weights)
         loss = logs["loss"][-1]
         self._reporter.say(f"{student}: loss {loss:.4f} after a trial of {_TRIAL_EPOCHS} epochs")
-        return float(logs["loss"][-1])
+        return float(loss)
 
-    def _teach(self, student: Student, parent: Path) -> Compression:
+    def _distil(self, student: Student, parent: Path) -> Compression:
         self._compile(student.model)
         name = f"{self._config['name']}-small"
         folder = runs.start(parent, name)
@@ -154,7 +166,8 @@ class Compressor:
         rule = Cosine(self._options.learning_rate, self._options.epochs)
         state, schedule = State(rule), self._schedule(self._options.epochs)
         try:
-            run_epochs(folder, student.model, state, self._lessons, schedule, self._reporter)
+            data = self._distillation_data
+            run_epochs(folder, student.model, state, data, schedule, self._reporter)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, KeyboardInterrupt):
@@ -181,7 +194,7 @@ class Compressor:
         )
 
     def _described(self, name: str, student: Student) -> dict[str, Any]:
-        """Return the configuration of the teacher with what was done to it."""
+        """Return the configuration of the teacher with the changes made to it."""
         teacher = self._trained.source
         lineage = {
             "teacher": self._trained.name,
@@ -198,9 +211,9 @@ class Compressor:
     def _record(self, student: Student, model: keras.Model) -> dict[str, Any]:
         """Compare student and teacher on the test images, and on the validation images."""
         data = self._trained.dataset
-        teacher, pupil = self._right(model, data.x_test, data.y_test)
+        teacher, small = self._correct(model, data.x_test, data.y_test)
         chosen = self._validation
-        before, after = self._right(model, data.x_train[chosen], data.y_train[chosen])
+        before, after = self._correct(model, data.x_train[chosen], data.y_train[chosen])
         return {
             "speedup": round(student.speedup, 2),
             "shrink": round(student.shrink, 2),
@@ -208,17 +221,17 @@ class Compressor:
             "parameters": int(model.count_params()),
             "teacher_parameters": int(self._trained.source.model.count_params()),
             "teacher_accuracy": float(teacher.mean()),
-            "accuracy": float(pupil.mean()),
-            "accuracy_interval": list(paired_interval(teacher, pupil)),
-            "mcnemar_p": mcnemar(teacher, pupil),
+            "accuracy": float(small.mean()),
+            "accuracy_interval": list(paired_interval(teacher, small)),
+            "mcnemar_p": mcnemar(teacher, small),
             "test_images": len(teacher),
             "validation_drop": 100 * float(before.mean() - after.mean()) if len(before) else 0.0,
         }
 
-    def _right(
+    def _correct(
         self, model: keras.Model, images: NDArray[np.uint8], truth: NDArray[np.int64]
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return where the teacher and where the student is right."""
+        """Return for which images the prediction of teacher and student is correct."""
         batch = self._trained.spec.apply(images)
         teacher = self._trained.source.predict(batch)
         return teacher.argmax(axis=1) == truth, run_keras(model, batch).argmax(axis=1) == truth

@@ -1,4 +1,4 @@
-"""How much each channel matters, measured on training images."""
+"""Importance of each channel, measured on training images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def importance(
     truth: NDArray[np.int64],
     scores: str,
 ) -> dict[Group, NDArray[np.float64]]:
-    """Estimate how much the loss changes if a channel is removed.
+    """Estimate the change of the loss if a channel is removed.
 
     The first-order term of the Taylor expansion: |activation times gradient|, summed over
     the pixels of a channel, the mean over images (Molchanov et al., Importance Estimation
@@ -33,10 +33,16 @@ def importance(
         channels: its channels.
         batch: float32 (n, height, width, channels), training images in model units.
         truth: int64 (n,), their classes.
-        scores: what the model gives, ``probabilities`` or ``logits``.
+        scores: the output of the model, ``probabilities`` or ``logits``.
 
     Returns:
         By group, float64 (channels,), in the unit of the loss.
+
+    Example::
+
+        channels = find(model)
+        scores = importance(model, channels, batch, truth, "probabilities")
+        least = {group: values.argmin() for group, values in scores.items()}
     """
     import keras
 
@@ -45,8 +51,8 @@ def importance(
     tapped = keras.Model(model.inputs[0], [*taps, *model.outputs])
     found = {group: np.zeros(group.size) for group in channels.groups}
     for start in range(0, len(batch), _BATCH):
-        piece = slice(start, start + _BATCH)
-        effects = _effects(tapped, batch[piece], truth[piece], scores)
+        chunk = slice(start, start + _BATCH)
+        effects = _effects(tapped, batch[chunk], truth[chunk], scores)
         for (group, _), effect in zip(makers, effects, strict=True):
             found[group] += effect
     return {group: value / len(batch) for group, value in found.items()}
@@ -59,9 +65,9 @@ def _effects(
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
-        *activations, answers = tapped(batch, training=False)
-        # log-probabilities of softmax outputs are logits but for a constant
-        logits = tf.math.log(answers + 1e-9) if scores == "probabilities" else answers
+        *activations, outputs = tapped(batch, training=False)
+        # log-probabilities of softmax outputs are logits up to a constant
+        logits = tf.math.log(outputs + 1e-9) if scores == "probabilities" else outputs
         loss = tf.reduce_sum(
             tf.nn.sparse_softmax_cross_entropy_with_logits(labels=truth, logits=logits)
         )

@@ -1,4 +1,4 @@
-"""Builds the narrower model: the same layers with fewer channels, and the weights that stay."""
+"""Builds the narrower model: the same layers with fewer channels, and their weights."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ _SPATIAL = ("Conv2D", "SeparableConv2D", "DepthwiseConv2D")
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a narrower model keeps.
+    """Changes that make a model narrower.
 
     Attributes:
-        kept: by group, the sorted indices of the channels that stay, int64.
-        kernel: the largest side of a convolution's kernel; larger ones keep their centre,
-            where that changes no shape. None keeps all.
-        pooled: by the name of a pooling that goes, the convolution that takes its step; of
-            :func:`toolkit.compression.strides.pooled`.
+        kept: by group, the sorted indices of the channels to keep, int64.
+        kernel: the largest side of a convolution's kernel; larger ones keep their centre
+            if that changes no shape. None keeps all.
+        pooled: by the name of a pooling that is removed, the convolution that takes its
+            stride; of :func:`toolkit.compression.strides.pooled`.
+
+    Example:
+        >>> Cut(kept={}, kernel=3).pooled
+        {}
     """
 
     kept: dict[Group, NDArray[np.int64]]
@@ -34,19 +38,25 @@ class Cut:
 
 
 def narrowed(model: keras.Model, channels: Channels, cut: Cut) -> keras.Model:
-    """Return a model with fewer channels and the weights of those that stay.
+    """Return a model with fewer channels and the weights of the kept ones.
 
     Args:
         model: Sequential or functional.
-        channels: what :func:`toolkit.compression.channels.find` says of it.
-        cut: what stays.
+        channels: the result of :func:`toolkit.compression.channels.find` for it.
+        cut: the changes.
 
     Returns:
         A new model with the names and the order of the layers of the old one.
+
+    Example::
+
+        channels = find(model)
+        half = {group: np.arange(group.size // 2) for group in channels.groups}
+        small = narrowed(model, channels, Cut(half))
     """
     config = model.get_config()
     for entry in config["layers"]:
-        entry.pop("build_config", None)  # it holds the shapes of the old layers
+        entry.pop("build_config", None)  # it contains the shapes of the old layers
         if entry["config"].get("name") in channels.makes:
             _narrow(entry, channels, cut)
             _unpool(entry, cut)
@@ -71,7 +81,7 @@ def _narrow(entry: dict[str, Any], channels: Channels, cut: Cut) -> None:
 
 
 def _unpool(entry: dict[str, Any], cut: Cut) -> None:
-    """Let a convolution step over two pixels, or a pooling do nothing."""
+    """Give a convolution a stride of 2, or replace a pooling by the identity."""
     name = entry["config"]["name"]
     if name in cut.pooled.values():
         entry["config"]["strides"] = (2, 2)
@@ -80,22 +90,27 @@ def _unpool(entry: dict[str, Any], cut: Cut) -> None:
 
 
 def largest_kernel(model: keras.Model) -> int:
-    """Return the longest side of the kernels that a :class:`Cut` can make smaller; 0: none."""
+    """Return the longest side of the kernels that a :class:`Cut` can make smaller; 0: none.
+
+    Example::
+
+        kernels = (None, 3) if largest_kernel(model) > 3 else (None,)
+    """
     spatial = (layer for layer in model.layers if type(layer).__name__ in _SPATIAL)
     return max((max(s.kernel_size) for s in spatial if s.padding == "same"), default=0)
 
 
 def _weights(layer: keras.layers.Layer, channels: Channels, cut: Cut) -> list[NDArray[Any]]:
-    """Return the weights of a layer that stay, in the order of ``get_weights``."""
+    """Return the kept weights of a layer, in the order of ``get_weights``."""
     if layer.name not in channels.makes:
         weights: list[NDArray[Any]] = layer.get_weights()
         return weights
-    inside = _places(channels.reads[layer.name], cut)
-    outside = _places(channels.makes[layer.name], cut)
+    inputs = _places(channels.reads[layer.name], cut)
+    outputs = _places(channels.makes[layer.name], cut)
     kind = type(layer).__name__
     kernel = cut.kernel if getattr(layer, "padding", "") == "same" else None
     return [
-        _cut_one(kind, weight.path.rsplit("/", 1)[-1], weight.numpy(), inside, outside, kernel)
+        _cut_one(kind, weight.path.rsplit("/", 1)[-1], weight.numpy(), inputs, outputs, kernel)
         for weight in layer.weights
     ]
 
@@ -104,19 +119,19 @@ def _cut_one(
     kind: str,
     name: str,
     value: NDArray[Any],
-    inside: NDArray[np.int64] | None,
-    outside: NDArray[np.int64] | None,
+    inputs: NDArray[np.int64] | None,
+    outputs: NDArray[np.int64] | None,
     kernel: int | None,
 ) -> NDArray[Any]:
     if value.ndim == 4 and kernel:
         value = _centre(value, kernel)
     if kind == "DepthwiseConv2D" and value.ndim == 4:
-        return _take(value, inside, 2)
+        return _take(value, inputs, 2)
     if name == "depthwise_kernel":
-        return _take(value, inside, 2)
+        return _take(value, inputs, 2)
     if value.ndim >= 2:
-        value = _take(value, inside, value.ndim - 2)
-    return _take(value, outside, value.ndim - 1)
+        value = _take(value, inputs, value.ndim - 2)
+    return _take(value, outputs, value.ndim - 1)
 
 
 def _places(port: Port, cut: Cut) -> NDArray[np.int64] | None:

@@ -1,4 +1,4 @@
-"""What ``toolkit compress`` can be told."""
+"""Options of ``toolkit compress``."""
 
 from __future__ import annotations
 
@@ -6,26 +6,30 @@ from dataclasses import dataclass
 
 from runtime.errors import InputError
 
-SPEEDUPS = (16.0, 8.0, 4.0, 2.0)  # tried one after the other where only a drop is given
+SPEEDUPS = (16.0, 8.0, 4.0, 2.0)  # tried one after the other if only a drop is given
 
 
 @dataclass(frozen=True, slots=True)
 class CompressOptions:
-    """How a smaller network is made and taught.
+    """Size and training of the smaller network.
 
     Attributes:
         target_speedup: how much faster its int8 file must be than that of the teacher,
             measured on this machine; None tries several, the fastest first.
         target_shrink: how many times smaller its int8 file must be.
         max_drop: highest loss of accuracy against the teacher on the validation images,
-            in points; None accepts what comes.
+            in points; None accepts any.
         epochs: of distillation.
-        batch_size: images a step.
+        batch_size: images per step.
         learning_rate: at the start; it falls to nearly 0 along a cosine.
-        truth: share of the true label in what the student learns, 0…1; the rest is what
-            the teacher answers.
-        copies: moved copies of every training image, labelled by the teacher.
-        seed: of everything random.
+        truth: share of the true label in the targets of the student, 0…1; the rest are the
+            probabilities of the teacher.
+        copies: transformed copies of every training image, labelled by the teacher.
+        seed: of all random numbers.
+
+    Example:
+        >>> CompressOptions(max_drop=0.5).speedups
+        (16.0, 8.0, 4.0, 2.0)
     """
 
     target_speedup: float | None = None

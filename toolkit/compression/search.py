@@ -1,7 +1,8 @@
-"""Finds the widest network that is as fast as asked, by timing int8 files on this machine."""
+"""Finds the widest network with a requested speed-up, by timing int8 files on this machine."""
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -33,27 +34,32 @@ if TYPE_CHECKING:
     from toolkit.trained_model import TrainedModel
 
 TIMED_FORMAT = "tflite-int8"
+_LOG = logging.getLogger("toolkit")
 _KERNELS = (None, 3)  # as they are; no side above 3
-_WORTH = 1.25  # times as fast: less is hardly more than the clock's own error
-_SECONDS = 0.4  # of timing, a file and step
-_SCORED = 1000  # training images on which importance is measured
+_WORTH = 1.25  # times as fast: less is hardly more than the error of the timing
+_SECONDS = 0.4  # of timing, per file and step
+_SCORED = 1000  # training images for the importance of channels
 _CALIBRATION = CalibrationOptions(samples=32)  # its ranges do not change the speed
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What besides its widths makes a network faster.
+    """Changes besides the widths that make a network faster.
 
     Attributes:
-        kernel: the largest side of a kernel; None if all stayed as they were.
-        pooled: by the name of a pooling that is gone, the convolution that took its step.
+        kernel: the largest side of a kernel; None if no kernel was changed.
+        pooled: by the name of a removed pooling, the convolution that took its stride.
+
+    Example:
+        >>> str(Form(kernel=3))
+        ', kernels 3x3'
     """
 
     kernel: int | None = None
     pooled: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """Say it in a few words, each after a comma; nothing if all is as it was."""
+        """Return the changes as text, each after a comma; empty if there are none."""
         kernel = f", kernels {self.kernel}x{self.kernel}" if self.kernel else ""
         pooled = f", a stride for pooling {' and '.join(self.pooled)}" if self.pooled else ""
         return kernel + pooled
@@ -61,15 +67,19 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """A narrower network, not yet taught.
+    """A narrower network before distillation.
 
     Attributes:
-        model: with the weights that stayed.
+        model: with the kept weights.
         speedup: of its int8 file against that of the teacher, measured.
         shrink: how many times smaller its int8 file is.
         bytes: of its int8 file.
-        widths: channels by the name of the first layer that makes them.
-        form: what else was changed.
+        widths: channels by the name of the first layer that produces them.
+        form: the other changes.
+
+    Example:
+        >>> str(Student(None, 4.1, 3.0, 9000, {"conv1": 8, "conv2": 16}, Form()))
+        'widths 8-16'
     """
 
     model: keras.Model
@@ -80,37 +90,47 @@ class Student:
     form: Form
 
     def __str__(self) -> str:
-        """Name it by what is left of the teacher."""
+        """Return the widths and the other changes as text."""
         return f"widths {'-'.join(map(str, self.widths.values()))}{self.form}"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is asked of a student, against its teacher, both as int8 files.
+    """Requirements for a student, relative to its teacher, both as int8 files.
 
     Attributes:
         speedup: how many times as fast.
         shrink: how many times smaller.
+
+    Example:
+        >>> str(Target(speedup=4.0, shrink=2.0))
+        '4 times as fast and 2 times smaller'
     """
 
     speedup: float
     shrink: float = 1.0
 
     def __str__(self) -> str:
-        """Say it as the end of "is ... here"."""
+        """Return the requirements as text, for messages."""
         small = f" and {self.shrink:g} times smaller" if self.shrink > 1 else ""
         return f"{self.speedup:g} times as fast{small}"
 
     def is_met(self, student: Student) -> bool:
-        """Whether a student is as fast and as small as asked."""
+        """Whether a student meets the requirements."""
         return student.speedup >= self.speedup and student.shrink >= self.shrink
 
 
 class Search:
-    """Searches among narrower networks of one teacher."""
+    """Searches among narrower networks of one teacher.
+
+    Example::
+
+        for student in Search(trained, reporter).students(Target(speedup=4.0)):
+            print(student, student.speedup, student.bytes)
+    """
 
     def __init__(self, trained: TrainedModel, reporter: Reporter = SILENT) -> None:
-        """Measure what each channel of the teacher is worth.
+        """Measure the importance of the teacher's channels.
 
         Raises:
             ExportError: the teacher has nothing to narrow.
@@ -130,10 +150,10 @@ class Search:
         self._pixels, self._spec = data.x_train[chosen[:1]], trained.spec
 
     def students(self, target: Target) -> tuple[Student, ...]:
-        """Return the widest network of each form that is fast and small enough.
+        """Return the widest network of each form that meets the requirements.
 
         Raises:
-            ExportError: none is; the message names the fastest.
+            ExportError: there is none; the message names the fastest.
         """
         rungs, forms = ladder(self._channels.groups), tuple(self._forms())
         most = len(forms) * (1 + math.ceil(math.log2(len(rungs))))
@@ -161,18 +181,18 @@ class Search:
     def _out_of_reach(self, target: Target, narrowest: list[Student]) -> str:
         fastest = max(student.speedup for student in narrowest)
         smallest = max(student.shrink for student in narrowest)
-        said = (
+        reason = (
             f"no narrower {self._model.name} is {target} here; the fastest is {fastest:.1f} times "
             f"as fast, the smallest {smallest:.1f} times smaller: "
         )
         if fastest < _WORTH:
-            return f"{said}it has too few channels to spare"
+            return f"{reason}it has too few channels to spare"
         if fastest < target.speedup:
-            return f"{said}--target-speedup {fastest * 0.9:.1f}"
-        return f"{said}--target-shrink {math.floor(smallest)}"
+            return f"{reason}--target-speedup {fastest * 0.9:.1f}"
+        return f"{reason}--target-shrink {math.floor(smallest)}"
 
     def _forms(self) -> Iterator[Form]:
-        """Return those that change something; early poolings go first: they have most pixels."""
+        """Yield the useful forms; early poolings are removed first: they have most pixels."""
         largest, replaced = largest_kernel(self._model), list(pooled(self._model).items())
         kernels = [kernel for kernel in _KERNELS if kernel is None or kernel < largest]
         for kernel, count in product(kernels, range(len(replaced) + 1)):
@@ -188,7 +208,7 @@ class Search:
                 tuple(partial(one.run_images, self._pixels, self._spec) for one in (small, large)),
                 _SECONDS,
             )
-        return Student(
+        student = Student(
             model=model,
             speedup=theirs.median_ms / ours.median_ms,
             shrink=len(self._teacher.data) / len(draft.data),
@@ -196,6 +216,8 @@ class Search:
             widths={group.makers[0]: width for group, width in widths.items()},
             form=form,
         )
+        _LOG.debug("%s: %.2f times as fast, %d bytes", student, student.speedup, student.bytes)
+        return student
 
     def _draft(self, request: ExportRequest) -> Artifact:
         with silenced():
@@ -205,7 +227,7 @@ class Search:
 def _widest(
     rungs: list[Widths], least: Student, target: Target, timed: Callable[[Widths, Form], Student]
 ) -> Student:
-    """Bisect from the narrowest: narrower is faster, but for what the clock makes of it."""
+    """Bisect from the narrowest: narrower is faster, apart from errors of the timing."""
     slow, fast, best = 0, len(rungs) - 1, least
     while fast - slow > 1:
         middle = (slow + fast) // 2

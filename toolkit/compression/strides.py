@@ -1,4 +1,4 @@
-"""Convolutions that can take the step of the max pooling behind them."""
+"""Convolutions that can take over the stride of the max pooling after them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from toolkit.compression.channels import tensors
 if TYPE_CHECKING:
     import keras
 
-# They change no place in the image, so the pooling can move in front of them.
+# They work on each pixel, so the pooling can be moved before them.
 _BETWEEN = ("Activation", "BatchNormalization", "Dropout", "ReLU", "SpatialDropout2D")
 _STEP = (2, 2)
 
 
 def pooled(model: keras.Model) -> dict[str, str]:
-    """Return the max poolings that a convolution with a step of 2 can stand in for.
+    """Return the max poolings that a convolution with a stride of 2 can replace.
 
-    A quarter of its multiply-adds remain, and the pooling costs nothing any more. Springenberg
+    A quarter of its multiply-adds remain, and the pooling costs nothing. Springenberg
     et al., Striving for Simplicity: The All Convolutional Net, 2014, found such networks as
     accurate as those with pooling.
 
@@ -25,8 +25,12 @@ def pooled(model: keras.Model) -> dict[str, str]:
         model: Sequential or functional; each layer used once.
 
     Returns:
-        By the name of the pooling, that of the convolution. Only where shapes stay as they
-        are, and nobody else reads what is in between.
+        Name of the convolution by name of the pooling. Only if no shape changes, and no other
+        layer reads the tensors in between.
+
+    Example::
+
+        cut = Cut(kept, pooled=pooled(model))
     """
     before = _only_readers(model)
     layers = {layer.name: layer for layer in model.layers}
@@ -43,7 +47,7 @@ def pooled(model: keras.Model) -> dict[str, str]:
 
 
 def _only_readers(model: keras.Model) -> dict[str, str]:
-    """Return, by layer, the layer whose one output it alone reads."""
+    """Return, by layer, the layer whose output only it reads."""
     readers: dict[str, list[str]] = {}
     for layer in model.layers:
         for source in _sources(layer):
@@ -59,7 +63,7 @@ def _sources(layer: keras.layers.Layer) -> list[str]:
 
 
 def _halves(layer: keras.layers.Layer) -> bool:
-    """Whether a pooling makes one pixel of each 2x2, with none left over."""
+    """Whether a pooling reduces each 2x2 to one pixel, without a remainder."""
     even = all(side and side % 2 == 0 for side in layer.input.shape[1:3])
     return even and layer.pool_size == _STEP and layer.strides == _STEP and _last(layer)
 

@@ -54,11 +54,16 @@ def load_dataset(options: DataOptions, reporter: Reporter = SILENT) -> Dataset:
 
 
 def check_data(options: DataOptions) -> None:
-    """Check data as far as its name and the headers of its files show, without loading it.
+    """Check the name of a dataset and the headers of its files, without loading it.
 
     Raises:
         UnknownNameError: no dataset has that name.
         DataError: the data is missing or of another kind.
+
+    Example:
+        >>> check_data(DataOptions(name="mnits"))
+        Traceback (most recent call last):
+        runtime.errors.UnknownNameError: unknown dataset 'mnits'. Did you mean 'mnist'...
     """
     _source(options).check(options)
 

@@ -154,6 +154,10 @@ def check_arrays(path: Path) -> None:
 
     Raises:
         DataError: the file is missing, of another kind, or lacks an array.
+
+    Example::
+
+        check_arrays(Path("mnist.npz"))
     """
     if path.is_dir():
         _idx_files(path)

@@ -176,10 +176,10 @@ class DatasetSource(ABC):
     shape: ClassVar[tuple[int, int, int] | None] = None
 
     def check(self, options: DataOptions) -> None:
-        """Check the options as far as names and headers of files show, without loading data.
+        """Check the options, names and headers of files, without loading the data.
 
         Raises:
-            DataError: names what is wrong.
+            DataError: names the first error.
         """
         if self.shape is not None:
             _check_size(self.name, self.shape, options)

@@ -39,6 +39,11 @@ class Member:
         run: its folder.
         trained: its model with its data.
         accuracy: on the test images, 0…1.
+
+    Example::
+
+        for member in make(paths, Path("runs")).members:
+            print(member.run.name, member.accuracy)
     """
 
     run: runs.Run
@@ -59,12 +64,17 @@ class Member:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ensemble:
-    """What came of it.
+    """A finished ensemble.
 
     Attributes:
         run: the run folder of the ensemble.
         members: the runs in it.
-        metrics: what ``metrics.json`` holds.
+        metrics: the content of ``metrics.json``.
+
+    Example::
+
+        ensemble = make([Path("runs/a"), Path("runs/b")], Path("runs"))
+        gain = ensemble.metrics["test_accuracy"] - ensemble.best.accuracy
     """
 
     run: runs.Run
@@ -73,7 +83,7 @@ class Ensemble:
 
     @property
     def best(self) -> Member:
-        """The member that is right most often; the first of equals."""
+        """The member with the highest accuracy; the first of equals."""
         return max(self.members, key=lambda member: member.accuracy)
 
 
@@ -83,14 +93,18 @@ def make(paths: Sequence[Path], parent: Path, reporter: Reporter = SILENT) -> En
     Args:
         paths: at least two run folders with the same data, labels and preprocessing.
         parent: the folder in which the run folder is made.
-        reporter: shows progress.
+        reporter: receives the progress.
 
     Raises:
-        InputError: fewer than two runs, the same model twice, or runs that do not fit.
+        InputError: fewer than two runs, the same model twice, or incompatible runs.
         DataError: their data cannot be found.
+
+    Example::
+
+        ensemble = make([Path("runs/a"), Path("runs/b")], Path("runs"))
     """
     found = [runs.open_run(path) for path in paths]
-    require_alike(found)
+    require_compatible(found)
     _require_different(found)
     members = _evaluated(found, reporter)
     models = [member.trained.source for member in members]
@@ -106,11 +120,15 @@ def make(paths: Sequence[Path], parent: Path, reporter: Reporter = SILENT) -> En
     return Ensemble(runs.open_run(runs.finish(folder)), members, metrics)
 
 
-def require_alike(found: Sequence[runs.Run]) -> None:
+def require_compatible(found: Sequence[runs.Run]) -> None:
     """Check that runs can be averaged.
 
     Raises:
-        InputError: names the first run that does not fit, and what differs.
+        InputError: names the first incompatible run, and what differs.
+
+    Example::
+
+        require_compatible([open_run(path) for path in paths])
     """
     if len(found) < 2:
         raise InputError("an ensemble needs at least two runs: toolkit ensemble RUN RUN")
@@ -124,17 +142,21 @@ def require_alike(found: Sequence[runs.Run]) -> None:
 
 
 def average(sources: Sequence[KerasSource]) -> keras.Model:
-    """Return one functional model: every member sees the same image, the answers are averaged.
+    """Return one functional model: the mean of all members' outputs for the same image.
 
     Args:
         sources: models with the same input and the same classes; logits get a softmax.
             They are copied, and the copies' layers are called ``m1_…``, ``m2_…``.
+
+    Example::
+
+        model = average([load_keras(Path("a.keras")), load_keras(Path("b.keras"))])
     """
     import keras
 
     image = keras.Input(sources[0].image_shape, name="image")
-    answers = [_copied(source, image, number) for number, source in enumerate(sources, 1)]
-    mean = keras.layers.Average(name="mean")(answers)
+    outputs = [_copied(source, image, number) for number, source in enumerate(sources, 1)]
+    mean = keras.layers.Average(name="mean")(outputs)
     return keras.Model(image, mean, name=NAME)
 
 
@@ -148,10 +170,10 @@ def _copied(source: KerasSource, image: Any, number: int) -> Any:
     plain = keras.Model(source.model.inputs[0], source.model.outputs[0])
     copy = keras.models.clone_model(plain, input_tensors=image, clone_function=renamed)
     copy.set_weights(plain.get_weights())
-    (answer,) = copy.outputs
+    (output,) = copy.outputs
     if source.scores == "logits":
-        answer = keras.layers.Softmax(name=f"m{number}_probabilities")(answer)
-    return answer
+        output = keras.layers.Softmax(name=f"m{number}_probabilities")(output)
+    return output
 
 
 def _evaluated(found: Sequence[runs.Run], reporter: Reporter) -> tuple[Member, ...]:
@@ -184,11 +206,11 @@ def _difference(first: runs.Run, other: runs.Run) -> str | None:
 
 
 def _config(name: str, members: Sequence[Member]) -> dict[str, Any]:
-    """Return a configuration like that of a training, with the members instead of a recipe."""
+    """Return a configuration like that of a training, with the members instead of options."""
     first = members[0].run.config
     splits = [{key: one.run.config["options"][key] for key in _SPLIT} for one in members]
     split = splits[0]
-    if any(other != split for other in splits):  # each image was seen by some member
+    if any(other != split for other in splits):  # some member was trained on each image
         split |= {"validation_split": 0.0}
     return {
         "name": name,

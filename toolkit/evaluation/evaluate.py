@@ -1,4 +1,4 @@
-"""Evaluates model files beside the Keras model that they were made from."""
+"""Evaluates model files and the Keras model that they were made from."""
 
 from __future__ import annotations
 
@@ -33,16 +33,21 @@ MEASURES = ("precision", "recall", "f1")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileEvaluation:
-    """How well a model file answers, beside Keras on the same images.
+    """Metrics of a model file, and of Keras on the same images.
 
     Attributes:
         format: of the file.
         path: of the file.
         backend: the engine that ran it.
-        evaluation: of the file's answers.
-        reference: of the Keras model's answers.
+        evaluation: of the file's predictions.
+        reference: of the Keras model's predictions.
         agreement: share of images with Keras's label, 0…1.
-        notes: what should be known of the comparison.
+        notes: remarks on the comparison.
+
+    Example::
+
+        for file in evaluate_files(trained, files).files:
+            print(file.path.name, file.evaluation.accuracy, file.accuracy_delta)
     """
 
     format: str
@@ -87,8 +92,13 @@ class Comparison:
 
     Attributes:
         reference: of the Keras model.
-        files: one entry a file, in the order given.
-        refused: files that no engine ran, and why, in words.
+        files: one entry per file, in the order of the arguments.
+        refused: files that no engine ran, with the reason, as text.
+
+    Example::
+
+        comparison = evaluate_files(trained, read_files([Path("model.int8.tflite")]))
+        print(comparison.reference.accuracy, comparison.refused)
     """
 
     reference: Evaluation
@@ -105,14 +115,26 @@ class Comparison:
 
 
 def home(file: Path) -> Path | None:
-    """Return the run folder in whose ``exports/`` a model file lies, or None."""
+    """Return the run folder whose ``exports/`` contains a model file, or None.
+
+    Example:
+        >>> from pathlib import Path
+        >>> home(Path("somewhere/model.tflite")) is None
+        True
+    """
     folder = file.resolve().parent.parent
     own = file.resolve().parent.name == "exports"
     return folder if own and all((folder / part).is_file() for part in (MODEL, CONFIG)) else None
 
 
 def evaluate_keras(trained: TrainedModel) -> Evaluation:
-    """Evaluate a Keras model on all its test images."""
+    """Evaluate a Keras model on all its test images.
+
+    Example::
+
+        trained = resolve(Path("runs/latest"), DataOptions())
+        print(evaluate_keras(trained).report)
+    """
     images, truth = _test_images(trained, None)
     return evaluate(Reference.of(trained).predict_images(images), truth, trained.labels)
 
@@ -124,19 +146,24 @@ def evaluate_files(
     backend: str = AUTO,
     reporter: Reporter = SILENT,
 ) -> Comparison:
-    """Evaluate model files, each in its real engine, and the Keras model, on test images.
+    """Evaluate model files, each in its engine, and the Keras model, on test images.
 
     Args:
         trained: the Keras model with its data.
         files: the model files.
         limit: use only the first n test images.
         backend: the engine; ``auto`` takes the preferred one for each file.
-        reporter: shows progress.
+        reporter: receives the progress.
 
     Raises:
         InputError: fewer than one image, or a file for other images or classes.
         BackendError: no engine runs any of the files.
         MissingDependencyError: an engine or scikit-learn is not installed.
+
+    Example::
+
+        files = read_files(run.exports.glob("*.tflite"))
+        comparison = evaluate_files(resolve(run.path, DataOptions()), files, limit=1000)
     """
     images, truth = _test_images(trained, limit)
     reference = Reference.of(trained)
@@ -146,18 +173,18 @@ def evaluate_files(
     refused: list[tuple[str, BackendError]] = []
     for file in files:
         try:
-            opened = open_silently(file, backend, options=_stated(file, trained))
+            opened = open_silently(file, backend, options=_load_options(file, trained))
             with opened:
                 _require(opened, trained)
-                answers = outputs_in_order(opened, reference, images, reporter)
+                outputs = outputs_in_order(opened, reference, images, reporter)
         except MissingDependencyError:
             raise
         except BackendError as error:
             refused.append((f"{file.path.name}: {error}", error))
             continue
-        same = float((answers.argmax(axis=1) == expected.argmax(axis=1)).mean())
-        result = evaluate(answers, truth, trained.labels)
-        name, notes = opened.backend.name, (*_strange(file, trained), *opened.notes)
+        same = float((outputs.argmax(axis=1) == expected.argmax(axis=1)).mean())
+        result = evaluate(outputs, truth, trained.labels)
+        name, notes = opened.backend.name, (*_foreign(file, trained), *opened.notes)
         found.append(FileEvaluation(file.format, file.path, name, result, keras, same, notes))
     if refused and not found:
         raise refused[0][1]
@@ -170,6 +197,10 @@ def read_files(paths: Sequence[Path]) -> tuple[Artifact, ...]:
     Raises:
         InputError: there is no such file.
         ArtifactError: one is damaged.
+
+    Example::
+
+        (file,) = read_files([Path("mnist-cnn.int8.tflite")])
     """
     return tuple(artifacts.read(path) for path in paths)
 
@@ -182,22 +213,22 @@ def _test_images(
     return trained.dataset.x_test[:limit], trained.dataset.y_test[:limit]
 
 
-def _stated(file: Artifact, trained: TrainedModel) -> LoadOptions | None:
-    """Tell a file of another tool, which says nothing of itself, what Keras's images are."""
+def _load_options(file: Artifact, trained: TrainedModel) -> LoadOptions | None:
+    """Return Keras's labels and preprocessing for a file without a manifest."""
     return None if file.manifest else LoadOptions(trained.labels, lambda _: trained.spec)
 
 
 def _require(opened: Classifier, trained: TrainedModel) -> None:
     if opened.spec.shape != trained.spec.shape or len(opened.labels) != len(trained.labels):
         raise InputError(
-            f"{opened.artifact.path} takes {opened.spec.shape} images and tells "
-            f"{len(opened.labels)} classes apart, but {trained.source.path} takes "
-            f"{trained.spec.shape} and tells {len(trained.labels)}; name the model it was made "
+            f"{opened.artifact.path} takes {opened.spec.shape} images and has "
+            f"{len(opened.labels)} classes, but {trained.source.path} takes "
+            f"{trained.spec.shape} and has {len(trained.labels)}; name the model it was made "
             "from: --against RUN"
         )
 
 
-def _strange(file: Artifact, trained: TrainedModel) -> tuple[str, ...]:
+def _foreign(file: Artifact, trained: TrainedModel) -> tuple[str, ...]:
     if file.manifest is None or file.manifest.created.source_sha256 == trained.source.sha256:
         return ()
     return (f"{file.path.name} was not made from this Keras model: {trained.source.path}",)

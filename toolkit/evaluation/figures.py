@@ -1,4 +1,4 @@
-"""The confusion matrix as a picture."""
+"""The confusion matrix as a figure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ _MANY_CLASSES = 20  # above this, numbers in the cells are unreadable
 
 
 def plot_confusion(evaluation: Evaluation, path: Path) -> None:
-    """Write :func:`confusion_figure` as PNG."""
+    """Write :func:`confusion_figure` as PNG.
+
+    Example::
+
+        plot_confusion(evaluate(scores, truth, labels), Path("confusion_matrix.png"))
+    """
     save(confusion_figure(evaluation), path)
 
 
@@ -29,6 +34,10 @@ def confusion_figure(evaluation: Evaluation) -> Figure:
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
+
+    Example::
+
+        confusion_figure(evaluation).savefig("matrix.svg")
     """
     classes = len(evaluation.labels)
     side = max(4.5, min(0.55 * classes, 14.0))
@@ -40,7 +49,7 @@ def confusion_figure(evaluation: Evaluation) -> Figure:
     figure.colorbar(image, ax=axes, label="share of the class")
     axes.set_xticks(range(classes), evaluation.labels, rotation=45, ha="right")
     axes.set_yticks(range(classes), evaluation.labels)
-    axes.set_xlabel("answer")
+    axes.set_xlabel("prediction")
     axes.set_ylabel("truth")
     axes.set_title(f"accuracy {evaluation.accuracy:.2%} on {evaluation.images:,} images")
     if classes <= _MANY_CLASSES:

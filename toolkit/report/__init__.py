@@ -1,4 +1,4 @@
-"""The report on a model and its files: one HTML page, a Markdown twin, a model card."""
+"""The report on a model and its files: an HTML page, Markdown, a model card."""
 
 from __future__ import annotations
 

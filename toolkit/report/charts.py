@@ -1,4 +1,4 @@
-"""Charts as inline SVG that takes the colours of the page, so that it is right in the dark too."""
+"""Charts as inline SVG in the colours of the page, also in dark mode."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from toolkit.evaluation.metrics import Evaluation
     from toolkit.recommend.choice import Measured
 
-_INK = "#0a0b0c"  # stands for the colour of the page's text
+_FOREGROUND = "#0a0b0c"  # replaced by the text colour of the page
 _STYLE: Any = {
     **dict.fromkeys(
-        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), _INK
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"),
+        _FOREGROUND,
     ),
     **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none"),
     "legend.framealpha": 0.0,
@@ -31,12 +32,17 @@ _STYLE: Any = {
 }
 _SMALLEST, _LARGEST = 40.0, 900.0  # area of a bubble, in square points
 _MARKS = "osD^v<>P"
-_WIDE = 5.0  # times the smallest latency: a narrower axis would have no 1, 2 or 5 on it
-_ROOM = 0.25  # points of accuracy, above and below
+_WIDE = 5.0  # times the smallest latency: a narrower logarithmic axis may have no tick
+_MARGIN = 0.25  # points of accuracy, above and below
 
 
 def curves(history: Sequence[dict[str, float]]) -> str:
-    """Return loss and accuracy over the epochs as SVG."""
+    """Return loss and accuracy over the epochs as SVG.
+
+    Example::
+
+        svg = curves([{"loss": 0.9, "accuracy": 0.7}, {"loss": 0.4, "accuracy": 0.9}])
+    """
     return _svg(lambda: history_figure(history), "curves")
 
 
@@ -45,13 +51,17 @@ def confusion(evaluation: Evaluation, name: str) -> str:
 
     Args:
         evaluation: the counts.
-        name: makes the identifiers in the SVG different from those of other charts.
+        name: prefix of the identifiers in the SVG, different from that of other charts.
+
+    Example::
+
+        svg = confusion(evaluate(scores, truth, labels), "keras")
     """
     return _svg(lambda: confusion_figure(evaluation), name)
 
 
 def tradeoff(entries: Sequence[Measured], reference_accuracy: float) -> str:
-    """Return accuracy against latency as SVG: one bubble a file and engine.
+    """Return accuracy against latency as SVG: one bubble per file and engine.
 
     The area of a bubble is the size of the file. The line joins the Pareto front of the two
     axes: no other point is both faster and at least as accurate.
@@ -59,6 +69,10 @@ def tradeoff(entries: Sequence[Measured], reference_accuracy: float) -> str:
     Args:
         entries: those without latency or accuracy are left out.
         reference_accuracy: of Keras, 0…1: a dashed line.
+
+    Example::
+
+        svg = tradeoff(recommendation.entries, recommendation.reference_accuracy)
     """
     shown = [
         one for one in entries if one.latency_ms is not None and one.parity.accuracy is not None
@@ -67,7 +81,12 @@ def tradeoff(entries: Sequence[Measured], reference_accuracy: float) -> str:
 
 
 def front(entries: Sequence[Measured]) -> list[Measured]:
-    """Return those that no other beats in latency and accuracy at once, fastest first."""
+    """Return the entries that no other beats in both latency and accuracy, fastest first.
+
+    Example::
+
+        fastest, *_ = front(recommendation.entries)
+    """
     found: list[Measured] = []
     for one in sorted(
         entries, key=lambda one: (one.latency_ms or 0.0, -(one.parity.accuracy or 0.0))
@@ -108,7 +127,7 @@ def _tradeoff_figure(entries: Sequence[Measured], reference_accuracy: float) -> 
 
 
 def _scale(axes: Axes, latencies: Sequence[float]) -> None:
-    """Make a wide range of latencies logarithmic, with numbers as a person writes them."""
+    """Make a wide range of latencies logarithmic, with plain numbers as labels."""
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     if not latencies or not 0 < _WIDE * min(latencies) <= max(latencies):
@@ -121,10 +140,10 @@ def _scale(axes: Axes, latencies: Sequence[float]) -> None:
 
 
 def _span(percents: Sequence[float]) -> tuple[float, float]:
-    """Return limits with room for bubbles; a hundredth of a point is not to look like a gulf."""
+    """Return limits with a margin, so that a hundredth of a point does not look large."""
     low, high = min(percents), max(percents)
-    room = max(_ROOM, 0.35 * (high - low))
-    return low - room, high + room
+    margin = max(_MARGIN, 0.35 * (high - low))
+    return low - margin, high + margin
 
 
 def _points(entries: Sequence[Measured]) -> tuple[list[float], list[float]]:
@@ -135,9 +154,9 @@ def _points(entries: Sequence[Measured]) -> tuple[list[float], list[float]]:
 
 
 def _name(axes: Axes, entries: Sequence[Measured]) -> None:
-    """Write each format beside the bubble of its fastest engine, in turns above and below.
+    """Write each format at the bubble of its fastest engine, alternately above and below.
 
-    Where many files answer alike, a name at every bubble could not be read.
+    Many files are equally accurate, and names at every bubble would overlap.
     """
     fastest: dict[str, Measured] = {}
     for one in sorted(entries, key=lambda one: one.latency_ms or 0.0):
@@ -155,19 +174,19 @@ def _name(axes: Axes, entries: Sequence[Measured]) -> None:
             va="bottom" if up else "top",
             fontsize=7,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": _INK},
+            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": _FOREGROUND},
         )
 
 
 def _svg(draw: Callable[[], Figure], name: str) -> str:
-    """Draw, and make the SVG a part of a page: its colours, and identifiers of its own."""
+    """Return a figure as SVG for a page: with its colours, and unique identifiers."""
     from matplotlib import rc_context
 
     buffer = io.StringIO()
-    with rc_context(_STYLE), silenced():  # the reader's font may have what this one lacks
+    with rc_context(_STYLE), silenced():  # the font of the browser may have what this one lacks
         draw().savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
-    text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    text = text[text.index("<svg") :].replace(_FOREGROUND, "currentColor")
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
-    # the size in points goes, so that the page decides how wide it is
+    # without a size in points the page determines the width
     return re.sub(r'<svg ([^>]*?)\s*width="[^"]*"\s*', r"<svg \1 ", text, count=1)

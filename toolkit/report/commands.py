@@ -1,4 +1,4 @@
-"""The commands that make a model and its report again."""
+"""The commands that reproduce a model and its report."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ if TYPE_CHECKING:
 def commands(
     trained: TrainedModel, training: dict[str, Any], written: Iterable[str] = ()
 ) -> tuple[str, ...]:
-    """Return them in the order in which they are typed.
+    """Return the commands that reproduce a model, its files and its report, in order.
 
     Args:
         trained: the Keras model with its data.
         training: ``config`` and ``metrics`` of its run; empty for a bare file.
         written: the formats of its files; none means all.
+
+    Example::
+
+        export, report = commands(trained, {}, ["tflite-int8"])
     """
-    taught = bool(trained.lineage)
-    made = (_made(training["config"]),) if training and not taught else ()
-    if taught:
+    distilled = bool(trained.lineage)
+    made = (_made(training["config"]),) if training and not distilled else ()
+    if distilled:
         made = (_compressed(trained),)
     folder = (shlex.quote(str(trained.source.path.parent)),)
     target = " ".join(folder if training else trained.as_arguments())
@@ -38,10 +42,11 @@ def _compressed(trained: TrainedModel) -> str:
     options = _flags(trained.lineage["options"], "compress")
     if config_beside(model):
         return f"toolkit compress {shlex.quote(str(model.parent))} {options}"
-    said = trained.lineage.get("stated", {})
-    lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
-    named_by = " ".join((*trained.data.as_arguments(), *Overrides(**said | lists).as_arguments()))
-    return f"toolkit compress {shlex.quote(str(model))} {named_by} {options}"
+    stated = trained.lineage.get("stated", {})
+    lists = {key: tuple(value) for key, value in stated.items() if isinstance(value, list)}
+    overrides = Overrides(**stated | lists)
+    selection = " ".join((*trained.data.as_arguments(), *overrides.as_arguments()))
+    return f"toolkit compress {shlex.quote(str(model))} {selection} {options}"
 
 
 def _formats(written: Iterable[str]) -> str:

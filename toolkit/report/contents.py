@@ -1,4 +1,4 @@
-"""Gathers what a report tells: training, parity, speed, and where it was measured."""
+"""Gathers the contents of a report: training, parity, speed, and the machine."""
 
 from __future__ import annotations
 
@@ -34,21 +34,26 @@ _CHUNK = 500  # images between two steps of the progress bar
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """All that a report tells.
+    """The contents of a report.
 
     Attributes:
         name: of the model.
-        made: when, UTC, to the minute.
+        made: time in UTC, to the minute.
         training: options, data and results of the run, as recorded; empty for a bare file.
-        history: one row an epoch; empty for a bare file.
-        keras: how the Keras model answers the test images.
-        chosen: how the recommended file answers them; None if none is recommended.
+        history: one row per epoch; empty for a bare file.
+        keras: evaluation of the Keras model on the test images.
+        chosen: evaluation of the recommended file; None if none is recommended.
         measured: verdicts, latency, size, memory, and the choice.
-        facts: of each file, by path: how it was quantized and calibrated.
-        flips: of each file in each engine that answered: verdict and flipped images.
-        commands: that make all of this again.
-        versions: of the packages here.
+        facts: quantization and calibration of each file, by path.
+        flips: of each file in each engine that ran it: verdict and flipped images.
+        commands: that reproduce all of this.
+        versions: of the installed packages.
         parameters: of the Keras model.
+
+    Example::
+
+        contents = gather(trained, RecommendOptions(VerifyOptions(paths)))
+        write(contents, HTML, Path("report.html"))
     """
 
     name: str
@@ -72,13 +77,17 @@ def gather(
 
     Args:
         trained: the Keras model with its data.
-        options: which files, in which engines, on how many images, for how long.
-        reporter: shows progress.
+        options: the files, engines, number of images and seconds of timing.
+        reporter: receives the progress.
 
     Raises:
         InputError: there are no files.
         ArtifactError: a file is damaged.
         MissingDependencyError: scikit-learn, or an engine, is not installed.
+
+    Example::
+
+        contents = gather(trained, RecommendOptions(VerifyOptions(limit=1000)), reporter)
     """
     from toolkit.runs.versions import versions
 
@@ -86,7 +95,7 @@ def gather(
     measured = recommend(trained, options, reporter)
     images = trained.dataset.x_test[: measured.images]
     truth = trained.dataset.y_test[: measured.images]
-    answers = Reference.of(trained).predict_images(images, reporter)
+    outputs = Reference.of(trained).predict_images(images, reporter)
     folder = trained.source.path.parent
     training = _training(folder)
     paths = dict.fromkeys(entry.parity.path for entry in measured.entries)
@@ -95,7 +104,7 @@ def gather(
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         training=training,
         history=_history(folder / run.HISTORY) if training else (),
-        keras=evaluate(answers, truth, trained.labels),
+        keras=evaluate(outputs, truth, trained.labels),
         chosen=_evaluated(measured.chosen, trained, measured.images, reporter),
         measured=measured,
         facts={path: _facts(artifacts.read(path)) for path in paths},
@@ -107,7 +116,7 @@ def gather(
 
 
 def _training(folder: Path) -> dict[str, Any]:
-    """Return configuration and results of a run folder; empty where it is none."""
+    """Return configuration and results of a run folder; empty if it is none."""
     if not (folder / run.CONFIG).is_file() or not (folder / run.METRICS).is_file():
         return {}
     return {"config": read_json(folder / run.CONFIG), "metrics": read_json(folder / run.METRICS)}
@@ -117,14 +126,17 @@ def _history(path: Path) -> tuple[dict[str, float], ...]:
     if not path.is_file():
         return ()
     with path.open(encoding="utf-8", newline="") as file:
-        rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+        rows = [
+            {name: float(value) for name, value in row.items() if value}
+            for row in csv.DictReader(file)
+        ]
     return tuple(rows)
 
 
 def _evaluated(
     chosen: Measured | None, trained: TrainedModel, count: int, reporter: Reporter
 ) -> Evaluation | None:
-    """Let the recommended file answer the test images in its engine."""
+    """Evaluate the recommended file in its engine on the test images."""
     if chosen is None:
         return None
     images, parts = trained.dataset.x_test[:count], []
@@ -141,27 +153,27 @@ def _evaluated(
 
 
 def _facts(file: Artifact) -> dict[str, str]:
-    """Return what a file says of itself, in the order of a table."""
+    """Return the properties of a file, in the order of the table."""
     found = {"size": f"{len(file.data):,} bytes", "SHA-256": file.sha256}
     manifest = file.manifest
     if manifest is None:
         return found | {"made by": "another tool: the file has no manifest"}
-    stored, given, answered = manifest.quantization, manifest.input, manifest.output
+    stored = manifest.quantization
     found["numbers"] = stored.scheme
     if stored.calibration:
         one = stored.calibration
         found["calibration"] = f"{one.samples} {one.dataset}, seed {one.seed}, {one.method}"
     if stored.float_layers:
         found["left in float"] = ", ".join(stored.float_layers)
-    for name, tensor in (("input", given), ("output", answered)):
+    for name, tensor in (("input", manifest.input), ("output", manifest.output)):
         scale = (
             f", scale {tensor.scale:.6g}, zero point {tensor.zero_point}" if tensor.scale else ""
         )
         found[name] = f"{tensor.dtype} {list(tensor.shape)}{scale}"
     if manifest.multiply_adds:
         count = manifest.multiply_adds
-        said = f"{count / 1e6:,.1f} million" if count >= 100_000 else f"{count:,}"
-        found["multiply-adds"] = f"{said} an image"
+        text = f"{count / 1e6:,.1f} million" if count >= 100_000 else f"{count:,}"
+        found["multiply-adds"] = f"{text} per image"
     if manifest.requirements.engines:
         engines = (f"{name} {version}" for name, version in manifest.requirements.engines.items())
         found["opened in"] = ", ".join(engines)

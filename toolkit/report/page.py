@@ -1,4 +1,4 @@
-"""Writes a report: one HTML file that needs no other, Markdown, or a model card."""
+"""Writes a report: a self-contained HTML file, Markdown, or a model card."""
 
 from __future__ import annotations
 
@@ -23,16 +23,20 @@ _LIBRARIES = {".tflite": "tflite", ".onnx": "onnx"}
 
 
 def write(contents: Contents, kind: str, path: Path) -> None:
-    """Write one of the three kinds.
+    """Write a report in one of the three kinds.
 
     Args:
-        contents: what it tells.
+        contents: the contents.
         kind: ``HTML``, ``MARKDOWN`` or ``CARD``.
         path: of the file.
 
     Raises:
         MissingDependencyError: jinja2 or matplotlib is not installed.
         OSError: it cannot be written.
+
+    Example::
+
+        write(contents, CARD, Path("README.md"))
     """
     extra = {HTML: _html, MARKDOWN: _markdown, CARD: _card}[kind](contents)
     version = installed_version("edge-toolkit") or "of a checkout"
@@ -69,7 +73,7 @@ def _rows(contents: Contents) -> list[dict[str, Any]]:
 
 
 def _verdicts(parity: ParityReport) -> list[dict[str, str]]:
-    """Return the verdicts in words, of alike ones together."""
+    """Return the verdicts as sentences, equal ones together."""
     return [
         {
             "names": listed(group, lambda one: Path(one.path).name),

@@ -1,1 +1,1 @@
-"""Run folders: what a training leaves behind."""
+"""Run folders: the results of trainings."""

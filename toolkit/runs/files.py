@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file (2 spaces, UTF-8) atomically."""
+    """Write a JSON file (2 spaces, UTF-8) atomically.
+
+    Example:
+        >>> from pathlib import Path
+        >>> write_json(Path("metrics.json"), {"accuracy": 0.99})
+        >>> read_json(Path("metrics.json"))
+        {'accuracy': 0.99}
+    """
     write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
@@ -22,6 +29,10 @@ def read_json(path: Path) -> Any:
 
     Raises:
         InputError: its content is no JSON.
+
+    Example::
+
+        accuracy = read_json(run.path / "metrics.json")["test_accuracy"]
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))

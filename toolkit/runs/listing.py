@@ -1,4 +1,4 @@
-"""What lies in a folder of runs: accuracy, size, time, files and their verdicts."""
+"""Contents of a folder of runs: accuracy, size, time, files and their verdicts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from runtime.modelfile.artifact import Artifact
 
 FINISHED, UNFINISHED, DAMAGED = "finished", "unfinished", "damaged"
-# What is known of a file without running it, the worst first.
+# Verdicts on a file without running it, the worst first.
 BROKEN, FAIL, STALE, UNVERIFIED = "damaged", "fail", "stale", "not verified"
 CHECKED, PASS = "checked", "pass"
 # Sort key: whether the largest comes first.
@@ -42,10 +42,14 @@ class RunFile:
         format: of the file; empty if it is damaged.
         path: of the file.
         bytes: its size.
-        verdict: ``pass`` (of ``toolkit verify --golden``, which puts Keras's answers into
+        verdict: ``pass`` (of ``toolkit verify --golden``, which embeds Keras's outputs into
             files that pass), ``checked`` (only by ``toolkit export``, on a few images),
             ``fail`` (written by ``--force``), ``stale`` (made from another model than the
             one in the run), ``damaged``, or ``not verified``.
+
+    Example:
+        >>> RunFile("tflite-int8", "runs/a/exports/a.int8.tflite", 12345, PASS).verdict
+        'pass'
     """
 
     format: str
@@ -61,14 +65,19 @@ class RunRow:
     Attributes:
         name: of the folder.
         path: of the folder.
-        status: ``finished``, ``unfinished`` (``problem`` says how to go on) or ``damaged``.
-        model: the name that its artifacts carry; None if that is not known.
+        status: ``finished``, ``unfinished`` (``problem`` is the command to continue) or
+            ``damaged``.
+        model: the name in its artifacts; None if it is not known.
         accuracy: on the test images, 0…1; None if it was not measured.
         parameters: of the Keras model.
         seconds: of training.
         epochs: that were trained.
         files: its model files.
         problem: why it is not finished; empty if it is.
+
+    Example:
+        >>> RunRow("a", "runs/a", DAMAGED, problem="config.json missing").to_json()["files"]
+        []
     """
 
     name: str
@@ -92,11 +101,15 @@ def list_runs(parent: Path, sort: str = "started") -> tuple[RunRow, ...]:
 
     Args:
         parent: a folder of runs; ``latest`` in it is only a link and is not listed.
-        sort: one of :data:`KEYS`; runs where it is not known come last.
+        sort: one of :data:`KEYS`; runs without this value come last.
 
     Raises:
         UnknownNameError: no such key.
         InputError: there is no such folder, or no run in it.
+
+    Example::
+
+        best = list_runs(Path("runs"), sort="accuracy")[0]
     """
     if sort not in KEYS:
         raise UnknownNameError("sort key", sort, KEYS)
@@ -117,21 +130,32 @@ def differences(first: Path, second: Path) -> dict[str, tuple[Any, Any]]:
 
     Raises:
         InputError: one is no finished run.
+
+    Example::
+
+        differences(Path("runs/a"), Path("runs/b"))["options.epochs"]  # (5, 30)
     """
     one, other = (_flat(_record(path)) for path in (first, second))
     keys = dict.fromkeys((*one, *other))
-    return {k: (one.get(k), other.get(k)) for k in keys if one.get(k) != other.get(k)}
+    return {key: (one.get(key), other.get(key)) for key in keys if one.get(key) != other.get(key)}
 
 
 def find(parent: Path, name: Path) -> Path:
-    """Return a run that is named by its path, or by its name in a folder of runs."""
+    """Return the path of a run that is given by path, or by name in a folder of runs.
+
+    Example:
+        >>> from pathlib import Path
+        >>> Path("runs/a").mkdir(parents=True)
+        >>> find(Path("runs"), Path("a")).as_posix()
+        'runs/a'
+    """
     return name if name.exists() or not (parent / name).exists() else parent / name
 
 
 def _record(path: Path) -> dict[str, Any]:
     run = runs.open_run(path)
     metrics = _read(run.path / runs.METRICS) if (run.path / runs.METRICS).is_file() else {}
-    results = {k: v for k, v in metrics.items() if not isinstance(v, dict)}
+    results = {key: value for key, value in metrics.items() if not isinstance(value, dict)}
     return run.config | {"results": results}
 
 
@@ -165,7 +189,7 @@ def _row(path: Path) -> RunRow | None:
 
 def _unfinished(path: Path) -> RunRow:
     kept = runs.has_checkpoint(path)
-    problem = runs.way_on(path) if kept else "no checkpoint yet"
+    problem = runs.resume_command(path) if kept else "no checkpoint yet"
     return RunRow(path.name, str(path), UNFINISHED, problem=problem)
 
 
@@ -188,7 +212,7 @@ def _finished(path: Path) -> RunRow:
 def _read(path: Path) -> dict[str, Any]:
     value = read_json(path)
     if not isinstance(value, dict):
-        raise InputError(f"{path} is broken: it holds no JSON object")
+        raise InputError(f"{path} is broken: it contains no JSON object")
     return value
 
 

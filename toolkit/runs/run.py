@@ -1,4 +1,4 @@
-"""The run folder: what one training leaves behind, and where the latest one is."""
+"""The run folder: the files of one training, and the link to the latest one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEFAULT_PARENT = Path("runs")
 PARTIAL = ".partial"
 MODEL, CONFIG, METRICS, HISTORY = "model.keras", "config.json", "metrics.json", "history.csv"
 LATEST = "latest"
-SUFFIXES = (".tflite", ".onnx")  # of what is exported
+SUFFIXES = (".tflite", ".onnx")  # of exported files
 # The folder of an unfinished training, and its files.
 CHECKPOINT, STATE, BEST, FAILED = "checkpoint", "state.json", "best.keras", "failed"
 
@@ -31,7 +31,12 @@ class Run:
 
     Attributes:
         path: the folder.
-        config: what ``config.json`` holds: options, data, versions.
+        config: the content of ``config.json``: options, data, versions.
+
+    Example::
+
+        run = open_run(Path("runs/latest"))
+        print(run.name, run.labels, run.spec)
     """
 
     path: Path
@@ -39,7 +44,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name that artifacts of this run carry, for example ``mnist-cnn``."""
+        """The name in the artifacts of this run, for example ``mnist-cnn``."""
         return str(self.config["name"])
 
     @property
@@ -49,7 +54,7 @@ class Run:
 
     @property
     def exports(self) -> Path:
-        """Where ``toolkit export`` writes the artifacts of this run."""
+        """The folder in which ``toolkit export`` writes the artifacts of this run."""
         return self.path / "exports"
 
     @property
@@ -59,15 +64,15 @@ class Run:
 
     @property
     def spec(self) -> PreprocessSpec:
-        """How an image becomes model input."""
+        """The preprocessing of the model."""
         return PreprocessSpec.from_json(self.config["preprocess"])
 
     def dataset(self, path: Path | None = None, reporter: Reporter = SILENT) -> Dataset:
         """Load the data of this run again.
 
         Args:
-            path: where the data is now, if not where it was.
-            reporter: told about slow reading.
+            path: of the data, if it was moved.
+            reporter: receives the progress of slow reading.
 
         Raises:
             DataError: the data cannot be found.
@@ -76,7 +81,12 @@ class Run:
 
 
 def data_options(record: dict[str, Any], path: Path | None = None) -> DataOptions:
-    """Turn the ``data`` record of a configuration back into options."""
+    """Return the options in the ``data`` record of a configuration.
+
+    Example:
+        >>> data_options({"options": {"name": "digits", "path": None}}).name
+        'digits'
+    """
     options = dict(record["options"])
     stored = options.get("path")
     options["path"] = path or (Path(stored) if stored else None)
@@ -86,7 +96,12 @@ def data_options(record: dict[str, Any], path: Path | None = None) -> DataOption
 
 
 def slug(text: str) -> str:
-    """Turn any text into a part of a file name: letters, digits, ``.``, ``_`` and ``-``."""
+    """Return a text as part of a file name: letters, digits, ``.``, ``_`` and ``-``.
+
+    Example:
+        >>> slug("My model (v2)")
+        'My-model-v2'
+    """
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "model"
 
 
@@ -95,40 +110,71 @@ def open_run(path: Path) -> Run:
 
     Raises:
         InputError: there is no finished run.
+
+    Example:
+        >>> open_run(Path("nowhere"))
+        Traceback (most recent call last):
+        runtime.errors.InputError: nowhere is not a finished run folder
     """
     if (path / LATEST / CONFIG).is_file() and not (path / CONFIG).is_file():
         path = path / LATEST
     if not (path / MODEL).is_file() or not (path / CONFIG).is_file():
-        hint = f"; go on with: {way_on(path)}" if PARTIAL in path.name else ""
+        hint = f"; go on with: {resume_command(path)}" if PARTIAL in path.name else ""
         raise InputError(f"{path} is not a finished run folder{hint}")
     return Run(path.resolve() if path.is_symlink() else path, read_json(path / CONFIG))
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Whether an unfinished training has kept an epoch to go on from."""
+    """Whether an unfinished training has a checkpoint to resume from.
+
+    Example:
+        >>> has_checkpoint(Path("runs/nothing.partial"))
+        False
+    """
     return (folder / CHECKPOINT / STATE).is_file()
 
 
 def has_failed(folder: Path) -> bool:
-    """Whether an unfinished training ended by a failure, not by an interruption."""
+    """Whether an unfinished training ended by a failure, not by an interruption.
+
+    Example:
+        >>> has_failed(Path("runs/nothing.partial"))
+        False
+    """
     return (folder / CHECKPOINT / FAILED).exists()
 
 
 def best_path(folder: Path) -> Path:
-    """Return where the model of the best epoch of an unfinished training lies."""
+    """Return the path of the best epoch's model of an unfinished training.
+
+    Example:
+        >>> best_path(Path("runs/a.partial")).as_posix()
+        'runs/a.partial/checkpoint/best.keras'
+    """
     return folder / CHECKPOINT / BEST
 
 
 def export_paths(folder: Path) -> list[Path]:
-    """Return the model files in an export folder, sorted; none if there is no such folder."""
+    """Return the model files in an export folder, sorted; none if there is no such folder.
+
+    Example:
+        >>> for name in ("b.onnx", "a.int8.tflite", "notes.txt"):
+        ...     Path(name).touch()
+        >>> [path.name for path in export_paths(Path())]
+        ['a.int8.tflite', 'b.onnx']
+    """
     return sorted(p for p in folder.glob("*") if p.suffix in SUFFIXES and p.is_file())
 
 
-def way_on(folder: Path) -> str:
-    """Return the command that goes on with an unfinished training.
+def resume_command(folder: Path) -> str:
+    """Return the command that continues an unfinished training.
 
     After a failure it starts from the best weights, on the same data: the last epoch, with the
-    same recipe, would fail again.
+    same options, would fail again.
+
+    Example:
+        >>> resume_command(Path("runs/a.partial"))
+        'toolkit train --resume runs/a.partial'
     """
     if not has_failed(folder):
         return f"toolkit train --resume {shlex.quote(str(folder))}"
@@ -138,7 +184,12 @@ def way_on(folder: Path) -> str:
 
 
 def config_beside(model: Path) -> dict[str, Any] | None:
-    """Return the record of the training that lies beside a ``.keras`` file, or None."""
+    """Return the record of the training beside a ``.keras`` file, or None.
+
+    Example:
+        >>> config_beside(Path("downloaded.keras")) is None
+        True
+    """
     path = model.parent / CONFIG
     if not path.is_file():
         return None
@@ -152,6 +203,11 @@ def latest_run(parent: Path = DEFAULT_PARENT) -> Run:
 
     Raises:
         InputError: there is none.
+
+    Example:
+        >>> latest_run(Path("nothing"))
+        Traceback (most recent call last):
+        runtime.errors.InputError: no run in nothing/ yet; train a model first: toolkit train
     """
     if not (parent / LATEST / CONFIG).is_file():
         raise InputError(f"no run in {parent}/ yet; train a model first: toolkit train")
@@ -161,7 +217,12 @@ def latest_run(parent: Path = DEFAULT_PARENT) -> Run:
 
 
 def start(parent: Path, name: str) -> Path:
-    """Make the folder of a new run, under a name that marks it as unfinished."""
+    """Create the folder of a new run, under a name that marks it as unfinished.
+
+    Example:
+        >>> start(Path("runs"), "mnist-cnn").name  # doctest: +ELLIPSIS
+        '...-mnist-cnn.partial'
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     for attempt in range(100):
         suffix = f"-{attempt + 1}" if attempt else ""
@@ -179,7 +240,13 @@ def start(parent: Path, name: str) -> Path:
 
 
 def finish(partial: Path) -> Path:
-    """Give a complete run its final name and let ``latest`` point to it."""
+    """Give a complete run its final name and let ``latest`` point to it.
+
+    Example:
+        >>> final = finish(start(Path("runs"), "digits-cnn"))
+        >>> Path("runs/latest").resolve().name == final.name
+        True
+    """
     final = partial.with_name(partial.name.removesuffix(PARTIAL))
     if final != partial:
         partial.rename(final)

@@ -1,4 +1,4 @@
-"""The versions that a result depends on."""
+"""Versions of the packages that a result depends on."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ _PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the installed packages that matter."""
+    """Return the versions of Python and of the relevant installed packages.
+
+    Example:
+        >>> {"python", "numpy"} <= versions().keys()
+        True
+    """
     packages = (*_PACKAGES, *(backend.package for backend in registry().values()))
     return {"python": platform.python_version()} | installed_versions(packages)

@@ -1,1 +1,1 @@
-"""Pages and texts made from Jinja templates."""
+"""Pages and texts rendered from Jinja templates."""

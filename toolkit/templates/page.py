@@ -1,4 +1,4 @@
-"""Pages made from the templates of this package."""
+"""Pages rendered from the templates of this package."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from runtime.errors import MissingDependencyError
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill in a template; what comes from outside is escaped in HTML, and only there.
+    """Render a template; values are escaped in HTML, and only there.
 
     Args:
         template: its name, for example ``flips.html``.
-        values: what it may use, besides the filters ``percent`` and ``thousands``.
+        values: its variables; there are filters ``percent`` and ``thousands``.
 
     Raises:
         MissingDependencyError: jinja2 is not installed.
+
+    Example::
+
+        html = render("flips.html", report=report, entries=entries)
     """
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape

@@ -1,4 +1,4 @@
-"""The state of an unfinished training: enough to go on to the same end."""
+"""Checkpoints of an unfinished training; a resumed one ends with the same weights."""
 
 from __future__ import annotations
 
@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class State:
-    """Where a training stands after a whole epoch.
+    """State of a training after an epoch.
 
     Attributes:
         rule: decides the learning rate.
-        history: one row an epoch: loss, accuracy, learning rate, seconds.
-        best_epoch: the epoch (from 1) with the highest watched accuracy; the later
-            one where two are equal. 0 before the first.
+        history: one row per epoch: loss, accuracy, learning rate, seconds.
+        best_epoch: the epoch (from 1) with the highest monitored accuracy; the later
+            one if two are equal. 0 before the first.
         best_value: that accuracy.
+
+    Example:
+        >>> State(schedules.Plateau(factor=0.5, patience=3)).epoch
+        0
     """
 
     rule: Rule
@@ -39,12 +43,17 @@ class State:
 
     @property
     def epoch(self) -> int:
-        """How many epochs are done."""
+        """Number of finished epochs."""
         return len(self.history)
 
 
 def save(folder: Path, model: keras.Model, state: State, *, is_best: bool) -> None:
-    """Write the model with its optimizer, then the state that names it."""
+    """Write the model with its optimizer, then the state that names it.
+
+    Example::
+
+        save(folder, model, state, is_best=state.best_epoch == state.epoch)
+    """
     target = folder / CHECKPOINT
     target.mkdir(exist_ok=True)
     last, best = target / _last(state.epoch), target / BEST
@@ -57,7 +66,7 @@ def save(folder: Path, model: keras.Model, state: State, *, is_best: bool) -> No
 
 
 def mark_failed(folder: Path) -> None:
-    """Note that the training failed: to go on from its last epoch would fail again."""
+    """Record that the training failed: resuming from its last epoch would fail again."""
     (folder / CHECKPOINT / FAILED).touch()
 
 
@@ -65,7 +74,11 @@ def restore(folder: Path) -> tuple[keras.Model, State]:
     """Read back what :func:`save` wrote.
 
     Raises:
-        InputError: the folder holds no checkpoint.
+        InputError: the folder contains no checkpoint.
+
+    Example::
+
+        model, state = restore(Path("runs/20260101-120000-mnist-cnn.partial"))
     """
     import keras
 
@@ -75,7 +88,7 @@ def restore(folder: Path) -> tuple[keras.Model, State]:
         state = State(**record)
         model = keras.models.load_model(folder / CHECKPOINT / _last(state.epoch), safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{folder} holds no checkpoint to go on from ({error})") from error
+        raise InputError(f"{folder} holds no checkpoint to resume from ({error})") from error
     return model, state
 
 
@@ -91,7 +104,7 @@ def _last(epoch: int) -> str:
 
 
 def _put(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file under another name first, so that it is whole or not there."""
+    """Write a file under another name first, so that it is complete or missing."""
     temporary = path.with_name(f".tmp-{path.name}")
     write(temporary)
     temporary.replace(path)

@@ -1,4 +1,4 @@
-"""The recipe of a training as TOML: written into each run folder, read by ``train --config``."""
+"""Training options as TOML: written into each run folder, read by ``train --config``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from toolkit.training.options import TrainOptions
 if TYPE_CHECKING:
     from pathlib import Path
 
-RECIPE = "train.toml"
+TRAIN_TOML = "train.toml"
 _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "int": (int, "a whole number"),
     "float": ((int, float), "a number"),
     "bool": (bool, "true or false"),
 }
-# What the command calls the options of the data, and what config.json calls them.
+# Names of the data options in the command, and in config.json.
 _DATA = {
     "dataset": "name",
     "data": "path",
@@ -32,11 +32,19 @@ _DATA = {
 
 
 def write_config(path: Path, config: dict[str, Any]) -> None:
-    """Write what ``config.json`` holds of the recipe, one option a line.
+    """Write the options in ``config.json`` as TOML, one option per line.
 
     Args:
         path: of the TOML file.
-        config: what ``config.json`` holds.
+        config: the content of ``config.json``.
+
+    Example:
+        >>> from pathlib import Path
+        >>> data = {"options": {"name": "digits", "image_size": None}}
+        >>> write_config(Path("train.toml"), {"data": data, "options": {"epochs": 3}})
+        >>> print(Path("train.toml").read_text().strip())
+        dataset = "digits"
+        epochs = 3
     """
     data = config["data"]["options"]
     values = {name: data.get(stored) for name, stored in _DATA.items()} | config["options"]
@@ -44,7 +52,9 @@ def write_config(path: Path, config: dict[str, Any]) -> None:
         values["image_size"] = "x".join(map(str, values["image_size"]))
     # a TOML string, number or truth value is written as JSON writes it
     lines = [
-        f"{key} = {json.dumps(v, ensure_ascii=False)}" for key, v in values.items() if v is not None
+        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        for key, value in values.items()
+        if value is not None
     ]
     write_atomically(path, ("\n".join(lines) + "\n").encode())
 
@@ -53,11 +63,18 @@ def read_config(path: Path) -> dict[str, Any]:
     """Read the options of ``toolkit train`` from a TOML file.
 
     Returns:
-        By the option's name, with ``_`` or ``-`` as in the file turned into ``_``.
+        Values by the name of the option; ``-`` in a name becomes ``_``.
 
     Raises:
         InputError: it cannot be read, is no TOML, or an option has a value of another type.
-        UnknownNameError: an option that there is not.
+        UnknownNameError: there is no such option.
+
+    Example:
+        >>> from pathlib import Path
+        >>> Path("train.toml").write_text("batch-size = 32")
+        15
+        >>> read_config(Path("train.toml"))
+        {'batch_size': 32}
     """
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -78,7 +95,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def _other_kind(key: str, value: str | float | bool) -> str:
-    """Return what an option takes, if the value is of another kind; click would bend it."""
+    """Return the expected type if the value has another one, which click would convert."""
     kinds = {field.name: str(field.type).split(" | ")[0] for field in fields(TrainOptions)}
     kind = kinds.get(key, "str")
     wanted = _KINDS.get(kind)

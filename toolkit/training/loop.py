@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,22 +24,34 @@ if TYPE_CHECKING:
     from toolkit.training.checkpoint import State
     from toolkit.training.input_pipeline import EpochData, Schedule
 
+_LOG = logging.getLogger("toolkit")
+
 
 class EpochReporter(Protocol):
-    """Shows a live bar for one epoch."""
+    """Receives the progress of each epoch.
+
+    Example::
+
+        class Plain(Silent):
+            def epoch(self, number, epochs, steps):
+                return nullcontext(lambda metrics: None)
+
+            def epoch_done(self, number, epochs, row):
+                print(number, row["accuracy"])
+    """
 
     def say(self, text: str) -> None:
-        """Take one remark for the person at the terminal."""
+        """Receive a remark for the user."""
         ...
 
     def epoch(
         self, number: int, epochs: int, steps: int
     ) -> AbstractContextManager[Callable[[dict[str, float]], None]]:
-        """Open the bar; the value of the context takes the metrics after each step."""
+        """Begin an epoch; the context value is called with the metrics after each step."""
         ...
 
     def epoch_done(self, number: int, epochs: int, row: dict[str, float]) -> None:
-        """Take the metrics of a whole epoch."""
+        """Receive the metrics of a finished epoch."""
         ...
 
 
@@ -52,26 +65,32 @@ def run_epochs(
 ) -> None:
     """Train from ``state.epoch`` to the end, with a checkpoint after each epoch.
 
-    An epoch that does not fit into memory is done again with half the batch; the batch that
-    ran stands in the history.
+    An epoch that does not fit into memory is repeated with half the batch size; the one that
+    was used is in the history.
 
     Args:
-        folder: the run folder; checkpoints go there.
+        folder: the run folder, in which checkpoints are written.
         model: compiled.
         state: changed in place.
-        data: what to train on.
-        schedule: how long.
-        reporter: shows progress.
+        data: training and validation images.
+        schedule: epochs, batch size and seed.
+        reporter: receives the progress.
 
     Raises:
-        TrainingFailedError: the loss became no number or exploded; the checkpoint is that of
-            the epoch before. Or a single image does not fit into memory.
+        TrainingFailedError: the loss became NaN or exploded; the checkpoint is that of the
+            epoch before. Or a single image does not fit into memory.
+
+    Example::
+
+        state = State(options.rule())
+        run_epochs(folder, model, state, data, Schedule(30, 86, seed=0), reporter)
+        best = checkpoint.load_best(folder)
     """
     import tensorflow as tf
 
-    for row in state.history:  # those of before this was recorded
+    for row in state.history:  # of a version that did not record it
         row.setdefault("batch_size", schedule.batch_size)
-    if state.history:  # go on with the batch that ran
+    if state.history:  # the batch size that fits into memory
         schedule = replace(schedule, batch_size=int(state.history[-1]["batch_size"]))
     loop = _Loop(folder, model, state, data, reporter)
     while state.epoch < schedule.epochs:
@@ -82,14 +101,14 @@ def run_epochs(
             before.restore()
             smaller = monitor.halved(schedule.batch_size)
             reporter.say(
-                f"Out of memory with {schedule.batch_size} images a step: going on after epoch "
+                f"Out of memory with {schedule.batch_size} images per step: going on after epoch "
                 f"{state.epoch} with {smaller}."
             )
             schedule = replace(schedule, batch_size=smaller)
 
 
 class _Loop:
-    """What stays the same from epoch to epoch."""
+    """State that is the same in every epoch."""
 
     def __init__(
         self,
@@ -102,11 +121,11 @@ class _Loop:
         self._folder, self._model, self._state = folder, model, state
         self._data, self._reporter = data, reporter
         classes = model.output_shape[-1]
-        self._reference = monitor.guess_loss(classes)
+        self._reference = monitor.chance_loss(classes)
         truth = data.y_validation
         self._share = float(truth.mean(axis=0).max()) if len(truth) else 1 / classes
         self._mixed = any(layer.compute_dtype == "bfloat16" for layer in model.layers)
-        self._feed: tuple[Schedule, Callable[[int], tf.data.Dataset]] | None = None
+        self._pipeline: tuple[Schedule, Callable[[int], tf.data.Dataset]] | None = None
 
     def epoch(self, schedule: Schedule) -> None:
         """Train one epoch and keep its checkpoint."""
@@ -133,9 +152,9 @@ class _Loop:
         return -(-len(self._data) // batch_size)
 
     def _batches(self, schedule: Schedule, number: int) -> tf.data.Dataset:
-        if self._feed is None or self._feed[0] != schedule:
-            self._feed = schedule, self._data.feed(schedule)
-        return self._feed[1](number)
+        if self._pipeline is None or self._pipeline[0] != schedule:
+            self._pipeline = schedule, self._data.epoch_batches(schedule)
+        return self._pipeline[1](number)
 
     def _fit(
         self,
@@ -169,7 +188,7 @@ class _Loop:
 
 
 class _Variables:
-    """The weights and the state of the optimizer, to go back to."""
+    """A copy of the weights and of the state of the optimizer."""
 
     def __init__(self, model: keras.Model) -> None:
         model.optimizer.build(model.trainable_variables)
@@ -177,13 +196,13 @@ class _Variables:
         self._values = [variable.numpy() for variable in self._variables]
 
     def restore(self) -> None:
-        """Give all variables the values that they had."""
+        """Set all variables to the copied values."""
         for variable, value in zip(self._variables, self._values, strict=True):
             variable.assign(value)
 
 
 def _align_dropout(model: keras.Model, draws: int) -> None:
-    """Tell each dropout layer how often it has drawn; Keras does not save that with a model."""
+    """Set how often each dropout layer has drawn; Keras does not save that with a model."""
     for variable in model.variables:
         if variable.path.endswith("/seed_generator_state"):
             variable.assign([int(variable.numpy()[0]), draws])
@@ -197,11 +216,19 @@ def _validate(model: keras.Model, data: EpochData) -> dict[str, float]:
 
 
 def _finish_epoch(folder: Path, model: keras.Model, state: State, row: dict[str, float]) -> None:
-    """Record the epoch, adapt the learning rate, keep the checkpoint."""
+    """Record the epoch, adapt the learning rate, save the checkpoint."""
     state.history.append(row)
-    watched = row.get("val_accuracy", row["accuracy"])
-    is_best = watched >= state.best_value
+    accuracy = row.get("val_accuracy", row["accuracy"])
+    is_best = accuracy >= state.best_value
     if is_best:
-        state.best_epoch, state.best_value = state.epoch, watched
-    model.optimizer.learning_rate = state.rule.update(watched, row["learning_rate"])
+        state.best_epoch, state.best_value = state.epoch, accuracy
+    rate = state.rule.update(accuracy, row["learning_rate"])
+    _LOG.debug(
+        "epoch %d: accuracy %.4f%s, next learning rate %g",
+        state.epoch,
+        accuracy,
+        " (best so far)" if is_best else "",
+        rate,
+    )
+    model.optimizer.learning_rate = rate
     checkpoint.save(folder, model, state, is_best=is_best)

@@ -1,4 +1,4 @@
-"""The network that a training starts from: registered, built by the user, or trained before."""
+"""The initial network of a training: registered, built by the user, or trained before."""
 
 from __future__ import annotations
 
@@ -28,8 +28,13 @@ class Network:
     """A network that is not compiled yet.
 
     Attributes:
-        model: in the arithmetic of the recipe; its output is float32.
+        model: in the precision of the options; its output is float32.
         short: its part in the names of runs and artifacts, for example ``cnn``.
+
+    Example::
+
+        network = build(TrainOptions(), load_dataset(DataOptions(name="digits")))
+        network.model.summary()
     """
 
     model: keras.Model
@@ -37,11 +42,17 @@ class Network:
 
 
 def require_known(options: TrainOptions) -> None:
-    """Refuse what :func:`build` would refuse after data and TensorFlow are loaded.
+    """Check what :func:`build` would refuse after data and TensorFlow are loaded.
 
     Raises:
         InputError: the padding is not for this architecture, or there is no model to start from.
         UnknownNameError: no such architecture.
+
+    Example:
+        >>> from toolkit.training.options import TrainOptions
+        >>> require_known(TrainOptions(architecture="resnet21"))
+        Traceback (most recent call last):
+        runtime.errors.UnknownNameError: unknown architecture 'resnet21'...
     """
     if options.start is None:
         _architecture(options.architecture).require(options.padding)
@@ -65,15 +76,19 @@ def _trained(options: TrainOptions) -> tuple[Path, dict[str, Any] | None]:
 
 
 def build(options: TrainOptions, dataset: Dataset) -> Network:
-    """Build the network of a recipe, with seeded weights.
+    """Build the network of a training, with seeded weights.
 
     Args:
-        options: which one; its precision is not ``auto``.
-        dataset: gives the size of the images and the classes.
+        options: the architecture; the precision is not ``auto``.
+        dataset: its images and classes determine the input and the output.
 
     Raises:
         InputError: the images do not fit the network, or a user's builder does not work.
         UnknownNameError: no such architecture.
+
+    Example::
+
+        model = build(TrainOptions(architecture="resnet20"), dataset).model
     """
     if options.start is not None:
         network = _started(options, dataset)
@@ -85,11 +100,15 @@ def build(options: TrainOptions, dataset: Dataset) -> Network:
 
 
 def in_precision(model: keras.Model, policy: str) -> keras.Model:
-    """Return a model with the same weights that computes in a precision, without optimizer.
+    """Return a model with the same weights in another precision, without optimizer.
 
     Args:
-        model: any.
+        model: any Keras model.
         policy: ``float32`` or ``mixed_bfloat16``; weights and output are float32 in both.
+
+    Example::
+
+        faster = in_precision(model, "mixed_bfloat16")
     """
     import keras
 
@@ -115,7 +134,7 @@ def _untrained(options: TrainOptions, dataset: Dataset) -> Network:
 
 
 def _started(options: TrainOptions, dataset: Dataset) -> Network:
-    """Take the weights of an earlier training; a new head where the classes are others."""
+    """Take the weights of an earlier training; a new head if the classes differ."""
     import keras
 
     _refuse_shape_options(options)
@@ -132,15 +151,15 @@ def _started(options: TrainOptions, dataset: Dataset) -> Network:
 
 
 def _refuse_shape_options(options: TrainOptions) -> None:
-    """The earlier model has its layers already: refuse options that would be ignored."""
-    usual = {field.name: field.default for field in fields(options)}
+    """Refuse options that would be ignored: the earlier model has its layers."""
+    defaults = {field.name: field.default for field in fields(options)}
     for name in ("architecture", "padding"):
-        if getattr(options, name) != usual[name]:
+        if getattr(options, name) != defaults[name]:
             raise InputError(f"--{name} has no effect with --from, which brings its own layers")
 
 
 def _check_images(source: KerasSource, config: dict[str, Any] | None, dataset: Dataset) -> None:
-    """Refuse images of another size, or that become other numbers than those it learned from."""
+    """Refuse images of another size or scaling than those of the earlier training."""
     if source.image_shape != dataset.spec.shape:
         raise InputError(
             f"--from {source.path} takes images of {source.image_shape}, {dataset.name} has "
@@ -164,7 +183,7 @@ def _short(config: dict[str, Any] | None, path: Path) -> str:
 
 
 def _with_new_head(model: keras.Model, classes: int) -> keras.Model:
-    """Replace the last layer with weights, and what follows it, by a new one with softmax."""
+    """Replace the last layer with weights, and the layers after it, by a new softmax layer."""
     import keras
 
     head = [layer for layer in model.layers if layer.weights][-1]
@@ -178,7 +197,7 @@ def _with_new_head(model: keras.Model, classes: int) -> keras.Model:
 
 
 def _freeze(model: keras.Model, count: int) -> None:
-    """Let the first layers with weights be; batch norm in them keeps its statistics too."""
+    """Freeze the first layers with weights, including the statistics of batch norm."""
     weighted = [layer for layer in model.layers if layer.weights]
     if count >= len(weighted):
         raise InputError(

@@ -1,7 +1,8 @@
-"""The recipe of a training: what ``config.json`` records and a resumed training repeats."""
+"""Options of a training, as recorded in ``config.json`` and repeated by a resumed training."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,11 @@ from toolkit.training.schedules import Cosine, Plateau, Rule, Warmup
 if TYPE_CHECKING:
     import keras
 
+_LOG = logging.getLogger("toolkit")
 AUTO, FLOAT32, MIXED = "auto", "float32", "mixed_bfloat16"
 PRECISIONS = (FLOAT32, MIXED, AUTO)
 SCHEDULES = ("plateau", "cosine")
-# What --optimizer takes: the class in keras.optimizers, and which of our options it takes.
+# Values of --optimizer: the class in keras.optimizers, and which of our options it takes.
 OPTIMIZERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "adam": ("Adam", ("weight_decay",)),
     "adamw": ("AdamW", ("weight_decay",)),
@@ -28,36 +30,43 @@ OPTIMIZERS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
-    """The recipe. The defaults are those of the tutorial.
+    """Options of a training. The defaults are those of the tutorial.
 
     Attributes:
         architecture: a registered architecture, or ``package.module:function``.
         padding: of its convolutions.
         epochs: passes over the training images.
-        batch_size: images a step.
+        batch_size: images per step.
         optimizer: one of :data:`OPTIMIZERS`.
         learning_rate: of the optimizer, at the start (after the warm-up).
         momentum: of the optimizers that take one; None is Keras's own value.
         weight_decay: decoupled from the loss; None is Keras's own value.
-        validation_split: share of the training images that is set aside.
-        schedule: how the learning rate falls: ``plateau``, when the validation accuracy no
-            longer rises, or ``cosine``, along half a cosine over all epochs.
+        validation_split: share of the training images that is held out.
+        schedule: of the learning rate: ``plateau`` lowers it when the validation accuracy no
+            longer rises, ``cosine`` along half a cosine over all epochs.
         plateau_factor: what the learning rate is multiplied with on a plateau.
         plateau_patience: epochs without a rise of the validation accuracy before that.
         warmup: epochs in which the learning rate rises in equal steps to ``learning_rate``.
-        augment: whether the training images are moved.
-        rotate: degrees that an image is turned at most, either way.
-        shift: per cent of its side that it is shifted at most, either way.
-        zoom: per cent that it grows or shrinks at most.
+        augment: whether the training images are transformed at random.
+        rotate: largest rotation in degrees, either way.
+        shift: largest shift in per cent of the side, either way.
+        zoom: largest change of size in per cent.
         seed: of split, weights, dropout, order and augmentation.
         deterministic: the same seed gives the same weights, bit for bit, on one machine.
         limit: use only the first n training images.
-        precision: arithmetic of the training; the saved model is float32. ``auto`` takes
-            ``mixed_bfloat16`` where the processor computes in it, else ``float32``.
+        precision: of the training; the saved model is float32. ``auto`` takes
+            ``mixed_bfloat16`` if the processor supports it, otherwise ``float32``.
         tensorboard: write logs for TensorBoard into the run folder.
         start: a run folder or ``.keras`` file whose weights the training starts from; an absolute
             path as text after :meth:`resolved`.
         freeze: the first n layers with weights are not trained.
+
+    Example:
+        >>> TrainOptions(epochs=5, schedule="cosine", warmup=1).rule()
+        Warmup(start=0.001, epochs=1, then=Cosine(start=0.001, epochs=4, ...), done=0)
+        >>> TrainOptions(optimizer="adam", momentum=0.9)
+        Traceback (most recent call last):
+        runtime.errors.InputError: optimizer adam takes no --momentum; these do: rmsprop, sgd
     """
 
     architecture: str = "tutorial-cnn"
@@ -117,11 +126,12 @@ class TrainOptions:
             )
 
     def resolved(self) -> TrainOptions:
-        """Return the recipe as this machine runs it: without ``auto``, with a whole path."""
+        """Return the options for this machine: without ``auto``, with an absolute path."""
         start = str(Path(self.start).resolve()) if self.start else None
         precision = self.precision
         if precision == AUTO:
             precision = MIXED if "bf16" in host().features else FLOAT32
+            _LOG.debug("precision auto: %s", precision)
         return replace(self, precision=precision, start=start)
 
     def new_optimizer(self) -> keras.optimizers.Optimizer:
@@ -129,20 +139,20 @@ class TrainOptions:
         import keras
 
         name, takes = OPTIMIZERS[self.optimizer]
-        given = {key: getattr(self, key) for key in takes if getattr(self, key) is not None}
+        settings = {key: getattr(self, key) for key in takes if getattr(self, key) is not None}
         rate = self.learning_rate / (self.warmup + 1)
-        made: keras.optimizers.Optimizer = getattr(keras.optimizers, name)(rate, **given)
-        return made
+        optimizer: keras.optimizers.Optimizer = getattr(keras.optimizers, name)(rate, **settings)
+        return optimizer
 
     def rule(self) -> Rule:
-        """Return how the learning rate changes, before the first epoch."""
+        """Return the rule of the learning rate, in its initial state."""
         rule: Plateau | Cosine = Plateau(self.plateau_factor, self.plateau_patience)
         if self.schedule == "cosine":
             rule = Cosine(self.learning_rate, self.epochs - self.warmup)
         return Warmup(self.learning_rate, self.warmup, rule) if self.warmup else rule
 
 
-_USUAL = {field.name: field.default for field in fields(TrainOptions)}
+_DEFAULTS = {field.name: field.default for field in fields(TrainOptions)}
 
 
 def _check_choice(kind: str, value: str, known: tuple[str, ...]) -> None:
@@ -192,7 +202,7 @@ def _check_augmentation(options: TrainOptions) -> None:
 
 
 def _refuse_changes(options: TrainOptions, names: tuple[str, ...], where: str) -> None:
-    """Refuse what would be ignored."""
+    """Refuse options that would be ignored."""
     for name in names:
-        if getattr(options, name) != _USUAL[name]:
+        if getattr(options, name) != _DEFAULTS[name]:
             raise InputError(f"--{name.replace('_', '-')} has no effect {where}")

@@ -1,4 +1,4 @@
-"""What a run folder says of itself: configuration, metrics, curves, report."""
+"""Files of a run folder: configuration, metrics, curves, report."""
 
 from __future__ import annotations
 
@@ -29,14 +29,25 @@ if TYPE_CHECKING:
 
 
 class TrainReporter(Reporter, EpochReporter, Protocol):
-    """Shows both plain tasks and epochs."""
+    """Receives the progress of tasks and of epochs.
+
+    Example::
+
+        def demo(parent: Path, reporter: TrainReporter) -> None:
+            train(TrainOptions(), DataOptions(name="digits"), parent, reporter)
+    """
 
 
 def describe(options: dict[str, Any], data: DataOptions, dataset: Dataset) -> dict[str, Any]:
-    """Return what ``config.json`` records: enough to train the same model again."""
-    given = asdict(data)
-    given["name"] = data.name or (None if data.path else dataset.name)
-    given["path"] = str(data.path.resolve()) if data.path else None
+    """Return the content of ``config.json``: enough to train the same model again.
+
+    Example::
+
+        config = {"name": "mnist-cnn"} | describe(asdict(options), data, dataset)
+    """
+    stored = asdict(data)
+    stored["name"] = data.name or (None if data.path else dataset.name)
+    stored["path"] = str(data.path.resolve()) if data.path else None
     return {
         "options": options,
         "data": {
@@ -45,7 +56,7 @@ def describe(options: dict[str, Any], data: DataOptions, dataset: Dataset) -> di
             "train_images": len(dataset.y_train),
             "test_images": len(dataset.y_test),
             "sha256": dataset.checksum,
-            "options": given,
+            "options": stored,
             "notes": list(dataset.notes),
         },
         "preprocess": dataset.spec.to_json(),
@@ -59,10 +70,14 @@ def write_results(
     """Evaluate the trained model and write model, metrics, curves and report.
 
     Returns:
-        What ``metrics.json`` holds.
+        The content of ``metrics.json``.
+
+    Example::
+
+        accuracy = write_results(folder, model, state, dataset)["test_accuracy"]
     """
     model.save(folder / run.MODEL)
-    test: Any = ModelInput.of(dataset.x_test, dataset.spec)  # made as the network asks for it
+    test: Any = ModelInput.of(dataset.x_test, dataset.spec)  # converted batch by batch
     result = evaluate(run_keras(model, test), dataset.y_test, dataset.labels)
     metrics = {
         "test_accuracy": result.accuracy,

@@ -1,4 +1,4 @@
-"""TensorBoard's logs of a training, written epoch by epoch."""
+"""TensorBoard logs of a training, written epoch by epoch."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ FOLDER = "tensorboard"
 
 @contextmanager
 def logged(reporter: TrainReporter, folder: Path, *, enabled: bool) -> Iterator[TrainReporter]:
-    """Give a reporter that also writes the metrics of each epoch into a run folder.
+    """Yield a reporter that also writes the metrics of each epoch into a run folder.
 
     Args:
-        reporter: shows progress as before.
-        folder: the run folder; a running TensorBoard shows what is written there.
-        enabled: whether to write; if not, the reporter itself is given.
+        reporter: receives the progress as before.
+        folder: the run folder; a running TensorBoard reads it.
+        enabled: whether to write; if not, the reporter itself is returned.
+
+    Example::
+
+        with logged(reporter, folder, enabled=True) as both:
+            run_epochs(folder, model, state, data, schedule, both)
     """
     if not enabled:
         yield reporter
@@ -53,7 +58,7 @@ class _Logged:
 
 
 def _scalar() -> Any:
-    """Return what marks a curve: tf.summary.scalar does so too, but needs TensorBoard itself."""
+    """Return the metadata of a curve; tf.summary.scalar would need TensorBoard itself."""
     import tensorflow as tf
 
     metadata = tf.compat.v1.SummaryMetadata

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,9 @@ from toolkit.runs import run as runs
 from toolkit.runs.files import read_json, write_json
 from toolkit.training import checkpoint
 from toolkit.training import model as networks
-from toolkit.training.augmentation import Augmented, Moves
+from toolkit.training.augmentation import Augmented, Transforms
 from toolkit.training.checkpoint import State
-from toolkit.training.config import RECIPE, write_config
+from toolkit.training.config import TRAIN_TOML, write_config
 from toolkit.training.input_pipeline import ModelInput, Schedule, TrainingData
 from toolkit.training.loop import run_epochs
 from toolkit.training.model import in_precision
@@ -37,14 +38,21 @@ if TYPE_CHECKING:
     from toolkit.training.input_pipeline import EpochData
     from toolkit.training.results import TrainReporter
 
+_LOG = logging.getLogger("toolkit")
+
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """What a training came to.
+    """Result of a training.
 
     Attributes:
         run: the finished run folder.
-        metrics: what ``metrics.json`` holds.
+        metrics: the content of ``metrics.json``.
+
+    Example::
+
+        result = train(TrainOptions(), DataOptions(name="digits"), Path("runs"), reporter)
+        print(result.run.path, result.metrics["test_accuracy"])
     """
 
     run: runs.Run
@@ -52,10 +60,17 @@ class TrainResult:
 
 
 class TrainingInterruptedError(KeyboardInterrupt):
-    """Ctrl-C during training; ``path`` holds the checkpoint, or is None if there is none."""
+    """Ctrl-C during training; ``path`` is the folder of the checkpoint, None if there is none.
+
+    Example::
+
+        except TrainingInterruptedError as interrupt:
+            if interrupt.path:
+                result = resume(interrupt.path, reporter)
+    """
 
     def __init__(self, path: Path | None, state: State) -> None:
-        """Keep where the training stands."""
+        """Keep the folder and the state of the training."""
         super().__init__()
         self.path = path
         self.state = state
@@ -67,10 +82,10 @@ def train(
     """Train a model.
 
     Args:
-        options: the recipe.
+        options: options of the training.
         data: the dataset.
         parent: the folder in which the run folder is made.
-        reporter: shows progress.
+        reporter: receives the progress.
 
     Returns:
         The run folder and its metrics.
@@ -79,10 +94,15 @@ def train(
         DataError: the data is missing or wrong.
         InputError: an option is out of range.
         TrainingInterruptedError: Ctrl-C; the checkpoint stays.
+
+    Example::
+
+        options = TrainOptions(epochs=5, schedule="cosine", learning_rate=0.002)
+        result = train(options, DataOptions(name="mnist"), Path("runs"), reporter)
     """
     networks.require_known(options)  # before minutes of loading data
     require_tensorflow()
-    options = options.resolved()  # what config.json records and a resumed training repeats
+    options = options.resolved()  # config.json records them, a resumed training repeats them
     dataset = checked(load_dataset(data, reporter).limited(options.limit))
     for note in dataset.notes:
         reporter.say(note)
@@ -93,22 +113,26 @@ def train(
     folder = runs.start(parent, name)
     config = {"name": name} | describe(asdict(options), data, dataset)
     write_json(folder / runs.CONFIG, config)
-    write_config(folder / RECIPE, config)
+    write_config(folder / TRAIN_TOML, config)
     return _train(folder, model, State(options.rule()), options, dataset, reporter)
 
 
 def resume(folder: Path, reporter: TrainReporter, data_path: Path | None = None) -> TrainResult:
-    """Go on with a training that was interrupted, to the same end.
+    """Continue an interrupted training, to the same weights as without the interruption.
 
     Args:
         folder: an unfinished run folder (``….partial``).
-        reporter: shows progress.
-        data_path: where the data is now, if not where it was.
+        reporter: receives the progress.
+        data_path: of the data, if it was moved.
 
     Raises:
-        InputError: the folder is finished, holds no checkpoint or the record of another
+        InputError: the folder is finished, contains no checkpoint or the record of another
             version, or the data is not that of the first part.
         DataError: the data is missing.
+
+    Example::
+
+        result = resume(Path("runs/20260101-120000-mnist-cnn.partial"), reporter)
     """
     if not (folder / runs.CHECKPOINT).is_dir():
         reason = "is finished" if (folder / runs.MODEL).is_file() else "holds no checkpoint"
@@ -124,7 +148,7 @@ def resume(folder: Path, reporter: TrainReporter, data_path: Path | None = None)
 
 
 def _recorded(folder: Path, data_path: Path | None) -> tuple[TrainOptions, DataOptions, str]:
-    """Read the recipe; what an older version did not record yet has its default."""
+    """Read the options; those that an older version did not record have their defaults."""
     try:
         config = read_json(folder / runs.CONFIG)
         options = TrainOptions(**config["options"])
@@ -133,7 +157,7 @@ def _recorded(folder: Path, data_path: Path | None) -> tuple[TrainOptions, DataO
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{folder / runs.CONFIG} is not a record that this version can go on from "
+            f"{folder / runs.CONFIG} is not a record that this version can resume "
             f"({type(error).__name__}: {error}); start again: toolkit train"
         ) from error
 
@@ -149,8 +173,8 @@ def _train(
     schedule = Schedule(options.epochs, options.batch_size, options.seed)
     try:
         data = _epoch_data(dataset, options, reporter)
-        with logged(reporter, folder, enabled=options.tensorboard) as told:
-            run_epochs(folder, model, state, data, schedule, told)
+        with logged(reporter, folder, enabled=options.tensorboard) as progress:
+            run_epochs(folder, model, state, data, schedule, progress)
     except BaseException as error:
         kept = runs.has_checkpoint(folder)
         if not kept:
@@ -160,8 +184,10 @@ def _train(
         if isinstance(error, TrainingFailedError):
             if kept:
                 checkpoint.mark_failed(folder)
-            raise error.leaving(runs.way_on(folder) if kept else None, state) from error
+            command = runs.resume_command(folder) if kept else None
+            raise error.with_command(command, state) from error
         raise
+    _LOG.debug("%s: the weights of epoch %d are kept", folder.name, state.best_epoch)
     final = in_precision(checkpoint.load_best(folder), FLOAT32)
     metrics = write_results(folder, final, state, dataset)
     shutil.rmtree(folder / runs.CHECKPOINT)
@@ -172,14 +198,20 @@ def _epoch_data(dataset: Dataset, options: TrainOptions, reporter: TrainReporter
     data = training_data(dataset, options)
     if len(data) < len(data.x_validation):
         reporter.say(
-            f"Only {len(data):,} images are trained on: {len(data.x_validation):,} are set aside "
+            f"Only {len(data):,} images are trained on: {len(data.x_validation):,} are held out "
             f"by --validation-split {options.validation_split:g}"
         )
-    return Augmented(data, Moves.of(options)) if options.augment else data
+    return Augmented(data, Transforms.of(options)) if options.augment else data
 
 
 def training_data(dataset: Dataset, options: TrainOptions) -> TrainingData:
-    """Split off the validation images; all become model input and one-hot rows."""
+    """Return training and validation images as model input, with one-hot targets.
+
+    Example::
+
+        data = training_data(load_dataset(DataOptions(name="digits")), TrainOptions())
+        print(len(data), len(data.y_validation))
+    """
     train_part, validation = train_validation(dataset, options.validation_split, options.seed)
     one_hot = np.eye(len(dataset.labels), dtype=np.float32)
     return TrainingData(
@@ -191,11 +223,15 @@ def training_data(dataset: Dataset, options: TrainOptions) -> TrainingData:
 
 
 def compiled(model: keras.Model, options: TrainOptions) -> keras.Model:
-    """Make a network ready to train; the same one comes back.
+    """Compile a network in place and return it.
 
     Args:
-        model: gives probabilities.
+        model: its output are probabilities.
         options: the optimizer.
+
+    Example::
+
+        model = compiled(build(options, dataset).model, options)
     """
     model.compile(
         optimizer=options.new_optimizer(), loss="categorical_crossentropy", metrics=["accuracy"]
@@ -204,7 +240,7 @@ def compiled(model: keras.Model, options: TrainOptions) -> keras.Model:
 
 
 def _start_tensorflow(options: TrainOptions, reporter: TrainReporter) -> None:
-    """Load TensorFlow; with ``deterministic``, for this process, it sums in one order always."""
+    """Load TensorFlow, with deterministic sums for this process if requested."""
     with reporter.task("starting TensorFlow", 1):
         import_tensorflow()
     if options.deterministic:

@@ -87,7 +87,7 @@ def test_more_images_at_a_time_are_counted_as_such(onnx_file):
     assert images_per_second([500_000_000, 1_500_000_000], 8) == 8.0
     image = np.zeros((1, 28, 28, 1), np.uint8)
     with runtime.load(onnx_file, backend="onnxruntime") as opened:
-        one, eight = measure_throughput(opened, BackendOptions(), image, ((1, 8), (1,)), 0.2)
+        one, eight = measure_throughput(opened, BackendOptions(), image, (1, 8), (1,), 0.2)
     assert (one.batch, eight.batch) == (1, 8)
     assert 0.3 < eight.images_per_second / one.images_per_second < 30
 

@@ -41,7 +41,7 @@ def test_a_gpu_that_was_not_taken_is_told(make_result):
 
 def test_an_emulated_processor_is_told(make_result):
     machine = replace(host(), cores=2, virtual="emulated")
-    assert "no figure here is that of a real one" in said(make_result(host=machine))
+    assert "no number here is that of a real one" in said(make_result(host=machine))
 
 
 @pytest.mark.parametrize(("after", "told"), [(2400.0, False), (2200.0, False), (1500.0, True)])

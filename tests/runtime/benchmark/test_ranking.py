@@ -11,7 +11,7 @@ import pytest
 from runtime.backends import for_suffix
 from runtime.backends import preferred as tuned
 from runtime.benchmark import candidates as module
-from runtime.benchmark.candidates import Contender, contenders
+from runtime.benchmark.candidates import Candidate, find_candidates
 from runtime.benchmark.latency import Latency
 from runtime.benchmark.ranking import Ranked, Ranking, RankOptions, rank
 from runtime.commands._ranking_text import text
@@ -34,7 +34,7 @@ def make_ranking(onnx_file):
         ]
         found.sort(key=lambda row: row.image_ms)
         names = dict.fromkeys([preferred, *(row.backend for row in found)])
-        engines = tuple(Contender(name, "1.0", "", 100.0, 60.0) for name in names)
+        engines = tuple(Candidate(name, "1.0", "", 100.0, 60.0) for name in names)
         file = artifacts.read(onnx_file)
         now = "2026-11-24T12:00:00+00:00"
         return Ranking(file, host(), engines, tuple(found), 0.5, now)
@@ -125,16 +125,19 @@ def bare(onnx_file):
 def test_an_engine_that_dies_or_is_missing_does_not_take_part(bare, monkeypatch):
     pretend(monkeypatch, openvino=Probe(error="the process ended with code -4"))
     monkeypatch.setattr(for_suffix(".onnx")[0], "installed", classmethod(lambda _: False))
-    refusals = {one.name: one.refusal for one in contenders(bare)}
+    refusals = {one.name: one.refusal for one in find_candidates(bare)}
     assert refusals["onnxruntime"] == "not installed"
     assert refusals["openvino"] == "the process ended with code -4"
 
 
 def test_an_engine_that_answers_otherwise_does_not_take_part(bare, monkeypatch):
     pretend(monkeypatch, openvino=Probe(probabilities=(0.6, 0.4)))
-    refusals = {one.name: one.refusal for one in contenders(bare)}
+    refusals = {one.name: one.refusal for one in find_candidates(bare)}
     assert refusals["onnxruntime"] == ""
-    assert refusals["openvino"] == "its answer to a grey image is 0.50 off that of the first engine"
+    assert (
+        refusals["openvino"]
+        == "its output for a grey image differs by 0.50 from the first engine's"
+    )
 
 
 def test_an_engine_that_fails_the_self_test_of_the_file_does_not_take_part(onnx_file, monkeypatch):
@@ -146,7 +149,7 @@ def test_an_engine_that_fails_the_self_test_of_the_file_does_not_take_part(onnx_
         pytest.skip(f"{last.package} is not installed")
     real = last._run
     monkeypatch.setattr(last, "_run", lambda self, batch: np.roll(real(self, batch), 1, axis=1))
-    refusals = {one.name: one.refusal for one in contenders(file)}
+    refusals = {one.name: one.refusal for one in find_candidates(file)}
     assert refusals[last.name].startswith("it fails the self-test: ")
     assert refusals["onnxruntime"] == ""
 

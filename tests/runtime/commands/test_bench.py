@@ -45,7 +45,7 @@ def test_the_table_fits_the_terminal_and_names_everything(bench):
     labels = [line.split()[0] for line in lines if line and not line.startswith(" ")]
     for label in ("file", "engine", "machine", "ms", "inference", "preprocess", "fresh", "work"):
         assert labels.count(label) == 1
-    assert "32.3 M multiply-adds an image" in result.stdout
+    assert "32.3 M multiply-adds per image" in result.stdout
     assert "Timed: backend.run_images" in result.stdout
 
 

@@ -139,7 +139,7 @@ def test_a_scenario_is_played_by_every_file():
         rate = record["multiply_adds"] * 4 / record["latency_ms"]["p50"] * 1000
         assert record["multiply_adds_per_second"] == pytest.approx(rate, rel=0.01)
         cut_up = record["format"].startswith("tflite")
-        assert any("cut up" in note for note in record["notes"]) == cut_up
+        assert any("is split" in note for note in record["notes"]) == cut_up
         assert not any("raise --seconds" in note for note in record["notes"])
 
 

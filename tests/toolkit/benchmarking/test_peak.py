@@ -117,7 +117,7 @@ def test_there_is_no_share_where_nothing_can_be_compared(make_result, changes, k
     ("changes", "kind", "words"),
     [
         ({}, "int8", None),
-        ({"multiply_adds": None}, "int8", "does not tell its multiply-adds"),
+        ({"multiply_adds": None}, "int8", "does not contain its multiply-adds"),
         ({}, None, "neither in float32 nor in int8 alone"),
         ({}, "float32", "no engine here gave one for float32"),
         ({"multiply_adds": 10**9}, "int8", "more than the peak"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.benchmarking.scenarios import find, played
+from toolkit.benchmarking.scenarios import evaluate, find
 
 MS = 1_000_000  # nanoseconds
 
@@ -14,7 +14,7 @@ MS = 1_000_000  # nanoseconds
 def test_a_scenario_reports_its_metric(name, samples, metric):
     assert find(name).samples == (None if name == "offline" else samples)
     times = tuple(range(MS, 2 * MS, 1000))
-    found = played(find(name), samples, (times[:300], times[300:]))
+    found = evaluate(find(name), samples, (times[:300], times[300:]))
     record = found.to_json()
     assert record["samples_per_query"] == samples
     assert record["queries"] == 1000
@@ -25,7 +25,7 @@ def test_a_scenario_reports_its_metric(name, samples, metric):
 
 
 def test_too_few_queries_give_no_value_but_how_long_it_takes():
-    found = played(find("multi-stream"), 8, ((10 * MS,) * 30,))
+    found = evaluate(find("multi-stream"), 8, ((10 * MS,) * 30,))
     assert found.value is None
     assert found.to_json()["value"] is None
     seconds = int(found.note.rsplit(" ", 1)[1])

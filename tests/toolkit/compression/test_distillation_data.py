@@ -12,29 +12,29 @@ pytest.importorskip("tensorflow", reason="the workstation side is not installed"
 
 
 @pytest.fixture(scope="module")
-def lessons(trained):
+def data(trained):
     training, validation = trained.training[:60], trained.training[60:80]
     return prepare(trained, training, validation, CompressOptions(copies=2), SILENT)
 
 
-def test_the_teacher_answers_and_the_truth_has_its_share(lessons, trained):
+def test_teacher_and_truth_have_their_shares(data, trained):
     chosen = trained.training[:60]
     originals = trained.dataset.x_train[chosen]
-    np.testing.assert_array_equal(lessons.images[0], originals)
-    assert lessons.images.shape == (3, 60, 28, 28, 1)
+    np.testing.assert_array_equal(data.images[0], originals)
+    assert data.images.shape == (3, 60, 28, 28, 1)
     teacher = trained.source.predict(trained.spec.apply(originals))
     truth = np.eye(10)[trained.dataset.y_train[chosen]]
-    np.testing.assert_allclose(lessons.answers[0], 0.9 * teacher + 0.1 * truth, atol=1e-6)
-    np.testing.assert_allclose(lessons.answers.sum(axis=2), 1, atol=1e-5)
+    np.testing.assert_allclose(data.targets[0], 0.9 * teacher + 0.1 * truth, atol=1e-6)
+    np.testing.assert_allclose(data.targets.sum(axis=2), 1, atol=1e-5)
 
 
-def test_an_epoch_shows_each_image_once_in_some_copy(lessons):
-    feed = lessons.feed(Schedule(2, 16, seed=5))
+def test_an_epoch_shows_each_image_once_in_some_copy(data):
+    feed = data.epoch_batches(Schedule(2, 16, seed=5))
     first, again, second = (list(feed(n).as_numpy_iterator()) for n in (1, 1, 2))
     x = np.concatenate([batch for batch, _ in first])
     np.testing.assert_array_equal(x, np.concatenate([batch for batch, _ in again]))
     assert (x != np.concatenate([batch for batch, _ in second])).any()
-    known = lessons.spec.apply(lessons.images.reshape(-1, 28, 28, 1)).reshape(3, 60, -1)
+    known = data.spec.apply(data.images.reshape(-1, 28, 28, 1)).reshape(3, 60, -1)
     found = sorted(
         next(n for n in range(60) if (known[:, n] == row.ravel()).all(axis=1).any()) for row in x
     )

@@ -85,7 +85,9 @@ def test_the_file_that_is_believed_is_named(rgb_model, exports, file):
     files = (artifacts.read(exports["tflite"]), file)
     found = as_exported(resolve(rgb_model / "colors.keras", data), files, reporter)
     assert found.spec.scale == 1.0
-    assert said == ["What you do not say of the Keras model is taken from colors.float32.tflite"]
+    assert said == [
+        "Options of the Keras model that you leave out are taken from colors.float32.tflite"
+    ]
 
 
 def test_labels_in_another_order_are_taken_from_the_export_too(rgb_model, tmp_path):

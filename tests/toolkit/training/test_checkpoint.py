@@ -147,5 +147,5 @@ def test_a_broken_checkpoint_is_refused(tmp_path, model, damage):
         file.write_text(json.dumps({"rule": {"factor": 1}, "history": []}))
     else:
         (tmp_path / runs.CHECKPOINT / "last-1.keras").unlink()
-    with pytest.raises(InputError, match="holds no checkpoint to go on from"):
+    with pytest.raises(InputError, match="holds no checkpoint to resume from"):
         checkpoint.restore(tmp_path)

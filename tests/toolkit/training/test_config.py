@@ -1,4 +1,4 @@
-"""The recipe as a file: written by a training, read by the next."""
+"""The options as a file: written by a training, read by the next."""
 
 import json
 import re
@@ -7,11 +7,11 @@ import tomllib
 import pytest
 
 from runtime.errors import InputError, UnknownNameError
-from toolkit.training.config import RECIPE, read_config, write_config
+from toolkit.training.config import TRAIN_TOML, read_config, write_config
 
 
 def test_a_run_writes_the_file_that_repeats_it(digits_run, toolkit_cli, tmp_path):
-    path = digits_run.path / RECIPE
+    path = digits_run.path / TRAIN_TOML
     values = tomllib.loads(path.read_text())
     assert values["dataset"] == "digits"
     assert values["epochs"] == digits_run.config["options"]["epochs"]
@@ -53,8 +53,8 @@ def test_an_option_that_there_is_not_is_told_the_nearest(tmp_path, toolkit_cli):
 def test_any_path_survives_being_written(tmp_path):
     where = '/photos "2026"\\new/\N{ROCKET}'
     data = {"options": {"name": None, "path": where, "image_size": [32, 48]}}
-    write_config(tmp_path / RECIPE, {"data": data, "options": {"limit": None, "epochs": 3}})
-    found = read_config(tmp_path / RECIPE)
+    write_config(tmp_path / TRAIN_TOML, {"data": data, "options": {"limit": None, "epochs": 3}})
+    found = read_config(tmp_path / TRAIN_TOML)
     assert found == {"data": where, "image_size": "32x48", "epochs": 3}
 
 

@@ -32,7 +32,7 @@ def on_disk(tmp_path, images):
 
 
 def epochs(x, y, numbers=(1, 2)):
-    feed = TrainingData(x, y, x, y).feed(Schedule(5, 8, 3))
+    feed = TrainingData(x, y, x, y).epoch_batches(Schedule(5, 8, 3))
     return [[pair for batch in feed(n).as_numpy_iterator() for pair in batch] for n in numbers]
 
 
@@ -66,7 +66,7 @@ def test_validation_images_come_in_their_order(images, targets):
 
 def test_batches_have_a_known_shape(images, targets):
     x = ModelInput.of(images, SPEC)
-    element = TrainingData(x, targets, x, targets).feed(Schedule(1, 8, 0))(1).element_spec
+    element = TrainingData(x, targets, x, targets).epoch_batches(Schedule(1, 8, 0))(1).element_spec
     assert [spec.shape.as_list() for spec in element] == [[None, 4, 5, 3], [None, 2]]
 
 

@@ -16,7 +16,7 @@ def data():
 
 
 def order(data, epoch, seed=0):
-    batches = list(data.feed(Schedule(5, 4, seed))(epoch).as_numpy_iterator())
+    batches = list(data.epoch_batches(Schedule(5, 4, seed))(epoch).as_numpy_iterator())
     assert [len(x) for x, _ in batches] == [4, 4, 2]
     assert all(np.array_equal(y, x * 2) for x, y in batches)
     return np.concatenate([x[:, 0] for x, _ in batches]).astype(int).tolist()

@@ -134,8 +134,8 @@ def test_frozen_layers_stay_and_others_learn(digits, digits_run, tmp_path):
     from toolkit.progress import SILENT
     from toolkit.training.train import train
 
-    recipe = options(start=str(digits_run.path), freeze=2, epochs=1, limit=80)
-    run = train(recipe, DataOptions(name="digits"), tmp_path, SILENT).run
+    changes = options(start=str(digits_run.path), freeze=2, epochs=1, limit=80)
+    run = train(changes, DataOptions(name="digits"), tmp_path, SILENT).run
     after, before = (keras.models.load_model(one.model) for one in (run, digits_run))
     weighted = [layer.name for layer in before.layers if layer.weights]
     for place, name in enumerate(weighted):

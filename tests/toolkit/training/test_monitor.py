@@ -233,6 +233,6 @@ def test_a_validation_loss_that_is_no_number_stops_before_the_checkpoint(
 ):
     nan = {"val_loss": math.nan, "val_accuracy": 0.1}
     monkeypatch.setattr(loop, "_validate", lambda model, data: nan)
-    with pytest.raises(TrainingFailedError, match="is no number after epoch 1"):
+    with pytest.raises(TrainingFailedError, match="is NaN after epoch 1"):
         train.train(FAST, DIGITS, tmp_path, new_recorder())
     assert not list(tmp_path.iterdir())

@@ -21,7 +21,7 @@ def test_a_batch_is_halved(before, after):
 
 
 def test_a_batch_of_one_cannot_be_halved():
-    with pytest.raises(TrainingFailedError, match="out of memory with a single image a step"):
+    with pytest.raises(TrainingFailedError, match="out of memory with a single image per step"):
         monitor.halved(1)
 
 
@@ -61,8 +61,8 @@ def test_out_of_memory_halves_the_batch_and_is_recorded(tmp_path, monkeypatch, k
         result = train.train(options, DIGITS, tmp_path, recorder)
     said = [text for text in recorder.said if "memory" in text]
     assert said == [
-        "Out of memory with 86 images a step: going on after epoch 0 with 43.",
-        "Out of memory with 43 images a step: going on after epoch 0 with 21.",
+        "Out of memory with 86 images per step: going on after epoch 0 with 43.",
+        "Out of memory with 43 images per step: going on after epoch 0 with 21.",
     ]
     history = (result.run.path / "history.csv").read_text().splitlines()
     assert (
@@ -101,7 +101,7 @@ def test_out_of_memory_with_one_image_is_explained(tmp_path, monkeypatch, new_re
     with monkeypatch.context() as patch:
         _Hungry(patch, most=0, error=exhausted())
         options = replace(FAST, batch_size=2)
-        with pytest.raises(TrainingFailedError, match=r"single image a step.*mobilenet-small"):
+        with pytest.raises(TrainingFailedError, match=r"single image per step.*mobilenet-small"):
             train.train(options, DIGITS, tmp_path, new_recorder())
 
 

@@ -10,7 +10,7 @@ from runtime.errors import DataError, InputError
 from toolkit.datasets import DataOptions
 from toolkit.runs.files import read_json, write_json
 from toolkit.training import checkpoint
-from toolkit.training import options as recipe
+from toolkit.training import options as train_options
 from toolkit.training import train as training
 from toolkit.training.options import TrainOptions
 from toolkit.training.train import TrainingInterruptedError, train
@@ -119,12 +119,12 @@ def test_what_auto_came_to_is_recorded_and_the_same_seed_gives_the_same_model(
     """Also where the first part was trained on another machine and goes on here."""
     import keras
 
-    monkeypatch.setattr(recipe, "host", lambda: SimpleNamespace(features=("bf16",)))
+    monkeypatch.setattr(train_options, "host", lambda: SimpleNamespace(features=("bf16",)))
     options = replace(USUAL, epochs=2, limit=60, precision="auto")
     whole = train(options, DIGITS, tmp_path / "whole", new_recorder()).run
     assert whole.config["options"]["precision"] == "mixed_bfloat16"
     stopped = interrupt(tmp_path / "parts", options)
-    monkeypatch.setattr(recipe, "host", lambda: SimpleNamespace(features=()))
+    monkeypatch.setattr(train_options, "host", lambda: SimpleNamespace(features=()))
     parts = training.resume(stopped.path, new_recorder()).run
     assert parts.config["options"] == whole.config["options"]
     models = [keras.models.load_model(run.model) for run in (whole, parts)]

@@ -1,4 +1,4 @@
-"""Training: the recipe, the run folder, the split of the data."""
+"""Training: the options, the run folder, the split of the data."""
 
 import csv
 from dataclasses import asdict
@@ -134,8 +134,8 @@ def test_a_split_that_leaves_little_to_train_on_is_told(tmp_path, new_recorder):
     recorder = new_recorder()
     options = TrainOptions(SMALL, limit=100, epochs=1, validation_split=0.7)
     train(options, DIGITS, tmp_path, recorder)
-    (text,) = [text for text in recorder.said if "set aside by" in text]
-    assert text == "Only 30 images are trained on: 70 are set aside by --validation-split 0.7"
+    (text,) = [text for text in recorder.said if "held out by" in text]
+    assert text == "Only 30 images are trained on: 70 are held out by --validation-split 0.7"
 
 
 def test_data_that_cannot_be_split_leaves_nothing(tmp_path, new_recorder):

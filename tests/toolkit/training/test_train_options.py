@@ -1,4 +1,4 @@
-"""What the recipe changes: the arithmetic, and how the learning rate falls."""
+"""What the options change: the arithmetic, and how the learning rate falls."""
 
 import csv
 import hashlib
@@ -14,7 +14,7 @@ from runtime.errors import InputError
 from toolkit.datasets import DataOptions
 from toolkit.progress import SILENT
 from toolkit.training import checkpoint
-from toolkit.training import options as recipe
+from toolkit.training import options as train_options
 from toolkit.training import train as training
 from toolkit.training.options import TrainOptions
 from toolkit.training.schedules import Plateau
@@ -46,7 +46,7 @@ def test_mixed_precision_gives_a_float32_model(tmp_path):
     ("features", "precision"), [(("avx2", "bf16"), "mixed_bfloat16"), (("avx2",), "float32")]
 )
 def test_auto_takes_bfloat16_where_the_processor_computes_in_it(monkeypatch, features, precision):
-    monkeypatch.setattr(recipe, "host", lambda: SimpleNamespace(features=features))
+    monkeypatch.setattr(train_options, "host", lambda: SimpleNamespace(features=features))
     assert TrainOptions(precision="auto").resolved() == TrainOptions(precision=precision)
 
 
@@ -107,7 +107,7 @@ def test_the_learning_rate_rises_in_a_warmup_that_survives_an_interruption(
 
 
 @pytest.mark.parametrize(
-    ("recipe_changes", "kind", "numbers"),
+    ("changes", "kind", "numbers"),
     [
         ({"optimizer": "sgd", "momentum": 0.8}, "SGD", {"momentum": 0.8}),
         ({"optimizer": "rmsprop", "momentum": 0.5}, "RMSprop", {"momentum": 0.5}),
@@ -115,8 +115,8 @@ def test_the_learning_rate_rises_in_a_warmup_that_survives_an_interruption(
         ({"weight_decay": 0.001}, "Adam", {"weight_decay": 0.001}),
     ],
 )
-def test_the_optimizer_is_the_one_asked_for(recipe_changes, kind, numbers):
-    made = replace(SHORT, learning_rate=0.02, **recipe_changes).new_optimizer()
+def test_the_optimizer_is_the_one_asked_for(changes, kind, numbers):
+    made = replace(SHORT, learning_rate=0.02, **changes).new_optimizer()
     assert type(made).__name__ == kind
     assert float(made.learning_rate.numpy()) == pytest.approx(0.02)
     assert {name: getattr(made, name) for name in numbers} == numbers
@@ -131,7 +131,11 @@ def test_an_option_that_the_optimizer_does_not_take_is_refused():
     "name",
     [
         "adamw",
-        *(pytest.param(n, marks=pytest.mark.slow) for n in recipe.OPTIMIZERS if n != "adamw"),
+        *(
+            pytest.param(n, marks=pytest.mark.slow)
+            for n in train_options.OPTIMIZERS
+            if n != "adamw"
+        ),
     ],
 )
 def test_every_optimizer_trains_and_its_training_can_be_resumed(tmp_path, monkeypatch, name):
