@@ -21,12 +21,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from toolkit.diagnosis.diagnose import DiagnoseOptions, diagnose_file
 
 from exporters.keras_model.source import load_keras
 from exporters.quantization_options import QuantizationOptions
 from runtime.errors import EdgeError
 from toolkit.datasets import DataOptions
+from toolkit.diagnosis.file import DiagnoseOptions, diagnose_file
 from toolkit.export.export import export
 from toolkit.export.request import ExportOptions
 from toolkit.parity.verify import VerifyOptions, verify

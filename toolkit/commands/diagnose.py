@@ -15,7 +15,7 @@ from toolkit.commands._options import EXISTING, FILE, data_options, override_opt
 if TYPE_CHECKING:
     from toolkit.datasets import DataOptions
     from toolkit.diagnosis import LayerDiagnosis
-    from toolkit.diagnosis.diagnose import FileDiagnosis
+    from toolkit.diagnosis.file import FileDiagnosis
     from toolkit.trained_model import Overrides
 
 _HEAD = (
@@ -52,7 +52,7 @@ def command(
     worst first: the layer that causes the error, not those that pass it on.
     """
     from toolkit.commands._reporter import RichReporter
-    from toolkit.diagnosis.diagnose import DiagnoseOptions, diagnose_file
+    from toolkit.diagnosis.file import DiagnoseOptions, diagnose_file
     from toolkit.parity.verify import VerifyOptions, find_files
     from toolkit.trained_model import locate
 

@@ -115,10 +115,9 @@ def test_a_file_of_another_network_ends_in_one_line(toolkit_cli, rgb_model, expo
 def test_the_table_cuts_long_names_and_no_numbers():
     from pathlib import Path
 
-    from toolkit.diagnosis.diagnose import FileDiagnosis
-
     from toolkit.commands.diagnose import table
     from toolkit.diagnosis import Diagnosis, LayerDiagnosis
+    from toolkit.diagnosis.file import FileDiagnosis
 
     numbers = (0, 12.5, 11.25, -0.5, 1.0, 1.0, 8)
     layer = LayerDiagnosis(

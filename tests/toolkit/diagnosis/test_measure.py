@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toolkit.diagnosis.diagnose import DiagnoseOptions, diagnose_file
 
 from exporters.formats import registry
 from exporters.quantization_options import QuantizationOptions
@@ -15,6 +14,7 @@ from runtime.modelfile import artifact as artifacts
 from toolkit.datasets import DataOptions
 from toolkit.diagnosis import Diagnosis, diagnose
 from toolkit.diagnosis.figures import plot_diagnosis
+from toolkit.diagnosis.file import DiagnoseOptions, diagnose_file
 from toolkit.export.request import ExportOptions, build_request
 from toolkit.inspection import view
 from toolkit.trained_model import Overrides, resolve
