@@ -1,19 +1,10 @@
-"""Backends by name: the engines that run model files. One file in this package adds one.
-
-Engines, workers and the choice between them are logged to the logger ``runtime``, at ``DEBUG``
-and ``INFO``; nothing is shown unless the application configures logging.
-"""
+"""Backends by name: the engines that run model files. One file in this package adds one."""
 
 from __future__ import annotations
-
-import logging
 
 from runtime.backends.base import Backend
 from runtime.backends.options import AUTO, BackendOptions
 from runtime.registry import discover
-
-# Not in runtime/__init__.py: ``import runtime`` would take half as long again.
-logging.getLogger("runtime").addHandler(logging.NullHandler())
 
 __all__ = ["AUTO", "Backend", "BackendOptions", "for_suffix", "registry"]
 

@@ -19,7 +19,7 @@ def is_installed(provider: Provider) -> bool:
     """Whether the plugin package of this provider is installed, without importing it.
 
     Example:
-        >>> from runtime.backends.gpu.providers import BY_NAME
+        >>> from runtime.backends.providers import BY_NAME
         >>> is_installed(BY_NAME["cuda"])  # part of onnxruntime-gpu, no plugin
         False
     """

@@ -111,7 +111,7 @@ def test_ctrl_c_ends_with_130():
     with subprocess.Popen(command, stderr=far, cwd=MODELS.parents[1]) as program:
         os.close(far)
         shown = b""
-        while b"s left" not in shown:  # it measures
+        while b"measuring" not in shown:  # the progress bar
             shown += os.read(terminal, 4096)
         program.send_signal(signal.SIGINT)
         with contextlib.suppress(OSError):  # the other end is closed
