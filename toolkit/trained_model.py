@@ -418,7 +418,7 @@ def as_exported(
     spec = specs.pop()
     if (spec, labels) == (trained.spec, trained.labels):
         return trained
-    reporter.say(f"Options of the Keras model that you leave out are taken from {name}")
+    reporter.say(f"Options left out for the Keras model are taken from {name}")
     return replace(
         trained,
         spec=spec,

@@ -50,7 +50,7 @@ def test_an_engine_that_kills_its_process_is_told(monkeypatch, tmp_path):
     assert all("gave no peak: its process ended with code -4" in one for one in found.problems)
 
 
-def test_an_engine_that_hangs_is_told(monkeypatch):
+def test_an_engine_that_hangs_is_reported(monkeypatch):
     monkeypatch.setattr(peak, "_CHILD_SECONDS", 0.01)
     assert "no reply after" in measure_peaks().problems[0]
 

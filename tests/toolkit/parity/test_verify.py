@@ -85,9 +85,7 @@ def test_the_file_that_is_believed_is_named(rgb_model, exports, file):
     files = (artifacts.read(exports["tflite"]), file)
     found = as_exported(resolve(rgb_model / "colors.keras", data), files, reporter)
     assert found.spec.scale == 1.0
-    assert said == [
-        "Options of the Keras model that you leave out are taken from colors.float32.tflite"
-    ]
+    assert said == ["Options left out for the Keras model are taken from colors.float32.tflite"]
 
 
 def test_labels_in_another_order_are_taken_from_the_export_too(rgb_model, tmp_path):
