@@ -31,19 +31,19 @@ def run(*words, cwd, code=0, **environment):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def example_01(tmp_path_factory):
     folder = tmp_path_factory.mktemp("first")
     return folder, run("sh", EXAMPLES / "01_train_and_export.sh", cwd=folder, EPOCHS="3")
 
 
-def test_01_trains_exports_and_verifies(trained):
-    folder, said = trained
+def test_01_trains_exports_and_verifies(example_01):
+    folder, said = example_01
     assert "Verdict: pass" in said
     assert (folder / "runs" / "latest" / "exports" / "digits-cnn.int8.tflite").is_file()
 
 
-def test_02_answers_images_and_goes_on_after_a_bad_one(trained, digit_files, tmp_path):
-    folder, _ = trained
+def test_02_answers_images_and_goes_on_after_a_bad_one(example_01, digit_files, tmp_path):
+    folder, _ = example_01
     broken = tmp_path / "broken.png"
     broken.write_text("no image")
     (model,) = (folder / "runs" / "latest" / "exports").glob("*.tflite")

@@ -1,5 +1,6 @@
 """What the tests of trainings share: a reporter that keeps what it is told, short trainings."""
 
+import shutil
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
@@ -101,3 +102,17 @@ def own_data(tmp_path, digits):
     path = tmp_path / "my data.npz"
     np.savez(path, **arrays)
     return path, arrays
+
+
+@pytest.fixture(scope="session")
+def two_exports(digits_run, exports, tmp_path_factory):
+    """A run that was exported to two formats, as the latest one; and their names."""
+    names = ["tflite-int8", "onnx"]
+    runs = tmp_path_factory.mktemp("two") / "runs"
+    run = runs / digits_run.path.name
+    shutil.copytree(digits_run.path, run, ignore=shutil.ignore_patterns("exports"))
+    (run / "exports").mkdir()
+    for name in names:
+        shutil.copy(exports[name], run / "exports")
+    (runs / "latest").symlink_to(run.name)
+    return run, names

@@ -225,7 +225,7 @@ def test_golden_inputs_go_into_the_files_that_pass(
 
 
 def test_the_self_check_breaks_files_and_each_is_caught(toolkit_cli, digits_run, exports):
-    options = ("--against", digits_run.path, "--self-check", "--json")
+    options = ("--against", digits_run.path, "--limit", 120, "--self-check", "--json")
     result = toolkit_cli("verify", exports["tflite-int8"], *options)
     assert result.exit_code == 0
     controls = json.loads(result.stdout)["self_check"]

@@ -16,6 +16,7 @@ from runtime.errors import InputError, ParityError
 from runtime.modelfile import artifact as artifacts
 from toolkit.export.attempts import HEADING, Attempt, SearchRecord, best, failure, points
 from toolkit.export.request import ExportOptions
+from toolkit.quantization_search import search as search_module
 from toolkit.quantization_search.judge import Judge
 from toolkit.quantization_search.search import Search, SearchOptions, export_within, search
 
@@ -115,7 +116,9 @@ def hard(trained, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["tflite-int8", pytest.param("onnx-int8", marks=pytest.mark.slow)])
-def test_a_model_that_int8_ruins_is_repaired_by_a_search(hard, name, tmp_path):
+def test_a_model_that_int8_ruins_is_repaired_by_a_search(hard, name, tmp_path, monkeypatch):
+    measure = search_module.measure_interleaved
+    monkeypatch.setattr(search_module, "measure_interleaved", lambda runs, _: measure(runs, 0.02))
     plainly = ExportOptions((name,), tmp_path, CalibrationOptions(64))
     (found,) = export_within(hard, SearchOptions(plainly, 1.0))
     artifact, record = found.artifact, found.search

@@ -266,15 +266,18 @@ def test_a_chart_of_nothing_or_of_one_file_is_drawn(entries):
 
 
 def test_the_command_writes_beside_the_model_and_refuses_what_cannot_be(
-    toolkit_cli, digits_run, exports, tmp_path
+    toolkit_cli, two_exports, tmp_path
 ):
+    run, names = two_exports
     out = tmp_path / "page.html"
     options = ("--backend", "auto", "--limit", "60", "--seconds", "0.02")
-    result = toolkit_cli("report", digits_run.path, *options, "--out", out, "--json")
+    result = toolkit_cli("report", run, *options, "--out", out, "--json")
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["path"] == str(out)
-    assert "60 test images" in out.read_text(encoding="utf-8")
-    gone = toolkit_cli("report", digits_run.path, "--out", tmp_path / "no" / "page.html")
+    page = out.read_text(encoding="utf-8")
+    assert "60 test images" in page
+    assert all(name in page for name in names)
+    gone = toolkit_cli("report", run, "--out", tmp_path / "no" / "page.html")
     assert (gone.exit_code, "does not exist" in gone.stderr) == (2, True)
-    both = toolkit_cli("report", digits_run.path, "--card", "--markdown")
+    both = toolkit_cli("report", run, "--card", "--markdown")
     assert both.exit_code == 2

@@ -85,8 +85,8 @@ def test_neither_model_nor_export_holds_it(tmp_path, precision):
     run = train(options, data, tmp_path, SILENT).run
     model = keras.models.load_model(run.model)
     assert not any("Random" in type(layer).__name__ for layer in model.layers)
-    (exported,) = export(resolve(run.path, data), ExportOptions(("tflite",)), SILENT)
-    kinds = set(operators(exported.artifact.data, exported.artifact.format))
+    (file,) = export(resolve(run.path, data), ExportOptions(("tflite",)), SILENT)
+    kinds = set(operators(file.artifact.data, file.format))
     assert kinds <= {"CONV_2D", "MAX_POOL_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}
     assert run.config["options"]["rotate"] == 20
 

@@ -144,8 +144,8 @@ def test_an_augmented_training_goes_on_with_the_same_moves(tmp_path, interrupt, 
     run = training.resume(stopped.path, rest).run
     assert_same_history(stopped.state.history + rest.rows, whole.rows)
     assert run.config["options"]["rotate"] == 20
-    (exported,) = export(resolve(run.path, DIGITS), ExportOptions(("tflite",)))
-    kinds = set(operators(exported.artifact.data, exported.artifact.format))
+    (file,) = export(resolve(run.path, DIGITS), ExportOptions(("tflite",)))
+    kinds = set(operators(file.artifact.data, file.format))
     assert kinds <= {"CONV_2D", "MAX_POOL_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}
 
 
