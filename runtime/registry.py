@@ -36,7 +36,7 @@ def discover(package: ModuleType, base: type[T]) -> dict[str, type[T]]:
 
     Args:
         package: the package to search; modules whose name starts with ``_`` contain
-            shared functions and are skipped.
+            shared functions and are skipped, as sub-packages are.
         base: the abstract class that a plug-in derives from.
 
     Returns:
@@ -53,7 +53,7 @@ def discover(package: ModuleType, base: type[T]) -> dict[str, type[T]]:
     """
     found: list[type[T]] = []
     for info in pkgutil.iter_modules(package.__path__):
-        if info.name.startswith("_"):
+        if info.ispkg or info.name.startswith("_"):
             continue
         module = importlib.import_module(f"{package.__name__}.{info.name}")
         found += [c for c in vars(module).values() if _is_plugin(c, base, module)]

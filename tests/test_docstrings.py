@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from runtime.errors import MissingDependencyError
+
 ROOT = Path(__file__).parents[1]
+PACKAGES = ("runtime", "exporters", "toolkit")
 
 
 def modules_with_examples():
     """Names of the modules of the three packages that hold a ``>>>``."""
-    for package in ("runtime", "exporters", "toolkit"):
+    for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             if ">>> " in path.read_text("utf-8"):
                 name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -19,10 +22,12 @@ def modules_with_examples():
 
 
 class Runner(doctest.DocTestRunner):
-    """Skips what needs a package that is not installed."""
+    """Skips what needs a package that is not installed, but not what names a module of ours."""
 
     def report_unexpected_exception(self, out, test, example, exc_info):
-        if isinstance(exc_info[1], ImportError):
+        error = exc_info[1]
+        missing = isinstance(error, (ModuleNotFoundError, MissingDependencyError))
+        if missing and (error.name or "").split(".")[0] not in PACKAGES:
             pytest.skip(f"{test.name}: {exc_info[1]}")
         super().report_unexpected_exception(out, test, example, exc_info)
 
