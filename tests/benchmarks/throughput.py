@@ -148,9 +148,9 @@ def _files(images: np.ndarray, folder: Path) -> list[Path]:
 
 
 def _in_calls(classifier: runtime.Classifier, images: np.ndarray, size: int) -> None:
-    """Answer in calls to the engine, which predict_batch would cut into batches of its own."""
+    """Run calls to the engine, which predict_batch would cut into batches of its own."""
     for start in range(0, len(images), size):
-        classifier.score(classifier.backend, images[start : start + size])
+        classifier.session.probabilities(images[start : start + size])
 
 
 def _turns(ways: dict, turns: int, team: list[PredictionProcess]) -> dict:
