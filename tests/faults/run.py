@@ -128,10 +128,15 @@ class Copies:
     def _pytest(self, copy: Path, arguments: tuple[str, ...]) -> set[str]:
         # the patches do not apply to a tree with one of them
         usual = ["-q", "--no-header", "--tb=no", "-rfE", f"--ignore={HERE.relative_to(ROOT)}"]
+        environment = {
+            "PYTHONPATH": str(copy),  # before the installed package
+            # A fault changes a file within the second and often not its size: bytecode would stay.
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *usual, *arguments],
             cwd=copy,
-            env=_plain_environment() | {"PYTHONPATH": str(copy)},  # before the installed package
+            env=_plain_environment() | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
