@@ -38,6 +38,11 @@ ROOT = TESTS.parent
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# The worker processes of a run share the cores: more threads in each only wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
 # Before any test imports TensorFlow: see exporters/keras_model/tensorflow_setup.py.
 with contextlib.suppress(EdgeError):
     TfliteRuntime.preload()

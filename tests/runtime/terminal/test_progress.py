@@ -55,7 +55,10 @@ def test_after_the_expected_time_the_time_so_far_is_shown_and_an_error_ends_the_
     assert shown.endswith("\n")
 
 
-@pytest.mark.parametrize("options", [["--seconds", "0.6"], ["--all", "--seconds", "0.6"]])
+SHORT = ["--threads", "1", "--batch", "1", "--seconds", "0.5"]
+
+
+@pytest.mark.parametrize("options", [SHORT, ["--all", *SHORT]])
 def test_a_bench_on_a_terminal_shows_the_time_left(exports, options):
     code, shown = on_a_terminal("-m", "runtime", "bench", exports["tflite-int8"], *options)
     assert code == 0

@@ -23,7 +23,7 @@ def options(*paths, backend="auto", seconds=0.1, limit=60, **limits):
 
 @pytest.fixture(scope="module")
 def everything(trained, exports):
-    return recommend(trained, options(backend=ALL, seconds=0.2))
+    return recommend(trained, options(backend=ALL))
 
 
 def test_all_exports_are_measured_in_all_engines(everything, exports):

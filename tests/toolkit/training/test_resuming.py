@@ -133,8 +133,6 @@ def test_what_auto_came_to_is_recorded_and_the_same_seed_gives_the_same_model(
 
 
 def test_an_augmented_training_goes_on_with_the_same_moves(tmp_path, interrupt, new_recorder):
-    from exporters.tflite.graph import operators
-    from toolkit.export.export import ExportOptions, export
     from toolkit.trained_model import resolve
 
     whole = new_recorder()
@@ -144,9 +142,9 @@ def test_an_augmented_training_goes_on_with_the_same_moves(tmp_path, interrupt, 
     run = training.resume(stopped.path, rest).run
     assert_same_history(stopped.state.history + rest.rows, whole.rows)
     assert run.config["options"]["rotate"] == 20
-    (file,) = export(resolve(run.path, DIGITS), ExportOptions(("tflite",)))
-    kinds = set(operators(file.artifact.data, file.format))
-    assert kinds <= {"CONV_2D", "MAX_POOL_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}
+    # What an export of such a model holds: test_augmentation.py.
+    kinds = {type(layer).__name__ for layer in resolve(run.path, DIGITS).source.model.layers}
+    assert not [kind for kind in kinds if kind.startswith("Random")]
 
 
 def test_what_an_older_version_did_not_record_has_its_default(tmp_path, interrupt, new_recorder):
