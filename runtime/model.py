@@ -74,8 +74,8 @@ def load(
         raise InputError(f"images must be at least 0, not {images}")
     engine = BackendOptions(device, threads, precision)
     artifact = artifacts.read(path)
-    if backend == AUTO and device == "cpu" and images is not None:
-        backend = preferred_backend(artifact, lambda: images, threads)
+    if images is not None:
+        backend = preferred_backend(artifact, backend, engine, lambda: images)
     return from_artifact(artifact, backend, engine, options)
 
 

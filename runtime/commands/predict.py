@@ -99,17 +99,13 @@ def _with_preferred_engine(
     artifact: Artifact, inputs: Inputs, engine: EngineChoice
 ) -> EngineChoice:
     """Return the engine that ``runtime tune`` found to be the best for the images of a worker."""
-    from runtime.backends import AUTO
     from runtime.workers.opening import preferred_backend
-
-    if (engine.backend, engine.device) != (AUTO, "cpu"):
-        return engine
 
     def share() -> int:
         return -(-inputs.count(_MOST) // engine.workers())
 
-    threads = engine.options().threads
-    return replace(engine, backend=preferred_backend(artifact, share, threads))
+    name = preferred_backend(artifact, engine.backend, engine.options(), share)
+    return replace(engine, backend=name)
 
 
 def _unused(images: tuple[str, ...], choice: ModelChoice) -> Iterator[str]:

@@ -74,27 +74,30 @@ def tuned_for(artifact: Artifact) -> Tuned | None:
     return preferred.find(artifact, lambda: {one.name: one.distributions() for one in engines})
 
 
-def preferred_backend(artifact: Artifact, images: Callable[[], int], threads: int = 1) -> str:
+def preferred_backend(
+    artifact: Artifact, name: str, options: BackendOptions, images: Callable[[], int]
+) -> str:
     """Return the fastest engine for so many images per worker, loading included.
 
     Args:
         artifact: the model file.
+        name: the requested backend; anything but ``auto`` is returned as it is.
+        options: device, and threads of one inference for a single image; many images use one
+            thread each. On another device than the CPU the name is returned as it is.
         images: returns the number of images per worker; called only if there is a record.
-        threads: threads of one inference, for a single image; many images use one thread each.
 
     Returns:
         Name of the engine that ``runtime tune`` found; ``auto`` if there is no record.
 
     Example::
 
-        name = preferred_backend(artifact, lambda: 1000)
+        name = preferred_backend(artifact, "auto", BackendOptions(), lambda: 1000)
         backend = open_backend(artifact, name, BackendOptions())
     """
-    found = tuned_for(artifact)
-    if found is None:
-        return AUTO
+    if (name, options.device) != (AUTO, "cpu") or (found := tuned_for(artifact)) is None:
+        return name
     count = images()
-    best = found.best(threads if count <= 1 else 1, count)
+    best = found.best(options.threads if count <= 1 else 1, count)
     name = best.backend if best else AUTO
     _LOG.debug("%s: tuned engine for %d images: %s", artifact.path.name, count, name)
     return name

@@ -174,11 +174,6 @@ class WorkerProcess:
         return self._process.pid
 
     @property
-    def started(self) -> bool:
-        """Whether its start has been waited for."""
-        return self._started
-
-    @property
     def ready(self) -> bool:
         """Whether Python has started, so that :meth:`send` need not wait for it."""
         if self._started:

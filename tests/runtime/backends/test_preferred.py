@@ -75,7 +75,8 @@ def test_auto_takes_the_engine_that_was_the_fastest_with_so_many_threads(file, r
 def test_auto_takes_an_engine_that_gains_its_loading_back(file, record, images, place):
     tuned.save(record)
     for threads in (1, 2):  # many images take engines of one thread, and one has two below
-        assert preferred_backend(file, lambda: images, threads) == ENGINES[place].name
+        found = preferred_backend(file, "auto", BackendOptions(threads=threads), lambda: images)
+        assert found == ENGINES[place].name
 
 
 def test_the_best_is_that_of_the_same_or_the_next_lower_number_of_threads(record):
